@@ -1,0 +1,1 @@
+"""Graph and target → the C kernel, constants and scratch of every step."""

@@ -1,0 +1,180 @@
+"""The lowered program: for every op the C kernel that runs it, its constants, its scratch, and what may share memory.
+
+Lowering is where a graph meets an instruction set. A :class:`Step` is a call of one ``always_inline`` kernel in
+``firmware_templates/runtime/`` with everything that the call needs, as data; the planner reads sizes from it, the
+code generator only prints it. Neither knows any op by name.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml.graph.ir import Graph
+
+
+class Isa(enum.Enum):
+    """Instruction sets that kernels are written for, weakest first. ``PORTABLE`` is plain C11 for any core and the host."""
+
+    PORTABLE = "portable"
+    V6M = "v6m"
+    V7M = "v7m"
+    DSP = "dsp"
+    MVE = "mve"
+
+
+class Optimize(enum.Enum):
+    """What the user wants most, of kernels that are all exact."""
+
+    SPEED = "speed"
+    BALANCED = "balanced"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What lowering needs to know of a board."""
+
+    isa: Isa
+    optimize: Optimize = Optimize.BALANCED
+
+
+class Role(enum.Enum):
+    """What a constant is, for the budget."""
+
+    WEIGHTS = "weights"
+    BIAS = "bias"
+    REQUANT = "requant"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Const:
+    """An array that goes to flash. Its C type follows from the dtype: int8, uint8, int16, uint16, int32, uint32, int64."""
+
+    suffix: str
+    data: npt.NDArray[Any]
+    role: Role
+    align_bytes: int = 4
+
+    def __post_init__(self) -> None:
+        self.data.setflags(write=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in flash."""
+        return int(self.data.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Argument: ``const T *`` to the step's ``index``-th input tensor, T being the tensor's own C type."""
+
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Argument: ``T *`` to the step's ``index``-th output tensor."""
+
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Argument: ``void *`` to the step's scratch, aligned to 8 bytes (NULL where ``scratch_bytes`` is 0)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstRef:
+    """Argument: pointer to the step's ``index``-th constant."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """Argument: an integer literal, printed with its name as a comment."""
+
+    name: str
+    value: int
+
+
+Arg = In | Out | Scratch | ConstRef | Int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One kernel call.
+
+    ``inputs`` and ``outputs`` are indices of the graph's *activation* tensors (constants are in ``consts``).
+    ``in_place`` lists (input position, output position) pairs for which the kernel is correct when both start at the
+    same address. ``op_indices`` are the graph ops that the step does, most often one. ``reason`` says in a few words
+    why this kernel was chosen, for ``tinyml profile``.
+    """
+
+    name: str
+    kind: str
+    kernel: str
+    header: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    args: tuple[Arg, ...]
+    consts: tuple[Const, ...] = ()
+    scratch_bytes: int = 0
+    in_place: tuple[tuple[int, int], ...] = ()
+    op_indices: tuple[int, ...] = ()
+    macs: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A lowered graph: steps in execution order.
+
+    ``alias_of`` maps a tensor to the tensor whose bytes it is (RESHAPE, SQUEEZE, EXPAND_DIMS and other ops that move
+    nothing); it never maps to a tensor that is itself an alias.
+    """
+
+    graph: Graph
+    target: Target
+    steps: tuple[Step, ...]
+    alias_of: dict[int, int] = field(default_factory=dict)
+
+    def storage(self, tensor: int) -> int:
+        """The tensor that owns the bytes of ``tensor``."""
+        return self.alias_of.get(tensor, tensor)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Flash of all constants, each padded to its alignment, identical arrays counted once."""
+        return sum(padded_bytes(c) for c in unique_consts(self))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(s.macs for s in self.steps)
+
+
+def padded_bytes(const: Const) -> int:
+    """Bytes of ``const`` rounded up to its alignment."""
+    return -(-const.size_bytes // const.align_bytes) * const.align_bytes
+
+
+def const_key(const: Const) -> tuple[str, tuple[int, ...], bytes]:
+    """Equal for constants that can share one array."""
+    data = np.ascontiguousarray(const.data)
+    return data.dtype.str, data.shape, data.tobytes()
+
+
+def unique_consts(program: Program) -> list[Const]:
+    """The program's constants in order of first use, equal ones once."""
+    seen: dict[tuple[str, tuple[int, ...], bytes], Const] = {}
+    for step in program.steps:
+        for const in step.consts:
+            seen.setdefault(const_key(const), const)
+    return list(seen.values())
