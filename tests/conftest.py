@@ -1,0 +1,45 @@
+"""Options and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+GOLDEN_DIR = Path(__file__).resolve().parent / "golden"
+
+
+class Golden(Protocol):
+    """Compares a text with the file of that name in ``tests/golden/``."""
+
+    def __call__(self, name: str, text: str) -> None: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite the text goldens that differ, and fail, so that a run cannot bless itself",
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """``golden("area/name.txt", text)`` fails unless the golden file holds exactly ``text``."""
+    update = bool(request.config.getoption("--update-golden"))
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN_DIR / name
+        expected = path.read_text(encoding="utf-8") if path.is_file() else None
+        if expected == text:
+            return
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            pytest.fail(f"golden {name} rewritten: review the difference, then run again without --update-golden")
+        if expected is None:
+            pytest.fail(f"golden {name} is missing: pytest --update-golden writes it")
+        assert text == expected, f"golden {name} differs: pytest --update-golden rewrites it"
+
+    return check

@@ -1,0 +1,1 @@
+"""What tests share: where the data beside the checkout lies, which tools are there, text goldens."""
