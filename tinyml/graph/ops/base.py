@@ -27,8 +27,12 @@ class OpSpec:
     attrs_type: ClassVar[type[Attrs]] = Attrs
 
     def constraints(self) -> Iterator[tuple[str, str]]:
-        """Yield (method name, rule) of every constraint, in the order they are checked."""
-        for name in dir(self):
+        """Yield (method name, rule) of every constraint, in the order they are checked: as written, bases first.
+
+        A constraint may rely on those before it, because checking stops at the first that fails.
+        """
+        names = dict.fromkeys(name for cls in reversed(type(self).__mro__) for name in vars(cls))
+        for name in names:
             if name.startswith("constraint_"):
                 yield name, " ".join((getattr(self, name).__doc__ or "").split())
 
@@ -40,5 +44,5 @@ class OpSpec:
                 yield rule, facts
 
     def macs(self, graph: Graph, op: Op) -> int:
-        """Multiply-accumulates of one inference, counted as MLPerf Tiny does: none but in convolutions and dense layers."""
+        """Multiply-accumulates of one inference, counted as MLPerf Tiny does: only convolutions and dense layers."""
         return 0

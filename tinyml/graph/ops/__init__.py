@@ -1,0 +1,64 @@
+"""Every op that the compiler knows, by TFLite's builtin name."""
+
+from __future__ import annotations
+
+from tinyml.graph.ops.base import Attrs, OpSpec
+from tinyml.graph.ops.binary import Add, BinaryAttrs, Mul, Sub
+from tinyml.graph.ops.concatenation import Concatenation, ConcatenationAttrs
+from tinyml.graph.ops.conv_2d import Conv2D, Conv2DAttrs
+from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DAttrs
+from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
+from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
+from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
+from tinyml.graph.ops.pool_2d import AveragePool2D, MaxPool2D, PoolAttrs
+from tinyml.graph.ops.quantize import Dequantize, Quantize
+from tinyml.graph.ops.reduce import Mean, ReduceAttrs, Sum
+from tinyml.graph.ops.reshape import ExpandDims, Reshape, Squeeze
+from tinyml.graph.ops.softmax import Softmax, SoftmaxAttrs
+
+__all__ = [
+    "SPECS",
+    "Attrs",
+    "BinaryAttrs",
+    "ConcatenationAttrs",
+    "Conv2DAttrs",
+    "DepthwiseConv2DAttrs",
+    "FullyConnectedAttrs",
+    "LeakyReluAttrs",
+    "OpSpec",
+    "PadAttrs",
+    "PoolAttrs",
+    "ReduceAttrs",
+    "SoftmaxAttrs",
+]
+
+_ALL: tuple[OpSpec, ...] = (
+    Conv2D(),
+    DepthwiseConv2D(),
+    FullyConnected(),
+    Add(),
+    Sub(),
+    Mul(),
+    Pad(),
+    PadV2(),
+    AveragePool2D(),
+    MaxPool2D(),
+    Mean(),
+    Sum(),
+    Reshape(),
+    Squeeze(),
+    ExpandDims(),
+    Concatenation(),
+    Softmax(),
+    Logistic(),
+    Tanh(),
+    HardSwish(),
+    LeakyRelu(),
+    Relu(),
+    Relu6(),
+    ReluN1To1(),
+    Quantize(),
+    Dequantize(),
+)
+
+SPECS: dict[str, OpSpec] = {spec.kind: spec for spec in _ALL}
