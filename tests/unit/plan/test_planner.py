@@ -1,0 +1,80 @@
+"""Lifetimes and in-place sharing on hand-made programs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyml.graph.ir import DType, Graph, Quant, Tensor
+from tinyml.lower.program import Isa, Program, Step, Target
+from tinyml.plan.buffers import tensor_buffers
+from tinyml.plan.planner import check_plan, make_plan
+
+Q = Quant((0.5,), (0,))
+
+
+def program(
+    sizes: list[int],
+    steps: list[Step],
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+    alias_of: dict[int, int] | None = None,
+) -> Program:
+    tensors = tuple(Tensor(f"t{i}", (1, n), DType.INT8, Q) for i, n in enumerate(sizes))
+    graph = Graph("g", tensors, (), inputs, outputs)
+    return Program(graph, Target(Isa.PORTABLE), tuple(steps), alias_of or {})
+
+
+def step(
+    inputs: tuple[int, ...], outputs: tuple[int, ...], scratch: int = 0, in_place: tuple[tuple[int, int], ...] = ()
+) -> Step:
+    return Step("s", "ADD", "k", "h", inputs, outputs, (), (), scratch, in_place)
+
+
+def test_activations() -> None:
+    assert list(program([8], [], (0,), (0,)).graph.activations()) == [0]
+
+
+def test_chain_holds_two_tensors_and_the_scratch() -> None:
+    p = program([100, 200, 100], [step((0,), (1,), 52), step((1,), (2,))], (0,), (2,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.arena_bytes == plan.lower_bound_bytes
+    assert plan.peak_step == 0
+    assert 352 <= plan.arena_bytes <= 356
+    assert plan.scratch_offsets[0] % 8 == 0
+
+
+def test_in_place_shares_one_address() -> None:
+    p = program([96, 96], [step((0,), (1,), in_place=((0, 0),))], (0,), (1,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.arena_bytes == 96
+    assert plan.offsets[0] == plan.offsets[1]
+
+
+def test_in_place_is_refused_while_the_input_is_still_read() -> None:
+    steps = [step((0,), (1,), in_place=((0, 0),)), step((0, 1), (2,), in_place=((0, 0), (1, 0)))]
+    p = program([96, 96, 96], steps, (0,), (2,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.offsets[0] != plan.offsets[1]
+    assert plan.arena_bytes == 192
+
+
+def test_an_alias_keeps_its_storage_alive() -> None:
+    p = program([64, 64, 64], [step((0,), (1,)), step((2,), (0,))], (0,), (2,), alias_of={2: 1})
+    assert tensor_buffers(p)[1].last == 2
+    assert make_plan(p).offsets[2] == make_plan(p).offsets[1]
+
+
+def test_inputs_live_together_before_the_first_step() -> None:
+    p = program([64, 64, 64], [step((0,), (2,)), step((1,), (2,))], (0, 1), (2,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.offsets[0] != plan.offsets[1]
+
+
+def test_read_only_constant_arrays() -> None:
+    tensor = Tensor("w", (2,), DType.INT8, Q, np.zeros(2, np.int8))
+    assert tensor.data is not None
+    assert not tensor.data.flags.writeable

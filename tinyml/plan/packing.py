@@ -1,0 +1,157 @@
+"""Packing: offsets for groups so that no two live bytes meet and the arena is small.
+
+Offline two-dimensional strip packing with fixed time intervals ("dynamic storage allocation") is NP-hard, so small
+programs are solved exactly by branch and bound against the liveness bound, and larger ones by first fit over several
+orders and a bounded, seeded exchange search. Every result is deterministic.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinyml.plan.buffers import Group
+
+EXACT_MAX_GROUPS = 40
+EXACT_MAX_NODES = 4_000
+EXCHANGE_ROUNDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Offsets of groups, in the order the groups were given; ``optimal`` where the size equals a proven bound."""
+
+    offsets: tuple[int, ...]
+    arena_bytes: int
+    optimal: bool
+
+
+def lower_bound_bytes(groups: Sequence[Group]) -> int:
+    """The most bytes that are live at once: no packing of these groups can be smaller."""
+    times = sorted({b.first for g in groups for b in g.members})
+    return max((sum(g.live_bytes(t) for g in groups) for t in times), default=0)
+
+
+class _Conflicts:
+    """For every pair of groups the ranges of distances at which they would meet, worked out once."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.sizes = [g.size_bytes for g in groups]
+        self.aligns = [g.align_bytes for g in groups]
+        self.ranges = [[_forbidden(a, b) if i != j else [] for j, b in enumerate(groups)] for i, a in enumerate(groups)]
+
+    def lowest_offset(self, i: int, placed: Sequence[tuple[int, int]]) -> int:
+        """The lowest aligned offset at which group ``i`` meets none of ``placed``, (group, offset) pairs."""
+        align, ranges = self.aligns[i], self.ranges[i]
+        offset = 0
+        for start, end in sorted((base + s, base + e) for j, base in placed for s, e in ranges[j]):
+            if start <= offset < end:
+                offset = -(-end // align) * align
+        return offset
+
+    def first_fit(self, order: Sequence[int]) -> tuple[list[int], int]:
+        """Place the groups in ``order``, each at its lowest offset; gives the offsets and the highest end."""
+        offsets = [0] * len(self.sizes)
+        placed: list[tuple[int, int]] = []
+        top = 0
+        for i in order:
+            offsets[i] = self.lowest_offset(i, placed)
+            placed.append((i, offsets[i]))
+            top = max(top, offsets[i] + self.sizes[i])
+        return offsets, top
+
+
+def _forbidden(group: Group, other: Group) -> list[tuple[int, int]]:
+    """Half-open ranges of (offset of group - offset of other) at which a byte of both would be live at once."""
+    ranges = []
+    for mine, my_shift in zip(group.members, group.shifts, strict=True):
+        for theirs, their_shift in zip(other.members, other.shifts, strict=True):
+            if mine.overlaps(theirs):
+                distance = their_shift - my_shift
+                ranges.append((distance - mine.size_bytes + 1, distance + theirs.size_bytes))
+    return ranges
+
+
+def _orders(groups: Sequence[Group]) -> list[list[int]]:
+    index = range(len(groups))
+    span = [g.last - g.first + 1 for g in groups]
+    return [
+        sorted(index, key=lambda i: (-groups[i].size_bytes, groups[i].first, i)),
+        sorted(index, key=lambda i: (-span[i], -groups[i].size_bytes, i)),
+        sorted(index, key=lambda i: (-groups[i].size_bytes * span[i], i)),
+        sorted(index, key=lambda i: (groups[i].first, -groups[i].size_bytes, i)),
+        sorted(index, key=lambda i: (groups[i].last, -groups[i].size_bytes, i)),
+        sorted(index, key=lambda i: (-groups[i].first, -groups[i].size_bytes, i)),
+    ]
+
+
+def _exact(conflicts: _Conflicts, bound: int, best: int) -> tuple[list[int], int] | None:
+    """Depth first over "which group next, at its lowest offset"; None where nothing below ``best`` was found in time.
+
+    An optimal packing exists in which every group rests on the floor or on another, so placing groups in some order
+    each at its lowest offset reaches it.
+    """
+    nodes = 0
+    found: tuple[list[int], int] | None = None
+
+    def search(rest: list[int], placed: list[tuple[int, int]], top: int) -> bool:
+        nonlocal nodes, found, best
+        nodes += 1
+        if nodes > EXACT_MAX_NODES:
+            return True
+        if not rest:
+            best, found = top, ([offset for _, offset in sorted(placed)], top)
+            return best <= bound
+        offers = sorted((conflicts.lowest_offset(i, placed), -conflicts.sizes[i], i) for i in rest)
+        for offset, _, i in offers:
+            reach = max(top, offset + conflicts.sizes[i])
+            if reach >= best:
+                continue
+            if search([r for r in rest if r != i], [*placed, (i, offset)], reach):
+                return True
+        return False
+
+    search(list(range(len(conflicts.sizes))), [], 0)
+    return found
+
+
+def pack(groups: Sequence[Group], *, seed: int = 0) -> Packing:
+    """Place ``groups`` in an arena as small as can be found; see the module for how.
+
+    Returns offsets in bytes; the arena's size is the highest end of a group.
+    """
+    if not groups:
+        return Packing((), 0, True)
+    bound = lower_bound_bytes(groups)
+    conflicts = _Conflicts(groups)
+    results = [(conflicts.first_fit(order), order) for order in _orders(groups)]
+    (offsets, top), order = min(results, key=lambda r: r[0][1])
+    if top > bound and len(groups) <= EXACT_MAX_GROUPS:
+        better = _exact(conflicts, bound, top)
+        if better is not None:
+            offsets, top = better
+    if top > bound:
+        offsets, top = _exchange(conflicts, order, offsets, top, bound, seed)
+    return Packing(tuple(offsets), top, top == bound)
+
+
+def _exchange(
+    conflicts: _Conflicts, order: list[int], offsets: list[int], top: int, bound: int, seed: int
+) -> tuple[list[int], int]:
+    """Swap two places of the order and keep what does not grow, a bounded number of times."""
+    random_source = random.Random(seed)
+    rounds = min(EXCHANGE_ROUNDS, 40_000 // len(order))
+    _, current = conflicts.first_fit(order)
+    for _ in range(rounds):
+        a, b = random_source.randrange(len(order)), random_source.randrange(len(order))
+        trial = list(order)
+        trial[a], trial[b] = trial[b], trial[a]
+        trial_offsets, trial_top = conflicts.first_fit(trial)
+        if trial_top <= current:
+            order, current = trial, trial_top
+            if trial_top < top:
+                offsets, top = trial_offsets, trial_top
+                if top == bound:
+                    break
+    return offsets, top
