@@ -1,0 +1,1 @@
+"""Keras definitions of small networks, one family a file, and the catalogue of their named sizes."""

@@ -1,0 +1,158 @@
+"""The blocks that several families share: convolution with batch norm, inverted residual, squeeze and excite, heads.
+
+Every function takes and returns Keras tensors of shape (batch, height, width, channels), float32. Convolutions that
+a batch norm follows have no bias of their own: the batch norm's offset is one, and the converter folds both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Layer = Any
+"""A Keras tensor; Keras is imported only where a network is built."""
+
+Pair = tuple[int, int]
+
+RELU6 = "relu6"
+RELU = "relu"
+HARD_SWISH = "hard_swish"
+
+
+def divisible(value: float, divisor: int = 8) -> int:
+    """Round ``value`` to a multiple of ``divisor``, never below 90 % of it nor below ``divisor``.
+
+    The rule of the MobileNet papers' code (``make_divisible`` in tensorflow/models, slim/nets/mobilenet).
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def image_input(input_shape: tuple[int, ...], batch_size: int | None) -> Layer:
+    """The network's input: float32 of ``(batch_size, *input_shape)``; a batch of None stays open."""
+    import keras
+
+    return keras.Input(batch_shape=(batch_size, *input_shape), name="input")
+
+
+def activate(x: Layer, activation: str | None, name: str) -> Layer:
+    """Apply ``relu``, ``relu6``, ``hard_swish`` or nothing."""
+    import keras
+
+    if activation is None:
+        return x
+    if activation == RELU6:
+        return keras.layers.ReLU(max_value=6.0, name=f"{name}_relu6")(x)
+    if activation == RELU:
+        return keras.layers.ReLU(name=f"{name}_relu")(x)
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def conv(
+    x: Layer,
+    filters: int,
+    kernel: int | Pair,
+    *,
+    name: str,
+    strides: int | Pair = 1,
+    activation: str | None = RELU6,
+    momentum: float = 0.99,
+) -> Layer:
+    """Convolution (SAME padding, no bias), batch norm, activation."""
+    import keras
+
+    x = keras.layers.Conv2D(
+        filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
+    x = keras.layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=f"{name}_bn")(x)
+    return activate(x, activation, name)
+
+
+def depthwise(
+    x: Layer,
+    kernel: int | Pair,
+    *,
+    name: str,
+    strides: int | Pair = 1,
+    activation: str | None = RELU6,
+    momentum: float = 0.99,
+) -> Layer:
+    """Depthwise convolution (SAME padding, no bias), batch norm, activation.
+
+    A depthwise kernel is (height, width, channels, 1) and each output sums height*width products, which Keras counts
+    as *fan-out*; He's rule with the fan-in would make the weights smaller by the root of the number of channels.
+    """
+    import keras
+
+    x = keras.layers.DepthwiseConv2D(
+        kernel,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=keras.initializers.VarianceScaling(2.0, mode="fan_out"),
+        name=name,
+    )(x)
+    x = keras.layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=f"{name}_bn")(x)
+    return activate(x, activation, name)
+
+
+def squeeze_excite(x: Layer, squeezed: int, *, name: str) -> Layer:
+    """Scale each channel by a gate in [0, 1] computed from all channels' means (Hu et al. 2018, figure 2).
+
+    The gate is MobileNetV3's hard sigmoid, ``relu6(x + 3) / 6`` (Howard et al. 2019, section 5.2).
+    """
+    import keras
+
+    channels = x.shape[-1]
+    gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    gate = keras.layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_reduce")(gate)
+    gate = keras.layers.Conv2D(channels, 1, name=f"{name}_expand")(gate)
+    gate = keras.layers.Activation("hard_sigmoid", name=f"{name}_gate")(gate)
+    return keras.layers.Multiply(name=f"{name}_scale")([x, gate])
+
+
+def inverted_residual(
+    x: Layer,
+    *,
+    expanded: int,
+    filters: int,
+    kernel: int,
+    strides: int,
+    name: str,
+    expand: bool = True,
+    residual: bool = False,
+    activation: str = RELU6,
+    squeezed: int | None = None,
+    momentum: float = 0.99,
+) -> Layer:
+    """MobileNetV2's block: 1x1 expansion, depthwise, linear 1x1 projection, with a shortcut where ``residual``.
+
+    Sandler et al. 2018, table 1 and figure 3. ``squeezed`` adds squeeze and excite after the depthwise convolution,
+    where MobileNetV3 has it; ``expand=False`` leaves the expansion out.
+    """
+    import keras
+
+    shortcut = x
+    if expand:
+        x = conv(x, expanded, 1, activation=activation, momentum=momentum, name=f"{name}_expand")
+    x = depthwise(x, kernel, strides=strides, activation=activation, momentum=momentum, name=f"{name}_depthwise")
+    if squeezed is not None:
+        x = squeeze_excite(x, squeezed, name=f"{name}_se")
+    x = conv(x, filters, 1, activation=None, momentum=momentum, name=f"{name}_project")
+    return keras.layers.Add(name=f"{name}_add")([shortcut, x]) if residual else x
+
+
+def classify(x: Layer, classes: int, *, dropout: float = 0.0) -> Layer:
+    """Global average pool, dropout where asked, dense layer, softmax: probabilities of ``classes`` classes."""
+    import keras
+
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    if dropout > 0:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    return keras.layers.Dense(classes, activation="softmax", name="classifier")(x)
+
+
+def finish(inputs: Layer, outputs: Layer, name: str) -> Any:
+    """The functional ``keras.Model`` between the two."""
+    import keras
+
+    return keras.Model(inputs, outputs, name=name)

@@ -1,0 +1,45 @@
+"""Parameters and multiply-accumulates of a Keras model, counted from its layers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+
+def count_parameters(model: Any) -> int:
+    """Trainable parameters: what papers count; the moving averages of batch norm are left out."""
+    return sum(prod(weight.shape) for weight in model.trainable_weights)
+
+
+def count_macs(model: Any) -> int:
+    """Multiply-accumulates of one inference, as MLPerf Tiny counts: convolutions, depthwise and dense layers only.
+
+    Nested models are followed. The model needs fixed input sizes (the batch may be open); raises ValueError where a
+    layer's size is open, and where a layer is called more than once, since its calls may differ in size.
+    """
+    return sum(_layer_macs(layer) for layer in model.layers)
+
+
+def _layer_macs(layer: Any) -> int:
+    import keras
+
+    if isinstance(layer, keras.Model):
+        return count_macs(layer)
+    counted = (
+        keras.layers.Conv1D,
+        keras.layers.Conv2D,
+        keras.layers.DepthwiseConv1D,
+        keras.layers.DepthwiseConv2D,
+        keras.layers.Dense,
+    )
+    return _positions(layer) * prod(layer.kernel.shape) if isinstance(layer, counted) else 0
+
+
+def _positions(layer: Any) -> int:
+    """Positions of the output without its channels: how often the whole kernel is applied."""
+    if len(layer._inbound_nodes) > 1:
+        raise ValueError(f"layer {layer.name!r} is called more than once")
+    shape = layer.output.shape
+    if any(size is None for size in shape[1:]):
+        raise ValueError(f"layer {layer.name!r} has an open output shape {shape}")
+    return prod(shape[1:-1])

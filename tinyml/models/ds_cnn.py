@@ -1,0 +1,37 @@
+"""DS-CNN: depthwise separable convolutions over a spectrogram, for keyword spotting.
+
+Zhang, Suda, Lai, Chandra, "Hello Edge: Keyword Spotting on Microcontrollers", 2017, arXiv:1711.07128, table 1 and
+section 4; strides and widths from its code (ARM-software/ML-KWS-for-MCU, train_commands.txt). MLPerf Tiny's keyword
+spotting reference (mlcommons/tiny, keyword_spotting/keras_model.py, ``ds_cnn``) is the size S with dropout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import RELU, classify, conv, depthwise, finish, image_input
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (49, 10, 1),
+    classes: int = 12,
+    filters: int = 64,
+    blocks: int = 4,
+    stem_strides: tuple[int, int] = (2, 2),
+    first_block_strides: tuple[int, int] = (1, 1),
+    dropout: float = 0.2,
+    batch_size: int | None = None,
+    name: str = "ds_cnn",
+) -> Any:
+    """A 10x4 convolution, then ``blocks`` pairs of 3x3 depthwise and 1x1 convolutions, all of ``filters`` channels.
+
+    The input is (frames, coefficients, 1), float32.
+    """
+    inputs = image_input(input_shape, batch_size)
+    x = conv(inputs, filters, (10, 4), strides=stem_strides, activation=RELU, name="stem")
+    for index in range(1, blocks + 1):
+        strides = first_block_strides if index == 1 else (1, 1)
+        x = depthwise(x, 3, strides=strides, activation=RELU, name=f"block{index}_depthwise")
+        x = conv(x, filters, 1, activation=RELU, name=f"block{index}_pointwise")
+    return finish(inputs, classify(x, classes, dropout=dropout), name)

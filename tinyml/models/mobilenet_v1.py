@@ -1,0 +1,48 @@
+"""MobileNetV1: depthwise separable convolutions with a width and a resolution multiplier.
+
+Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017,
+arXiv:1704.04861, table 1. MLPerf Tiny's visual wake words reference is width 0.25 at 96x96 with two classes
+(mlcommons/tiny, visual_wake_words/vww_model.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import RELU6, classify, conv, depthwise, finish, image_input
+
+BODY = (
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (512, 1),
+    (1024, 2),
+    (1024, 1),
+)
+"""Output channels at width 1 and stride of each depthwise separable block (table 1)."""
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
+    dropout: float = 0.0,
+    activation: str = RELU6,
+    batch_size: int | None = None,
+    name: str = "mobilenet_v1",
+) -> Any:
+    """The network of table 1 with channels multiplied by ``width`` and rounded down, as in the authors' code."""
+    inputs = image_input(input_shape, batch_size)
+    x = conv(inputs, max(1, int(32 * width)), 3, strides=2, activation=activation, name="stem")
+    for index, (filters, strides) in enumerate(BODY, start=1):
+        x = depthwise(x, 3, strides=strides, activation=activation, name=f"block{index}_depthwise")
+        x = conv(x, max(1, int(filters * width)), 1, activation=activation, name=f"block{index}_pointwise")
+    return finish(inputs, classify(x, classes, dropout=dropout), name)

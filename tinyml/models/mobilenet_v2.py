@@ -1,0 +1,103 @@
+"""MobileNetV2: inverted residuals with linear bottlenecks.
+
+Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", 2018, arXiv:1801.04381, table 2.
+MCUNet's comparison at width 0.35 keeps its own channel table, a fact read from the mcunet repository's configurations
+(MIT licence).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import classify, conv, divisible, finish, image_input, inverted_residual
+from tinyml.models.searched import Network, build_network
+
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion t, output channels c at width 1, repetitions n and first stride s of each stage (table 2)."""
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
+    head_channels: int | None = 1280,
+    dropout: float = 0.0,
+    batch_size: int | None = None,
+    name: str = "mobilenet_v2",
+) -> Any:
+    """The network of table 2 with channels multiplied by ``width``.
+
+    ``head_channels`` is the last 1x1 convolution's; it grows with widths above 1 only (section 4.1), and None leaves
+    the convolution out, which suits two classes on a microcontroller.
+    """
+    inputs = image_input(input_shape, batch_size)
+    x = conv(inputs, divisible(32 * width), 3, strides=2, name="stem")
+    index = 0
+    for expansion, channels, repetitions, first_stride in STAGES:
+        filters = divisible(int(channels * width))
+        for repetition in range(repetitions):
+            strides = first_stride if repetition == 0 else 1
+            before = x.shape[-1]
+            x = inverted_residual(
+                x,
+                expanded=expansion * before,
+                filters=filters,
+                kernel=3,
+                strides=strides,
+                expand=expansion != 1,
+                residual=strides == 1 and before == filters,
+                name=f"block{index}",
+            )
+            index += 1
+    if head_channels is not None:
+        x = conv(x, divisible(head_channels * width) if width > 1.0 else head_channels, 1, name="head")
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+W035 = Network(
+    stem=16,
+    blocks=(
+        (3, 0, 8, 1),
+        (3, 48, 8, 2),
+        (3, 48, 8, 1),
+        (3, 48, 16, 2),
+        (3, 96, 16, 1),
+        (3, 96, 16, 1),
+        (3, 96, 24, 2),
+        (3, 144, 24, 1),
+        (3, 144, 24, 1),
+        (3, 144, 24, 1),
+        (3, 144, 32, 1),
+        (3, 192, 32, 1),
+        (3, 192, 32, 1),
+        (3, 192, 56, 2),
+        (3, 336, 56, 1),
+        (3, 336, 56, 1),
+        (3, 336, 112, 1),
+    ),
+    head=448,
+)
+"""``mbv2-w0.35_imagenet``: 144x144, MCUNet's comparison."""
+
+
+def build_w035(
+    *,
+    input_shape: tuple[int, ...] = (144, 144, 3),
+    classes: int = 1000,
+    dropout: float = 0.0,
+    batch_size: int | None = None,
+    name: str = "mobilenet_v2_w035",
+) -> Any:
+    """The network of :data:`W035`, whose last convolution shrinks with the width, too."""
+    return build_network(
+        W035, input_shape=input_shape, classes=classes, dropout=dropout, batch_size=batch_size, name=name
+    )
