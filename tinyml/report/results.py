@@ -1,0 +1,188 @@
+"""What the verbs return: frozen results whose ``to_json()`` is the public form of ``--json`` (``docs/json.md``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinyml.plan.budget import Budget
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Whether and how a model fits a board. ``warnings`` are sentences for the user."""
+
+    model: str
+    origin: str
+    model_sha256: str
+    macs: int
+    budget: Budget
+    warnings: tuple[str, ...] = ()
+    compiled: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether no region overflows."""
+        return self.budget.fits
+
+    def to_json(self) -> Json:
+        """The object that ``tinyml check --json`` prints; all sizes in bytes."""
+        budget = self.budget
+        return {
+            "model": self.model,
+            "origin": self.origin,
+            "model_sha256": self.model_sha256,
+            "board": budget.board,
+            "fits": budget.fits,
+            "macs": self.macs,
+            "arena_bytes": budget.arena_bytes,
+            "arena_lower_bound_bytes": budget.arena_lower_bound_bytes,
+            "scratch_bytes": budget.scratch_bytes,
+            "weights_bytes": budget.weights_bytes,
+            "code_bytes": budget.sizes.code_bytes,
+            "constants_bytes": budget.sizes.constants_bytes,
+            "stack_bytes": budget.sizes.stack_bytes,
+            "data_bytes": budget.sizes.data_bytes,
+            "bss_bytes": budget.sizes.bss_bytes,
+            "estimated": []
+            if budget.sizes.exact
+            else ["code_bytes", "constants_bytes", "stack_bytes", "data_bytes", "bss_bytes"],
+            "compiled": self.compiled,
+            "regions": [
+                {
+                    "name": region.name,
+                    "kind": region.kind,
+                    "available_bytes": region.available_bytes,
+                    "used_bytes": region.used_bytes,
+                    "left_bytes": region.left_bytes,
+                    "parts": [{"label": p.label, "bytes": p.size_bytes, "exact": p.exact} for p in region.parts],
+                }
+                for region in budget.regions
+            ],
+            "peak": {
+                "layer": budget.peak.layer,
+                "op": budget.peak.op,
+                "step": budget.peak.step,
+                "bytes": budget.peak.size_bytes,
+                "buffers": [{"name": name, "bytes": size} for name, size in budget.peak.buffers],
+            },
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EmulationResult:
+    """How the firmware's outputs compare with the reference's.
+
+    ``inputs`` inferences were run, ``equal`` is True when every output byte (and every traced tensor) is the
+    reference's, ``mismatches`` counts the inferences that differ. ``instructions`` are of one inference, exact.
+    """
+
+    emulator: str
+    inputs: int
+    equal: bool
+    mismatches: int
+    instructions: int | None
+    reference: str
+    traced_tensors: int = 0
+    stack_used_bytes: int | None = None
+    first_difference: str | None = None
+    outputs: tuple[Json, ...] = ()
+
+    def to_json(self) -> Json:
+        """The object under ``emulation`` in ``tinyml build --json``, and all of ``tinyml emulate --json``."""
+        return {
+            "emulator": self.emulator,
+            "inputs": self.inputs,
+            "equal": self.equal,
+            "mismatches": self.mismatches,
+            "instructions": self.instructions,
+            "reference": self.reference,
+            "traced_tensors": self.traced_tensors,
+            "stack_used_bytes": self.stack_used_bytes,
+            "first_difference": self.first_difference,
+            "outputs": list(self.outputs),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A built firmware: its budget from the ELF, where it lies, and the proof (None where it was not asked for)."""
+
+    check: CheckResult
+    project: str
+    elf: str
+    toolchain: str
+    seconds: float
+    emulation: EmulationResult | None = None
+
+    def to_json(self) -> Json:
+        """The object that ``tinyml build --json`` prints."""
+        return {
+            **self.check.to_json(),
+            "project": self.project,
+            "elf": self.elf,
+            "toolchain": self.toolchain,
+            "seconds": round(self.seconds, 3),
+            "emulation": self.emulation.to_json() if self.emulation else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProfile:
+    """One step of the network; ``reason`` says why its kernel was taken."""
+
+    name: str
+    op: str
+    kernel: str
+    macs: int
+    instructions: int
+    code_bytes: int
+    reason: str = ""
+
+    def to_json(self) -> Json:
+        """An entry of ``layers``."""
+        return {
+            "name": self.name,
+            "op": self.op,
+            "kernel": self.kernel,
+            "macs": self.macs,
+            "instructions": self.instructions,
+            "instructions_per_mac": round(self.instructions / self.macs, 3) if self.macs else None,
+            "code_bytes": self.code_bytes,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileResult:
+    """Exact instruction counts of one inference, whole and by layer."""
+
+    model: str
+    board: str
+    core: str
+    emulator: str
+    toolchain: str
+    instructions: int
+    macs: int
+    layers: tuple[LayerProfile, ...]
+    clock_hz: int
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> Json:
+        """The object that ``tinyml profile --json`` prints."""
+        return {
+            "model": self.model,
+            "board": self.board,
+            "core": self.core,
+            "emulator": self.emulator,
+            "toolchain": self.toolchain,
+            "instructions": self.instructions,
+            "macs": self.macs,
+            "instructions_per_mac": round(self.instructions / self.macs, 3) if self.macs else None,
+            "clock_hz": self.clock_hz,
+            "layers": [layer.to_json() for layer in self.layers],
+            "warnings": list(self.warnings),
+        }

@@ -1,0 +1,132 @@
+"""The verbs' results as text for a terminal, by rich; plain text where the output is no terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tinyml.plan.budget import Budget, RegionUse
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
+
+BAR_WIDTH = 24
+
+
+def print_report(*parts: RenderableType) -> None:
+    """Print to stdout, as wide as the terminal, at least 100 columns where it is a pipe."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(100, console.width))
+    console.print(Group(*parts))
+
+
+def budget_table(budget: Budget) -> Table:
+    """Used, available and left of every memory region, with what fills it."""
+    table = Table(
+        title=f"Memory on {budget.board}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for heading, justify in (("region", "left"), ("used", "right"), ("available", "right"), ("left", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("")
+    for region in budget.regions:
+        style = "red" if region.left_bytes < 0 else ""
+        table.add_row(
+            f"{region.name} ({region.kind})",
+            f"{region.used_bytes:,}",
+            f"{region.available_bytes:,}",
+            Text(f"{region.left_bytes:,}", style=style),
+            _bar(region),
+        )
+        for part in region.parts:
+            mark = "" if part.exact else " estimate"
+            table.add_row(Text(f"  {part.label}", style="dim"), f"{part.size_bytes:,}", "", "", Text(mark, style="dim"))
+    return table
+
+
+def _bar(region: RegionUse) -> Text:
+    share = min(1.0, region.used_bytes / region.available_bytes) if region.available_bytes else 1.0
+    filled = round(share * BAR_WIDTH)
+    percent = 100 * region.used_bytes / region.available_bytes if region.available_bytes else 100.0
+    return Text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {percent:.1f} %")
+
+
+def check_report(result: CheckResult) -> list[RenderableType]:
+    """The lines of ``tinyml check``."""
+    budget = result.budget
+    verdict = Text("fits", style="bold green") if result.fits else Text("does not fit", style="bold red")
+    peak = budget.peak
+    buffers = ", ".join(f"{name} {size:,}" for name, size in peak.buffers)
+    lines: list[RenderableType] = [
+        Text.assemble(f"{result.model} on {budget.board}: ", verdict),
+        Text(f"MACs {result.macs:,}; weights {budget.weights_bytes:,} bytes"),
+        Text(
+            f"arena {budget.arena_bytes:,} bytes, lower bound {budget.arena_lower_bound_bytes:,},"
+            f" of it scratch up to {budget.scratch_bytes:,}"
+        ),
+        Text(f"peak {peak.size_bytes:,} bytes at layer {peak.layer} ({peak.op}): {buffers}"),
+        Text(""),
+        budget_table(budget),
+    ]
+    return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]
+
+
+def emulation_report(result: EmulationResult) -> list[RenderableType]:
+    """The lines of the proof."""
+    compared = f"{result.inputs} inputs"
+    if result.traced_tensors:
+        compared += f", {result.traced_tensors} tensors each"
+    verdict = Text("equal", style="bold green") if result.equal else Text("DIFFERENT", style="bold red")
+    lines: list[RenderableType] = [
+        Text.assemble(f"outputs against {result.reference} in {result.emulator} ({compared}): ", verdict)
+    ]
+    if not result.equal:
+        lines.append(Text(f"{result.mismatches} of {result.inputs} inputs differ; {result.first_difference}"))
+    if result.instructions is not None:
+        lines.append(Text(f"instructions of one inference: {result.instructions:,}"))
+    if result.stack_used_bytes is not None:
+        lines.append(Text(f"stack used in emulation: {result.stack_used_bytes:,} bytes"))
+    for output in result.outputs:
+        lines.append(Text(f"{output['input']}: {output['label']} ({output['score']:.3f})"))
+    return lines
+
+
+def build_report(result: BuildResult) -> list[RenderableType]:
+    """The lines of ``tinyml build``."""
+    lines = check_report(result.check)
+    lines.append(Text(""))
+    if result.emulation:
+        lines += emulation_report(result.emulation)
+    lines.append(Text(f"project {result.project}, built with {result.toolchain} in {result.seconds:.1f} s"))
+    lines.append(Text(f"firmware {result.elf}"))
+    return lines
+
+
+def profile_report(result: ProfileResult) -> list[RenderableType]:
+    """The lines of ``tinyml profile``: a row a layer, the longest bar for the most instructions."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("layer", overflow="fold")
+    table.add_column("op")
+    for heading in ("MACs", "instructions", "per MAC", "share"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    table.add_column("kernel", overflow="fold")
+    largest = max((layer.instructions for layer in result.layers), default=1) or 1
+    total = result.instructions or 1
+    for layer in result.layers:
+        per_mac = f"{layer.instructions / layer.macs:.2f}" if layer.macs else ""
+        table.add_row(
+            layer.name,
+            layer.op,
+            f"{layer.macs:,}" if layer.macs else "",
+            f"{layer.instructions:,}",
+            per_mac,
+            f"{100 * layer.instructions / total:.1f} %",
+            "█" * round(12 * layer.instructions / largest),
+            f"{layer.kernel}: {layer.reason}" if layer.reason else layer.kernel,
+        )
+    head = Text(
+        f"{result.model} on {result.board} ({result.core}): {result.instructions:,} instructions an inference, exact,"
+        f" counted in {result.emulator}; {result.macs:,} MACs; built with {result.toolchain}"
+    )
+    lines: list[RenderableType] = [head, Text(""), table]
+    return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]
