@@ -1,0 +1,57 @@
+"""Files that are either whole or not there: written under a temporary name beside the target, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinyml.errors import UsageError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path with ``path``'s suffix; when the body succeeds, rename it to ``path`` in one step.
+
+    Raises:
+        UsageError: the folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        try:
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write ``content`` (text as UTF-8) so that ``path`` never holds half of it.
+
+    Raises:
+        UsageError: the folder cannot be made or written, or the disk is full.
+    """
+    with replacing(path) as temporary:
+        try:
+            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> UsageError:
+    """The error for a path that cannot be written, with what the system said."""
+    return UsageError(
+        f"cannot write {path}: {error.strerror or error}",
+        hint="choose another --output, or make it writable",
+    )

@@ -1,0 +1,1 @@
+"""Training: data sets become int8 examples, a Keras model is fitted on them, evaluated and quantised."""

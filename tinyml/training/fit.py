@@ -1,0 +1,216 @@
+"""Fitting: epochs of augmented batches, a cosine learning rate, early stopping, and a state that resumes exactly.
+
+An epoch's randomness (augmentation, order) comes from the seed and the epoch's number, dropout's from generators that
+are part of the saved state: an interrupted run that is resumed ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import cos, isfinite, pi
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyml.errors import UsageError
+from tinyml.tflite.quiet import import_keras, import_tensorflow
+from tinyml.training.evaluate import evaluate_float
+from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
+from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit. ``patience`` epochs without a better validation score end the run early."""
+
+    epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.1
+    warmup_epochs: int = 2
+    patience: int = 15
+    seed: int = 1
+
+
+class Progress(Protocol):
+    """Who watches a run."""
+
+    def batch(self, epoch: int, done: int, total: int) -> None:
+        """``done`` of ``total`` batches of the epoch (from 1) are through."""
+
+    def epoch(self, row: Row, best: bool) -> None:
+        """An epoch has ended with these figures; ``best`` says whether it is the best so far."""
+
+
+class InterruptedRunError(Exception):
+    """The user interrupted a run, which can be resumed after ``epochs`` whole epochs."""
+
+    def __init__(self, run: Run, epochs: int) -> None:
+        super().__init__(f"interrupted after {epochs} epochs")
+        self.run = run
+        self.epochs = epochs
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, and ask TensorFlow for repeatable kernels."""
+    tf = import_tensorflow()
+    import_keras().utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def fit(model: Any, data: TrainingData, options: FitOptions, run: Run, progress: Progress | None = None) -> TrainState:
+    """Fit ``model`` on ``data``, from the run's last state where it has one.
+
+    After each epoch the run's ``last.npz``, ``metrics.*`` and, where it is the best so far on the validation split,
+    ``best.keras`` are replaced. The model is left with the last epoch's weights.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; the run is left resumable.
+        UsageError: the loss is no number any more, or the saved state belongs to another model.
+    """
+    _prepare(model, data, options)
+    state = run.load_state() or TrainState(0, (), 0, ())
+    if state.epoch:
+        _restore(model, state)
+    run.update(status=RUNNING)
+    with _interruptible() as interrupted:
+        while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
+            logs = _one_epoch(model, data, options, state.epoch, progress, interrupted)
+            if interrupted.is_set():
+                run.update(status=INTERRUPTED)
+                raise InterruptedRunError(run, state.epoch)
+            state = _after_epoch(model, data, run, state, logs, progress)
+    return state
+
+
+def _one_epoch(
+    model: Any, data: TrainingData, options: FitOptions, epoch: int, progress: Progress | None, stop: threading.Event
+) -> Row:
+    started = time.monotonic()
+    rng = np.random.default_rng([options.seed, epoch])
+    examples = data.epoch(rng)
+    order = rng.permutation(len(examples))
+    batches = max(1, len(examples) // options.batch_size)  # a short last batch would disturb the batch norms
+    classes = len(data.labels)
+    logs: dict[str, float] = {}
+    model.reset_metrics()
+    for index in range(batches):
+        rate = _learning_rate(options, epoch + index / batches)
+        model.optimizer.learning_rate = rate
+        chosen = order[index * options.batch_size : (index + 1) * options.batch_size]
+        inputs = data.real(examples.codes[chosen])
+        if data.objective == CLASSIFY:
+            targets = np.eye(classes, dtype=np.float32)[examples.labels[chosen]]
+        else:
+            targets = inputs.reshape(len(inputs), *model.output_shape[1:])
+        logs = model.train_on_batch(inputs, targets, return_dict=True)
+        if stop.is_set():
+            break
+        if progress is not None:
+            progress.batch(epoch + 1, index + 1, batches)
+    row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate}
+    return row | {f"train_{name}": float(value) for name, value in logs.items()}
+
+
+def _after_epoch(
+    model: Any, data: TrainingData, run: Run, state: TrainState, logs: Row, progress: Progress | None
+) -> TrainState:
+    if not isfinite(logs["train_loss"]):
+        raise UsageError(
+            f"the loss is no number in epoch {state.epoch + 1}", hint="lower --learning-rate, for instance by ten"
+        )
+    scores = evaluate_float(model, data, data.validation)
+    row = logs | {"validation_loss": scores.loss, f"validation_{scores.metric}": scores.value}
+    best = not state.history or _rank(row, data) > _rank(state.history[state.best_epoch - 1], data)
+    if best:
+        run.save_best(model)
+    state = TrainState(
+        epoch=state.epoch + 1,
+        history=(*state.history, row),
+        best_epoch=state.epoch + 1 if best else state.best_epoch,
+        variables=tuple(np.asarray(variable) for variable in _variables(model)),
+    )
+    run.save_state(state)
+    run.save_history(state.history)
+    if progress is not None:
+        progress.epoch(row, best)
+    return state
+
+
+def _rank(row: Row, data: TrainingData) -> tuple[float, float]:
+    """What makes an epoch better: the accuracy, then the loss; for an autoencoder the loss on normal examples alone."""
+    if data.objective == RECONSTRUCT:
+        return (-row["validation_loss"], 0.0)
+    return (row["validation_accuracy"], -row["validation_loss"])
+
+
+def _prepare(model: Any, data: TrainingData, options: FitOptions) -> None:
+    keras = import_keras()
+    optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if data.objective == CLASSIFY:
+        softmax = getattr(model.layers[-1], "activation", None) is keras.activations.softmax or isinstance(
+            model.layers[-1], keras.layers.Softmax
+        )
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=options.label_smoothing, from_logits=not softmax)
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    else:
+        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError())
+    optimizer.build(model.trainable_variables)
+
+
+def _learning_rate(options: FitOptions, epoch: float) -> float:
+    """Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter, arXiv:1608.03983), from epoch 0."""
+    warmup = min(options.warmup_epochs, options.epochs / 4)
+    if epoch < warmup:
+        return options.learning_rate * (epoch + 0.1) / (warmup + 0.1)
+    done = (epoch - warmup) / max(options.epochs - warmup, 1e-9)
+    return options.learning_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
+
+
+def _variables(model: Any) -> list[Any]:
+    """Weights, moving averages, dropout's generators and the optimiser's variables, always in the same order."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    return [variable for variable in model.variables if id(variable) not in metrics] + list(model.optimizer.variables)
+
+
+def _restore(model: Any, state: TrainState) -> None:
+    variables = _variables(model)
+    saved = [array.shape for array in state.variables]
+    if saved != [tuple(variable.shape) for variable in variables]:
+        raise UsageError(
+            f"the saved state has {len(saved)} variables that do not match the model's {len(variables)}",
+            hint="resume with the model that the run was started with",
+        )
+    for variable, array in zip(variables, state.variables, strict=True):
+        variable.assign(array)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into an event, looked at between batches, so that no file and no variable is left half-way.
+
+    A second Ctrl-C interrupts at once. Outside the main thread signals stay as they are.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)
