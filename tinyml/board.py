@@ -1,0 +1,229 @@
+"""What the toolchain knows of a board, as frozen dataclasses, and the compiler flags that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBank:
+    """One physical memory inside a contiguous region."""
+
+    name: str
+    size_bytes: int
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRegion:
+    """A contiguous range of addresses: one line of the linker script's MEMORY and one line of the budget."""
+
+    name: str
+    kind: str
+    origin: int
+    size_bytes: int
+    reserved_start_bytes: int
+    reserved_end_bytes: int
+    attributes: tuple[str, ...]
+    banks: tuple[MemoryBank, ...]
+    wait_states: int | None
+    reserved_for: str | None
+    source: str
+
+    @property
+    def start(self) -> int:
+        """The first address a firmware may use."""
+        return self.origin + self.reserved_start_bytes
+
+    @property
+    def available_bytes(self) -> int:
+        """How many bytes a firmware may use."""
+        return self.size_bytes - self.reserved_start_bytes - self.reserved_end_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The serial line a firmware prints to: the driver that speaks to it, its base address, pins and speed."""
+
+    driver: str
+    instance: str
+    base: int
+    tx: str
+    rx: str
+    baud: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """The microphone and how it is wired: ``pins`` pairs a signal's name with the MCU's pin."""
+
+    kind: str
+    part: str
+    pins: tuple[tuple[str, str], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The camera, or the connector for one, and how it is wired."""
+
+    part: str
+    interface: str
+    pins: tuple[tuple[str, str], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A light on the board."""
+
+    name: str
+    pin: str
+    active_low: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One way to flash the board: the protocol, its program, its target name, the USB ids."""
+
+    protocol: str
+    tool: str
+    target: str | None
+    usb_ids: tuple[str, ...]
+    touch_1200bps: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """An emulator that runs the board's core.
+
+    ``flash_origin`` and ``ram_origin`` are None where the image runs at the board's own addresses; otherwise the image
+    has to be linked there for this emulator.
+    """
+
+    kind: str
+    cpu: str | None
+    machine: str | None
+    flash_origin: int | None
+    ram_origin: int | None
+    note: str | None
+    source: str
+
+    @property
+    def relocated(self) -> bool:
+        """Whether the image has to be linked at other addresses than the board's own."""
+        return self.flash_origin is not None or self.ram_origin is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """The PlatformIO platform and board ids under which a framework builds for this board."""
+
+    name: str
+    platform: str
+    board: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What the core draws while it runs, in mA per MHz at ``supply_v`` volts."""
+
+    run_ma_per_mhz: float
+    supply_v: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything the toolchain knows of a board."""
+
+    name: str
+    title: str
+    vendor: str
+    url: str
+    mcu: str
+    family: str
+    core: str
+    features: frozenset[str]
+    clock_hz: int
+    regions: tuple[MemoryRegion, ...]
+    console: Console | None
+    microphone: Microphone | None
+    camera: Camera | None
+    leds: tuple[Led, ...]
+    upload: tuple[Upload, ...]
+    emulators: tuple[Emulator, ...]
+    frameworks: tuple[Framework, ...]
+    current: Current | None
+    sources: tuple[tuple[str, str], ...]
+    path: Path
+
+    @property
+    def isa_name(self) -> str:
+        """The instruction set the kernels are chosen by: ``v6m``, ``v7m``, ``dsp`` or ``mve``."""
+        if self.core in ("cortex-m0", "cortex-m0plus"):
+            return "v6m"
+        if "mve" in self.features:
+            return "mve"
+        return "dsp" if "dsp" in self.features else "v7m"
+
+    @property
+    def flash(self) -> MemoryRegion:
+        """The region code and constants go to: the first flash region of the file."""
+        return next(region for region in self.regions if region.kind == "flash")
+
+    @property
+    def ram(self) -> MemoryRegion:
+        """The region the arena, data and stack go to: the first RAM region of the file."""
+        return next(region for region in self.regions if region.kind == "ram")
+
+    @property
+    def gcc_flags(self) -> tuple[str, ...]:
+        """The machine flags of ``arm-none-eabi-gcc`` (GCC manual, "ARM Options")."""
+        cpu = self.core
+        if self.core == "cortex-m33" and "dsp" not in self.features:
+            cpu += "+nodsp"
+        if self.core == "cortex-m55":
+            cpu += "" if "mve" in self.features else "+nomve"
+            cpu += "" if "fpu" in self.features else "+nofp"
+        flags = [f"-mcpu={cpu}", "-mthumb"]
+        if "fpu" not in self.features:
+            return (*flags, "-mfloat-abi=soft")
+        return (*flags, "-mfloat-abi=hard", f"-mfpu={self._gcc_fpu}")
+
+    @property
+    def _gcc_fpu(self) -> str:
+        if self.core == "cortex-m55":
+            return "auto"
+        if self.core == "cortex-m4":
+            return "fpv4-sp-d16"
+        return "fpv5-d16" if "dpfpu" in self.features else "fpv5-sp-d16"
+
+    @property
+    def zig_flags(self) -> tuple[str, ...]:
+        """The machine flags of ``zig cc``.
+
+        The features are spelled out because zig takes a bare CPU name to mean the core without any of its options.
+        """
+        cpu = self.core.replace("-", "_")
+        if self.core in ("cortex-m33", "cortex-m55") and "dsp" in self.features:
+            cpu += "+dsp"
+        if "mve" in self.features:
+            cpu += "+mve_fp" if "fpu" in self.features else "+mve"
+        if "fpu" in self.features:
+            cpu += (
+                "+vfp4d16sp"
+                if self.core == "cortex-m4"
+                else "+fp_armv8d16" + ("" if "dpfpu" in self.features else "sp")
+            )
+        abi = "eabihf" if "fpu" in self.features else "eabi"
+        return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={cpu}")
+
+    def emulator(self, kind: str) -> Emulator | None:
+        """The board's emulator of that kind, or None."""
+        return next((emulator for emulator in self.emulators if emulator.kind == kind), None)
