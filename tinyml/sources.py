@@ -126,7 +126,7 @@ def _from_object(model: Any) -> ModelSource:
             f"cannot take a {type(model).__name__} as a model", hint="give a path, a name or a keras.Model"
         )
     name = str(getattr(model, "name", "model"))
-    return ModelSource(name, _convert_random(model), f"keras.Model {name!r}", calibrated=False)
+    return ModelSource(name, convert_random(model), f"keras.Model {name!r}", calibrated=False)
 
 
 def _from_catalog(name: str) -> ModelSource:
@@ -161,12 +161,12 @@ def _converted(key: str, load: Callable[[], Any]) -> bytes:
     cached = cache_dir() / "converted" / f"{key}.tflite"
     if cached.is_file():
         return cached.read_bytes()
-    content = _convert_random(load())
+    content = convert_random(load())
     _keep(cached, content)
     return content
 
 
-def _convert_random(model: Any) -> bytes:
+def convert_random(model: Any) -> bytes:
     """Convert with seeded random samples, for models whose data is not at hand."""
     from tinyml.tflite.convert import convert
 
