@@ -1,0 +1,52 @@
+"""``tinyml build``: from a model to a proven firmware."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyml.cli.options import (
+    board_option,
+    compile_options,
+    emulation_options,
+    json_option,
+    output_option,
+    pipeline_options,
+)
+
+
+@click.command("build")
+@click.argument("model", required=False)
+@board_option
+@click.option(
+    "--app", type=click.Choice(["benchmark"]), default="benchmark", show_default=True, help="The application."
+)
+@output_option
+@compile_options
+@emulation_options
+@click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
+@json_option
+def command(
+    model: str | None, board: str | None, output: Path | None, no_emulate: bool, as_json: bool, **values: Any
+) -> None:
+    """Build MODEL's firmware for a board and prove it bit for bit in emulation.
+
+    The result is an ordinary PlatformIO project that `pio run` builds by itself. Leaves with 3 where the model does
+    not fit, 4 where it is not supported, 5 where the build fails and 7 where an output byte differs.
+    """
+    from tinyml import pipeline
+    from tinyml.cli.progress import status
+    from tinyml.report.tables import build_report, print_report
+    from tinyml.settings import chosen_board, chosen_model
+
+    if no_emulate:
+        values["emulator"] = "none"
+    with status("building"):
+        result = pipeline.build(chosen_model(model), chosen_board(board), output, pipeline_options(values))
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*build_report(result))

@@ -1,0 +1,138 @@
+"""Options that several verbs share, so that they read and mean the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tinyml.pipeline import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BYTES_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KIB": 1024, "M": 1 << 20, "MB": 1 << 20, "MIB": 1 << 20}
+
+
+class ByteSize(click.ParamType):
+    """A number of bytes: ``65536``, ``64KB``, ``1MB`` (K is 1,024 as on every microcontroller's data sheet)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes from the text; fails with a usage error where it is no size."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().upper().replace(" ", "").replace("_", "")
+        digits = text.rstrip("BKMI")
+        unit = BYTES_UNITS.get(text[len(digits) :])
+        if unit is None or not digits.isdigit():
+            self.fail(f"{value!r} is no size in bytes; write 65536, 64KB or 1MB", param, ctx)
+        return int(digits) * unit
+
+
+def json_option(function: F) -> F:
+    """``--json``: one object on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)
+
+
+def board_option(function: F) -> F:
+    """``--board``."""
+    return click.option(
+        "--board",
+        "-b",
+        metavar="NAME|FILE",
+        help="A board's name (`tinyml boards`) or a board file; tinyml.toml's if left out.",
+    )(function)
+
+
+def compile_options(function: F) -> F:
+    """What shapes the code: goal, rounding, toolchain, and the user's own budget."""
+    for option in reversed(
+        (
+            click.option(
+                "--optimize",
+                type=click.Choice(["speed", "balanced", "size"]),
+                default="balanced",
+                show_default=True,
+                help="What kernels are chosen for; all are exact.",
+            ),
+            click.option(
+                "--match",
+                type=click.Choice(["litert", "tflm"]),
+                default="litert",
+                show_default=True,
+                help="Whose rounding of fully connected layers to equal.",
+            ),
+            click.option(
+                "--toolchain",
+                type=click.Choice(["auto", "gcc", "zig"]),
+                default="auto",
+                show_default=True,
+                help="auto takes GCC where arm-none-eabi-gcc is on PATH, otherwise zig.",
+            ),
+            click.option("--sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB."),
+            click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def emulation_options(function: F) -> F:
+    """What is run in emulation."""
+    for option in reversed(
+        (
+            click.option(
+                "--emulator",
+                type=click.Choice(["auto", "unicorn", "qemu"]),
+                default="auto",
+                show_default=True,
+                help="auto takes Unicorn where it knows the core, otherwise QEMU.",
+            ),
+            click.option(
+                "--inputs",
+                type=click.IntRange(0, 100_000),
+                default=8,
+                show_default=True,
+                help="Random inputs to compare, besides the lowest, highest and zero-point ones.",
+            ),
+            click.option(
+                "--input",
+                "input_files",
+                type=click.Path(path_type=Path),
+                multiple=True,
+                help="A .npy, .wav, .png or .jpg file to run and report as well; may be repeated.",
+            ),
+            click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random inputs."),
+            click.option("--trace", is_flag=True, help="Compare every intermediate tensor, too."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def output_option(function: F) -> F:
+    """``--output DIR``."""
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The project's folder (default: build/BOARD-APP).",
+    )(function)
+
+
+def pipeline_options(values: dict[str, Any]) -> Options:
+    """The pipeline's options from a verb's parameters; what a verb does not have keeps its default."""
+    from tinyml.pipeline import Options
+    from tinyml.plan.budget import Limits
+    from tinyml.settings import load_settings
+
+    budgets = load_settings()
+    limits = Limits(
+        sram_bytes=values.pop("sram", None) or budgets.sram_bytes,
+        flash_bytes=values.pop("flash", None) or budgets.flash_bytes,
+    )
+    return Options(limits=limits, **values)

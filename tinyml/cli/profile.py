@@ -1,0 +1,42 @@
+"""``tinyml profile``: exact instruction counts, layer by layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyml.cli.options import board_option, compile_options, json_option, output_option, pipeline_options
+
+
+@click.command("profile")
+@click.argument("model", required=False)
+@board_option
+@output_option
+@compile_options
+@click.option(
+    "--emulator",
+    type=click.Choice(["auto", "unicorn", "qemu"]),
+    default="auto",
+    show_default=True,
+    help="auto takes Unicorn where it knows the core, otherwise QEMU.",
+)
+@json_option
+def command(model: str | None, board: str | None, output: Path | None, as_json: bool, **values: Any) -> None:
+    """Count the instructions of one inference of MODEL, whole and by layer, with the kernel of each and why.
+
+    Counts are exact and repeat; they are instructions, not cycles.
+    """
+    from tinyml import pipeline
+    from tinyml.cli.progress import status
+    from tinyml.report.tables import print_report, profile_report
+    from tinyml.settings import chosen_board, chosen_model
+
+    with status("profiling"):
+        result = pipeline.profile(chosen_model(model), chosen_board(board), output, pipeline_options(values))
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*profile_report(result))

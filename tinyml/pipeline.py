@@ -1,0 +1,323 @@
+"""The verbs as functions: Keras definition → int8 .tflite → graph → program → plan → C → firmware → emulated.
+
+Each function reads top to bottom as that line. ``TINYML_DEBUG=1..4`` prints what each stage gives.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tinyml import __version__, debug
+from tinyml.boards import Board, list_boards, load_board
+from tinyml.codegen import generate
+from tinyml.emulate.compare import Comparison, compare
+from tinyml.emulate.run import Emulation, run_firmware
+from tinyml.emulate.stimuli import Stimulus, file_stimuli, proof_stimuli
+from tinyml.errors import MismatchError
+from tinyml.firmware.build import BuiltFirmware, build_project
+from tinyml.firmware.measure import measure_sizes
+from tinyml.firmware.project import Project, render_project
+from tinyml.graph.check import check_supported
+from tinyml.graph.ir import Graph
+from tinyml.graph.passes import run_passes
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Program, Target
+from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
+from tinyml.plan.code_size import estimate_sizes
+from tinyml.plan.planner import Plan, check_plan, make_plan
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult, LayerProfile, ProfileResult
+from tinyml.sources import ModelSource, load_source
+from tinyml.tflite.read import read_graph
+
+DEFAULT_INPUTS = 8
+SCORES_SHOWN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user may choose of a build; the defaults are the command line's.
+
+    ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported.
+    """
+
+    app: str = "benchmark"
+    optimize: str = "balanced"
+    match: str = "litert"
+    toolchain: str = "auto"
+    emulator: str = "auto"
+    inputs: int = DEFAULT_INPUTS
+    input_files: tuple[Path, ...] = ()
+    seed: int = 0
+    trace: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A model compiled for a board, up to but not including C."""
+
+    source: ModelSource
+    board: Board
+    graph: Graph
+    program: Program
+    plan: Plan
+
+
+def compile_model(model: Any, board: str | Board, options: Options | None = None) -> Compiled:
+    """Source → graph → passes → program → plan.
+
+    Raises UsageError, UnsupportedError as the stages do.
+    """
+    options = options or Options()
+    target_board = board if isinstance(board, Board) else load_board(board)
+    source = load_source(model)
+    graph = read_graph(source.content, name=source.name, match=options.match)
+    check_supported(graph)
+    debug.show(1, "read", graph)
+    graph = run_passes(graph)
+    debug.show(2, "passes", graph)
+    program = lower(graph, Target(Isa(target_board.isa_name), Optimize(options.optimize)))
+    debug.show(3, "lowered", program)
+    plan = make_plan(program)
+    check_plan(program, plan)
+    debug.show(4, "plan", plan)
+    return Compiled(source, target_board, graph, program, plan)
+
+
+def check(
+    model: Any, board: str | Board, options: Options | None = None, *, compile_firmware: bool = False
+) -> CheckResult:
+    """Whether ``model`` fits ``board``: exact arena, scratch and weights; code and stack estimated unless compiled.
+
+    Gives a result either way; :func:`tinyml.plan.budget.require_fits` turns one that does not fit into an error.
+    """
+    options = options or Options()
+    compiled = compile_model(model, board, options)
+    if not compile_firmware:
+        return _check_result(compiled, _estimated(compiled, options), compiled_firmware=False)
+    with tempfile.TemporaryDirectory(prefix="tinyml-check-") as scratch:
+        _, built = _firmware(compiled, options, Path(scratch) / "project")
+        return _check_result(compiled, _measured(compiled, built, options), compiled_firmware=True)
+
+
+def build(model: Any, board: str | Board, output: Path | None = None, options: Options | None = None) -> BuildResult:
+    """Build the firmware project into ``output`` and prove it in emulation.
+
+    Raises DoesNotFitError before and after compiling, BuildError, and MismatchError where an output byte differs.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    compiled = compile_model(model, board, options)
+    require_fits(_estimated(compiled, options), _boards_that_fit(compiled, options))
+    project, built = _firmware(compiled, options, output or default_output(compiled.board, options.app))
+    budget = _measured(compiled, built, options)
+    require_fits(budget, _boards_that_fit(compiled, options))
+    proof = None if options.emulator == "none" else _prove(compiled, project, built, options)
+    result = BuildResult(
+        check=_check_result(compiled, budget, compiled_firmware=True),
+        project=str(project.path),
+        elf=str(built.elf),
+        toolchain=built.toolchain,
+        seconds=time.monotonic() - started,
+        emulation=proof,
+    )
+    project.record({"measured": result.to_json()})
+    return result
+
+
+def emulate(
+    model: Any, board: str | Board, output: Path | None = None, options: Options | None = None
+) -> EmulationResult:
+    """Run the model's firmware in emulation and compare every output byte with the reference.
+
+    Without ``output`` the project is built in a temporary folder and removed afterwards.
+    """
+    options = options or Options()
+    compiled = compile_model(model, board, options)
+    require_fits(_estimated(compiled, options))
+    with _project_folder(output) as folder:
+        project, built = _firmware(compiled, options, folder)
+        return _prove(compiled, project, built, options)
+
+
+def profile(
+    model: Any, board: str | Board, output: Path | None = None, options: Options | None = None
+) -> ProfileResult:
+    """Count the instructions of one inference, whole and by layer, in emulation."""
+    options = replace(options or Options(), trace=False)
+    compiled = compile_model(model, board, options)
+    require_fits(_estimated(compiled, options))
+    with _project_folder(output) as folder:
+        _, built = _firmware(compiled, options, folder)
+        stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
+        run = run_firmware(built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator)
+        code = built.function_bytes()
+    steps = compiled.program.steps
+    layers = []
+    for index, step in enumerate(steps):
+        symbol = f"network_step_{index:03d}"
+        count = run.step_instructions.get(symbol, 0)
+        layers.append(
+            LayerProfile(step.name, step.kind, step.kernel, step.macs, count, code.get(symbol, 0), step.reason)
+        )
+    return ProfileResult(
+        model=compiled.source.name,
+        board=compiled.board.name,
+        core=compiled.board.core,
+        emulator=run.emulator,
+        toolchain=built.toolchain,
+        instructions=run.instructions or 0,
+        macs=compiled.program.macs,
+        layers=tuple(layers),
+        clock_hz=compiled.board.clock_hz,
+        warnings=_warnings(compiled.source),
+    )
+
+
+def default_output(board: Board, app: str) -> Path:
+    """Where a project goes when the user does not say: ``build/<board>-<app>``."""
+    return Path("build") / f"{board.name}-{app}"
+
+
+def _firmware(compiled: Compiled, options: Options, folder: Path) -> tuple[Project, BuiltFirmware]:
+    sources = generate(compiled.program, compiled.plan)
+    project = render_project(
+        compiled.board,
+        sources,
+        app=options.app,
+        output_dir=folder,
+        manifest=_manifest(compiled, options),
+        toolchain=options.toolchain,
+        trace=options.trace,
+    )
+    return project, build_project(project)
+
+
+def _manifest(compiled: Compiled, options: Options) -> dict[str, Any]:
+    source = compiled.source
+    return {
+        "tinyml_version": __version__,
+        "model": source.name,
+        "origin": source.origin,
+        "model_sha256": source.sha256,
+        "model_manifest": source.manifest,
+        "board": compiled.board.name,
+        "app": options.app,
+        "options": {
+            "optimize": options.optimize,
+            "match": options.match,
+            "toolchain": options.toolchain,
+            "seed": options.seed,
+            "sram_limit_bytes": options.limits.sram_bytes,
+            "flash_limit_bytes": options.limits.flash_bytes,
+        },
+        "predicted": _check_result(compiled, _estimated(compiled, options), compiled_firmware=False).to_json(),
+    }
+
+
+def _estimated(compiled: Compiled, options: Options) -> Budget:
+    sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
+    return make_budget(compiled.board, compiled.program, compiled.plan, sizes, options.limits)
+
+
+def _measured(compiled: Compiled, built: BuiltFirmware, options: Options) -> Budget:
+    sizes = measure_sizes(built, compiled.board, compiled.program, compiled.plan)
+    return make_budget(compiled.board, compiled.program, compiled.plan, sizes, options.limits)
+
+
+def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
+    """Boards on which the same network fits, smallest RAM first; the plan is this board's, the rest an estimate."""
+    fitting = {}
+    for board in sorted(list_boards(), key=lambda b: b.ram.available_bytes):
+        sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
+        if make_budget(board, compiled.program, compiled.plan, sizes, options.limits).fits:
+            fitting[board.name] = board.title
+    return fitting
+
+
+def _check_result(compiled: Compiled, budget: Budget, *, compiled_firmware: bool) -> CheckResult:
+    return CheckResult(
+        model=compiled.source.name,
+        origin=compiled.source.origin,
+        model_sha256=compiled.source.sha256,
+        macs=compiled.program.macs,
+        budget=budget,
+        warnings=_warnings(compiled.source),
+        compiled=compiled_firmware,
+    )
+
+
+def _warnings(source: ModelSource) -> tuple[str, ...]:
+    if source.calibrated:
+        return ()
+    return ("the activation ranges come from random data: memory, code and instructions are right, accuracy is not",)
+
+
+def _prove(compiled: Compiled, project: Project, built: BuiltFirmware, options: Options) -> EmulationResult:
+    from tinyml.tflite.reference import Reference
+
+    own = file_stimuli(compiled.graph, options.input_files, compiled.source.manifest) if options.input_files else []
+    stimuli = own + proof_stimuli(compiled.graph, options.inputs, options.seed)
+    run = run_firmware(
+        built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator, trace=options.trace
+    )
+    reference = Reference(compiled.source.content, match=options.match)
+    comparison = compare(compiled.graph, run, reference, stimuli)
+    result = _emulation_result(compiled, run, comparison, own, reference.description)
+    if not comparison.equal:
+        raise MismatchError(
+            f"{comparison.mismatches} of {comparison.inputs} inputs differ from {reference.description}:"
+            f" {comparison.first}",
+            hint="run `tinyml emulate --trace` to find the first tensor that differs, and please report it",
+        )
+    return result
+
+
+def _emulation_result(
+    compiled: Compiled, run: Emulation, comparison: Comparison, own: Sequence[Stimulus], reference: str
+) -> EmulationResult:
+    outputs = [_scores(compiled, stimulus, run.outputs[i]) for i, stimulus in enumerate(own)]
+    return EmulationResult(
+        emulator=run.emulator,
+        inputs=comparison.inputs,
+        equal=comparison.equal,
+        mismatches=comparison.mismatches,
+        instructions=run.instructions,
+        reference=reference,
+        traced_tensors=comparison.tensors,
+        stack_used_bytes=run.stack_used_bytes,
+        first_difference=str(comparison.first) if comparison.first else None,
+        outputs=tuple(outputs),
+    )
+
+
+def _scores(compiled: Compiled, stimulus: Stimulus, content: bytes) -> dict[str, Any]:
+    """The first output of a user's own input as real numbers, with the best class."""
+    import numpy as np
+
+    tensor = compiled.graph.tensors[compiled.graph.outputs[0]]
+    values = np.frombuffer(content, tensor.dtype.numpy, tensor.elements)
+    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale if tensor.quant else values
+    best = int(np.argmax(real))
+    labels = compiled.source.labels or compiled.graph.labels
+    label = labels[best] if best < len(labels) else str(best)
+    return {"input": stimulus.name, "label": label, "score": float(real[best]), "values": [float(v) for v in real]}
+
+
+@contextmanager
+def _project_folder(output: Path | None) -> Iterator[Path]:
+    if output is not None:
+        yield output
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tinyml-"))
+    try:
+        yield folder / "project"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
