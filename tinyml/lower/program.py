@@ -18,7 +18,7 @@ from tinyml.graph.ir import Graph
 
 
 class Isa(enum.Enum):
-    """Instruction sets that kernels are written for, weakest first. ``PORTABLE`` is plain C11 for any core and the host."""
+    """Instruction sets that kernels are written for, weakest first; ``PORTABLE`` is plain C11 for any core."""
 
     PORTABLE = "portable"
     V6M = "v6m"
@@ -54,7 +54,7 @@ class Role(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Const:
-    """An array that goes to flash. Its C type follows from the dtype: int8, uint8, int16, uint16, int32, uint32, int64."""
+    """An array that goes to flash; its C type follows from the dtype: int8 to int32, uint8 to uint32, int64."""
 
     suffix: str
     data: npt.NDArray[Any]
@@ -104,7 +104,31 @@ class Int:
     value: int
 
 
-Arg = In | Out | Scratch | ConstRef | Int
+@dataclass(frozen=True, slots=True)
+class Float:
+    """Argument: a float32 literal, printed with its name as a comment."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ints:
+    """Argument: ``const int32_t *`` to a constant array of small integers (sizes, strides), printed with its name."""
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointers:
+    """Argument: ``const void *const *`` to an array of pointers to inputs and constants (a concatenation)."""
+
+    name: str
+    items: tuple[In | ConstRef, ...]
+
+
+Arg = In | Out | Scratch | ConstRef | Int | Float | Ints | Pointers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

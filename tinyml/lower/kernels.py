@@ -1,0 +1,104 @@
+"""Which C kernel runs an op on an instruction set: one readable table, first matching row wins.
+
+A faster kernel is one more row above the portable one of its op. Its ``applies`` function says in its docstring when
+it is correct; its ``build`` function turns the op into a :class:`~tinyml.lower.program.Step` and lives in
+:mod:`tinyml.lower.ops`. The note becomes the step's ``reason``, which ``tinyml profile`` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tinyml.errors import UnsupportedError
+from tinyml.graph.ir import Graph, Op
+from tinyml.lower.ops import (
+    binary,
+    concatenation,
+    conv_2d,
+    depthwise_conv_2d,
+    elementwise,
+    fully_connected,
+    pad,
+    pool_2d,
+    quantize,
+    reduce,
+    softmax,
+)
+from tinyml.lower.program import Isa, Optimize, Step, Target
+
+Condition = Callable[[Graph, Op, Target], bool]
+Build = Callable[[Graph, Op, Target], Step]
+
+ANY_ISA = frozenset(Isa)
+ANY_GOAL = frozenset(Optimize)
+FOR_SPEED = frozenset({Optimize.SPEED, Optimize.BALANCED})
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRow:
+    """One kernel: for which op, instruction sets and goals, under which condition, how to build its step, and why."""
+
+    kind: str
+    isas: frozenset[Isa]
+    optimize: frozenset[Optimize]
+    applies: Condition
+    build: Build
+    note: str
+
+
+def always(graph: Graph, op: Op, target: Target) -> bool:
+    """Correct for every op that the graph's constraints let through."""
+    return True
+
+
+def _portable(kind: str, build: Build) -> KernelRow:
+    return KernelRow(kind, ANY_ISA, ANY_GOAL, always, build, "portable C")
+
+
+KERNELS: tuple[KernelRow, ...] = (
+    _portable("CONV_2D", conv_2d.build),
+    _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
+    _portable("FULLY_CONNECTED", fully_connected.build),
+    _portable("ADD", binary.build_add),
+    _portable("SUB", binary.build_sub),
+    _portable("MUL", binary.build_mul),
+    _portable("PAD", pad.build),
+    _portable("PADV2", pad.build),
+    _portable("AVERAGE_POOL_2D", pool_2d.build_average),
+    _portable("MAX_POOL_2D", pool_2d.build_max),
+    _portable("MEAN", reduce.build),
+    _portable("SUM", reduce.build),
+    _portable("CONCATENATION", concatenation.build),
+    _portable("SOFTMAX", softmax.build),
+    _portable("LOGISTIC", elementwise.build),
+    _portable("TANH", elementwise.build),
+    _portable("HARD_SWISH", elementwise.build),
+    _portable("LEAKY_RELU", elementwise.build),
+    _portable("RELU", elementwise.build),
+    _portable("RELU6", elementwise.build),
+    _portable("RELU_N1_TO_1", elementwise.build),
+    _portable("QUANTIZE", quantize.build_quantize),
+    _portable("DEQUANTIZE", quantize.build_dequantize),
+)
+
+
+def select(graph: Graph, op: Op, target: Target) -> KernelRow:
+    """The first row of :data:`KERNELS` that fits ``op`` on ``target``.
+
+    Raises :class:`UnsupportedError` where no row does.
+    """
+    for row in KERNELS:
+        fits = row.kind == op.kind and target.isa in row.isas and target.optimize in row.optimize
+        if fits and row.applies(graph, op, target):
+            return row
+    raise UnsupportedError(
+        f"{op.kind} ({op.name}) has no kernel for {target.isa.value}",
+        hint="docs/supported-ops.md lists the ops and what each may hold",
+    )
+
+
+def build_step(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``op`` by the chosen row, with the row's note as its reason."""
+    row = select(graph, op, target)
+    return replace(row.build(graph, op, target), reason=row.note)

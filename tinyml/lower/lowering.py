@@ -1,0 +1,33 @@
+"""From a graph to a program: one step an op by the kernel table, and aliases for the ops that move nothing."""
+
+from __future__ import annotations
+
+from tinyml.errors import UnsupportedError
+from tinyml.graph.ir import Graph
+from tinyml.lower.kernels import build_step
+from tinyml.lower.program import Program, Step, Target
+
+ALIASES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+"""Ops whose output is their first input's bytes under another shape."""
+
+
+def lower(graph: Graph, target: Target) -> Program:
+    """Choose a kernel for each op of a checked ``graph`` on ``target``.
+
+    Raises :class:`UnsupportedError` where an op has no kernel, or where an output of the graph is a constant.
+    """
+    steps: list[Step] = []
+    alias_of: dict[int, int] = {}
+    for op in graph.ops:
+        if op.kind in ALIASES:
+            source = op.inputs[0]
+            alias_of[op.outputs[0]] = alias_of.get(source, source)
+        else:
+            steps.append(build_step(graph, op, target))
+    for index in graph.outputs:
+        if graph.tensors[alias_of.get(index, index)].is_constant:
+            raise UnsupportedError(
+                f"output {graph.tensors[index].name} of the model is a constant",
+                hint="remove it from the model's outputs",
+            )
+    return Program(graph, target, tuple(steps), alias_of)

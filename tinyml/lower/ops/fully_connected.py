@@ -1,0 +1,81 @@
+"""FULLY_CONNECTED on ``tml_fully_connected``: per tensor and per channel, with either rounding."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import FullyConnectedAttrs
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Step, Target
+from tinyml.lower.requant import (
+    Multipliers,
+    Range,
+    activation_range,
+    double_rounding,
+    effective_scales,
+    fold_input_zero_point,
+    single_rounding,
+)
+
+
+def requantisation(graph: Graph, op: Op, clamps: Range) -> Multipliers:
+    """Multipliers for each output channel, or a single one where the weights are quantised per tensor.
+
+    With two roundings and one scale TFLM multiplies the scales of input and weights in float32
+    (GetQuantizedConvolutionMultipler in ``kernels/kernel_util.cc``).
+    """
+    weights = graph.tensor(op.inputs[1])
+    x, output = first_input(graph, op), first_output(graph, op)
+    assert weights.quant is not None
+    channels = weights.shape[0] if weights.quant.per_channel else 1
+    scales = effective_scales(x.scale, weights.quant, output.scale, channels)
+    if cast(FullyConnectedAttrs, op.attrs).rounding is Rounding.SINGLE:
+        return single_rounding(scales, clamps, output.zero_point)
+    if not weights.quant.per_channel:
+        scales = [float(np.float32(x.scale) * np.float32(weights.quant.scale)) / output.scale]
+    return double_rounding(scales)
+
+
+def may_leave_int32(graph: Graph, op: Op, requant: Multipliers) -> bool:
+    """Whether a scaled accumulator can lie outside of int32, by the sum of each row's absolute weights."""
+    if requant.max_shift <= 0:
+        return False
+    weights = constant(graph, op, 1).astype(np.int64)
+    bias = optional_bias(graph, op)
+    largest = np.abs(weights).sum(axis=1) * 255 + (0 if bias is None else np.abs(bias.astype(np.int64)))
+    scales = np.ldexp(np.array(requant.multipliers, np.float64), np.array(requant.shifts) - 31)
+    return bool((largest * scales >= 2.0**31 - 1).any())
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The portable step."""
+    attrs = cast(FullyConnectedAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    weights = constant(graph, op, 1)
+    out_c, depth = weights.shape
+    clamps = activation_range(attrs.activation, output)
+    requant = requantisation(graph, op, clamps)
+    bias = fold_input_zero_point(optional_bias(graph, op), weights.astype(np.int64).sum(axis=1), x.zero_point)
+    consts = (
+        Const("weights", weights, Role.WEIGHTS),
+        Const("bias", bias, Role.BIAS),
+        *requant.consts(),
+    )
+    single = attrs.rounding is Rounding.SINGLE
+    ints: dict[str, int] = {
+        "batches": x.elements // depth, "depth": depth, "out_c": out_c,
+        "per_channel": int(len(requant.multipliers) > 1),
+        "single_rounding": int(single),
+        "out_zero_point": output.zero_point,
+        "out_min": clamps.low, "out_max": clamps.high,
+        "max_shift": requant.max_shift,
+        "may_overflow": int(single and may_leave_int32(graph, op, requant)),
+    }
+    args: tuple[Arg, ...] = (In(0), Out(0), *(ConstRef(i) for i in range(4)), *(Int(k, v) for k, v in ints.items()))
+    return make_step(
+        graph, op, kernel="tml_fully_connected", header="tml_fully_connected.h", inputs=op.inputs[:1], args=args,
+        consts=consts,
+    )

@@ -1,0 +1,156 @@
+"""From scales to the integers that turn an accumulator into an int8 output.
+
+Sources: TFLite ``kernels/kernel_util.cc`` (PopulateConvolutionQuantizationParams, CalculateActivationRangeQuantized),
+``kernels/fully_connected.cc`` and ``kernels/internal/reference/integer_ops/fully_connected.h`` of LiteRT 2.x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml.errors import UnsupportedError
+from tinyml.graph.ir import Activation, DType, Quant, Tensor
+from tinyml.lower.fixed_point import quantize_multiplier, round_half_away
+from tinyml.lower.program import Const, Role
+
+_SEARCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The inclusive range to which an output is clamped."""
+
+    low: int
+    high: int
+
+
+def dtype_range(dtype: DType) -> Range:
+    """The values of an integer type."""
+    info = np.iinfo(dtype.numpy)
+    return Range(int(info.min), int(info.max))
+
+
+def quantize_float32(value: float, scale: float, zero_point: int) -> int:
+    """``round(value / scale) + zero_point`` divided in float32 as CalculateActivationRangeQuantized does."""
+    with np.errstate(over="ignore"):
+        quotient = np.float32(value) / np.float32(scale)
+    if not np.isfinite(quotient):
+        return int(np.sign(quotient)) * 2**31
+    return round_half_away(float(quotient)) + zero_point
+
+
+def activation_range(activation: Activation, output: Tensor) -> Range:
+    """Where a fused activation clamps ``output`` (CalculateActivationRangeQuantized)."""
+    full = dtype_range(output.dtype)
+
+    def at(value: float) -> int:
+        return quantize_float32(value, output.scale, output.zero_point)
+
+    if activation is Activation.RELU:
+        return Range(max(full.low, at(0.0)), full.high)
+    if activation is Activation.RELU6:
+        return Range(max(full.low, at(0.0)), min(full.high, at(6.0)))
+    if activation is Activation.RELU_N1_TO_1:
+        return Range(max(full.low, at(-1.0)), min(full.high, at(1.0)))
+    return full
+
+
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """One multiplier and shift for each output channel, meaning ``multiplier * 2^(shift - 31)``."""
+
+    multipliers: tuple[int, ...]
+    shifts: tuple[int, ...]
+
+    @property
+    def max_shift(self) -> int:
+        """The largest shift: kernels leave out the code of a left shift where it is not positive."""
+        return max(self.shifts)
+
+    def consts(self) -> tuple[Const, Const]:
+        """The two arrays."""
+        return (
+            Const("multipliers", np.array(self.multipliers, np.int32), Role.REQUANT),
+            Const("shifts", np.array(self.shifts, np.int8), Role.REQUANT, align_bytes=1),
+        )
+
+
+def effective_scales(input_scale: float, weights: Quant, output_scale: float, channels: int) -> list[float]:
+    """``input_scale * weight_scale / output_scale`` in float64 for each output channel."""
+    scales = weights.scales if weights.per_channel else weights.scales * channels
+    return [input_scale * scale / output_scale for scale in scales]
+
+
+def double_rounding(scales: Sequence[float]) -> Multipliers:
+    """Multipliers of TFLite's two roundings, one for each effective scale."""
+    pairs = [quantize_multiplier(scale) for scale in scales]
+    return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
+
+
+def reference_single_rounding(accumulator: int, scale: float) -> int:
+    """What LiteRT 2.x does with the accumulator of FULLY_CONNECTED: ``round(double(acc) * scale)``."""
+    return round_half_away(float(accumulator) * scale)
+
+
+def single_rounding(scales: Sequence[float], clamps: Range, zero_point: int) -> Multipliers:
+    """Integers for which ``(acc * multiplier + 2^(30 - shift)) >> (31 - shift)`` is LiteRT's float64 rounding.
+
+    LiteRT 2.x rounds ``acc * scale`` in float64, halves away from zero. Both functions are monotonic in ``acc`` and
+    only matter between the clamps, so that they are equal when they step at the same accumulators; that is checked at
+    each of the (at most 255) steps, and the multiplier is nudged until it holds. A tie is reproduced by a multiplier a
+    little above the exact one, which rounds halves away from zero on both sides. Raises :class:`UnsupportedError` if
+    no multiplier within 64 of the nearest one will do, which no scale is known to cause.
+    """
+    found: dict[float, tuple[int, int]] = {}
+    for scale in scales:
+        if scale not in found:
+            found[scale] = _single_rounding_multiplier(scale, clamps, zero_point)
+    pairs = [found[scale] for scale in scales]
+    return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
+
+
+def _single_rounding_multiplier(scale: float, clamps: Range, zero_point: int) -> tuple[int, int]:
+    multiplier, shift = quantize_multiplier(scale)
+    if multiplier == 0:
+        return 0, 0
+    steps = [level - zero_point for level in range(clamps.low + 1, clamps.high + 1)]
+    wanted = [_first_reference_step(step, scale) for step in steps]
+    for nudge in sorted(range(-_SEARCH, _SEARCH + 1), key=lambda n: (abs(n), -n)):
+        candidate = multiplier + nudge
+        if 0 < candidate < 2**31 and wanted == [_first_integer_step(step, candidate, shift) for step in steps]:
+            return candidate, shift
+    raise UnsupportedError(
+        f"no integer multiplier reproduces the rounding of an effective scale of {scale!r}",
+        hint="convert the model again with another representative data set, or use --match tflm",
+    )
+
+
+def _first_reference_step(step: int, scale: float) -> int:
+    """The smallest int32 accumulator whose reference result is at least ``step``; 2^31 where there is none."""
+    guess = min(max(math.ceil((step - 0.5) / scale), -(2**31)), 2**31)
+    while guess > -(2**31) and reference_single_rounding(guess - 1, scale) >= step:
+        guess -= 1
+    while guess < 2**31 and reference_single_rounding(guess, scale) < step:
+        guess += 1
+    return guess
+
+
+def _first_integer_step(step: int, multiplier: int, shift: int) -> int:
+    """The same for the integer formula, by solving ``acc * multiplier + half >= step * 2 * half`` for ``acc``."""
+    total = 31 - shift
+    half = 1 << (total - 1)
+    return min(max(-((half - (step << total)) // multiplier), -(2**31)), 2**31)
+
+
+def fold_input_zero_point(
+    bias: npt.NDArray[np.int32] | None, weight_sums: npt.NDArray[np.int64], input_zero_point: int
+) -> npt.NDArray[np.int32]:
+    """``b - zp * sum(w)`` modulo 2^32: the bias for which ``sum(w * (x - zp)) + b = sum(w * x) + folded``."""
+    start = np.zeros_like(weight_sums) if bias is None else bias.astype(np.int64)
+    folded: npt.NDArray[np.int32] = (start - input_zero_point * weight_sums).astype(np.int32)
+    return folded
