@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tinyml.toml_reader import parse_bytes
+
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-BYTES_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "KIB": 1024, "M": 1 << 20, "MB": 1 << 20, "MIB": 1 << 20}
 
 
 class ByteSize(click.ParamType):
@@ -25,12 +25,10 @@ class ByteSize(click.ParamType):
         """Bytes from the text; fails with a usage error where it is no size."""
         if isinstance(value, int):
             return value
-        text = str(value).strip().upper().replace(" ", "").replace("_", "")
-        digits = text.rstrip("BKMI")
-        unit = BYTES_UNITS.get(text[len(digits) :])
-        if unit is None or not digits.isdigit():
-            self.fail(f"{value!r} is no size in bytes; write 65536, 64KB or 1MB", param, ctx)
-        return int(digits) * unit
+        try:
+            return parse_bytes(str(value))
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
 
 
 def json_option(function: F) -> F:

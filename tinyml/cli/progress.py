@@ -6,15 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
+from tinyml.cli import output
 
 
 @contextmanager
 def status(message: str) -> Iterator[None]:
     """Show ``message`` with a spinner while the block runs."""
-    context = click.get_current_context(silent=True)
-    quiet = bool(context and context.find_root().params.get("quiet"))
-    if quiet or not sys.stderr.isatty():
+    if output.verbosity() == output.QUIET or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
