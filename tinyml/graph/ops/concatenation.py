@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml.graph.ir import Activation
-from tinyml.graph.ops.base import Attrs, OpSpec
+from tinyml.graph.ir import ABSENT, Activation, Graph, Op
+from tinyml.graph.ops.base import Attrs
+from tinyml.graph.ops.common import Int8Spec, attrs_of, different_quantisation, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,34 @@ class ConcatenationAttrs(Attrs):
     activation: Activation = Activation.NONE
 
 
-class Concatenation(OpSpec):
+class Concatenation(Int8Spec):
     """Parts one after the other."""
 
     kind = "CONCATENATION"
     attrs_type = ConcatenationAttrs
+    inputs_max = 1000
+
+    def constraint_inputs(self, graph: Graph, op: Op) -> str | None:
+        """No input is absent."""
+        return "one is" if ABSENT in op.inputs else None
+
+    def constraint_activation(self, graph: Graph, op: Op) -> str | None:
+        """There is no fused activation."""
+        activation = attrs_of(op, ConcatenationAttrs).activation
+        return None if activation is Activation.NONE else f"got {activation.value}"
+
+    def constraint_quantisation(self, graph: Graph, op: Op) -> str | None:
+        """Inputs and output have the same scale and zero point."""
+        y = graph.tensors[op.outputs[0]]
+        return next(filter(None, (different_quantisation(graph.tensors[i], y) for i in op.inputs)), None)
+
+    def constraint_shape(self, graph: Graph, op: Op) -> str | None:
+        """All shapes are equal but along the axis, where the inputs' sizes add up to the output's."""
+        axis, y = attrs_of(op, ConcatenationAttrs).axis, graph.tensors[op.outputs[0]].shape
+        shapes = [graph.tensors[i].shape for i in op.inputs]
+        if any(len(s) != len(y) or not 0 <= axis < len(y) for s in shapes):
+            return f"got {', '.join(map(shape_text, shapes[:8]))} to {shape_text(y)} along {axis}"
+        same = all(s[:axis] == y[:axis] and s[axis + 1 :] == y[axis + 1 :] for s in shapes)
+        if same and sum(s[axis] for s in shapes) == y[axis]:
+            return None
+        return f"got {', '.join(map(shape_text, shapes[:8]))} to {shape_text(y)} along {axis}"

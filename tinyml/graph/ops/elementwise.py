@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from tinyml.graph.ops.base import Attrs, OpSpec
+from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops.base import Attrs
+from tinyml.graph.ops.common import ElementwiseSpec, attrs_of, multiplier_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,44 +17,69 @@ class LeakyReluAttrs(Attrs):
     alpha: float = 0.0
 
 
-class Logistic(OpSpec):
+class RescalingSpec(ElementwiseSpec):
+    """A function whose output has a scale of its own."""
+
+    def constraint_multiplier(self, graph: Graph, op: Op) -> str | None:
+        """Input scale divided by output scale is below 2^30."""
+        return multiplier_facts(graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
+
+
+class Logistic(ElementwiseSpec):
     """Sigmoid."""
 
     kind = "LOGISTIC"
 
+    def constraint_output(self, graph: Graph, op: Op) -> str | None:
+        """The output has scale 1/256 and zero point -128."""
+        y = graph.tensors[op.outputs[0]]
+        return None if (y.scale, y.zero_point) == (1 / 256, -128) else f"got {y.scale:g}, {y.zero_point}"
 
-class Tanh(OpSpec):
+
+class Tanh(ElementwiseSpec):
     """Hyperbolic tangent."""
 
     kind = "TANH"
 
+    def constraint_output(self, graph: Graph, op: Op) -> str | None:
+        """The output has scale 1/128 and zero point 0."""
+        y = graph.tensors[op.outputs[0]]
+        return None if (y.scale, y.zero_point) == (1 / 128, 0) else f"got {y.scale:g}, {y.zero_point}"
 
-class HardSwish(OpSpec):
+
+class HardSwish(RescalingSpec):
     """``x * relu6(x + 3) / 6``."""
 
     kind = "HARD_SWISH"
 
 
-class LeakyRelu(OpSpec):
+class LeakyRelu(RescalingSpec):
     """``x`` where positive, ``alpha * x`` elsewhere."""
 
     kind = "LEAKY_RELU"
     attrs_type = LeakyReluAttrs
 
+    def constraint_alpha(self, graph: Graph, op: Op) -> str | None:
+        """Alpha is a number other than 0, and scaled it stays below 2^30."""
+        alpha = attrs_of(op, LeakyReluAttrs).alpha
+        if not math.isfinite(alpha) or alpha == 0:
+            return f"got {alpha:g}"
+        return multiplier_facts(abs(alpha) * graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
 
-class Relu(OpSpec):
+
+class Relu(RescalingSpec):
     """``max(x, 0)``."""
 
     kind = "RELU"
 
 
-class Relu6(OpSpec):
+class Relu6(RescalingSpec):
     """``min(max(x, 0), 6)``."""
 
     kind = "RELU6"
 
 
-class ReluN1To1(OpSpec):
+class ReluN1To1(RescalingSpec):
     """``min(max(x, -1), 1)``."""
 
     kind = "RELU_N1_TO_1"

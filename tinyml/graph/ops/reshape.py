@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from tinyml.graph.ops.base import Attrs, OpSpec
+from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops.base import Attrs
+from tinyml.graph.ops.common import Int8Spec, shape_text
 
 
-class Reshape(OpSpec):
+class Reshape(Int8Spec):
     """Another shape for the same elements; the only input is x."""
 
     kind = "RESHAPE"
     attrs_type = Attrs
+
+    def constraint_shape(self, graph: Graph, op: Op) -> str | None:
+        """Input and output have as many elements."""
+        x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        return None if x.elements == y.elements else f"got {shape_text(x.shape)} to {shape_text(y.shape)}"
 
 
 class Squeeze(Reshape):
