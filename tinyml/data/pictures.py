@@ -1,0 +1,39 @@
+"""Decodes pictures with Pillow, and makes samples of them."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml.data.base import CorruptSampleError, Sample
+from tinyml.data.stores import FileStore
+from tinyml.errors import UsageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp")
+MAX_PIXELS = 64_000_000
+
+
+def decode_picture(data: bytes) -> NDArray[np.uint8]:
+    """uint8 RGB ``[height, width, 3]`` of an image file's bytes; CorruptSampleError where they are damaged."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise UsageError("reading pictures needs Pillow", hint="pip install 'tinyml[train]'") from None
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise CorruptSampleError(f"has {picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
+            return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise CorruptSampleError(f"not a readable picture ({error})") from None
+
+
+def picture_sample(store: FileStore, name: str, label: int) -> Sample:
+    """The sample of one picture file."""
+
+    def decode() -> NDArray[np.uint8]:
+        return decode_picture(store.read(name))
+
+    return Sample(name, label, decode)
