@@ -18,8 +18,9 @@ from tinyml import __version__, debug
 from tinyml.boards import Board, list_boards, load_board
 from tinyml.codegen import generate
 from tinyml.emulate.compare import Comparison, compare
+from tinyml.emulate.input_files import file_stimuli
 from tinyml.emulate.run import Emulation, run_firmware
-from tinyml.emulate.stimuli import Stimulus, file_stimuli, proof_stimuli
+from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import MismatchError
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.measure import measure_sizes

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyml.emulate.stimuli import file_stimuli, proof_stimuli
+from tinyml.emulate.input_files import file_stimuli
+from tinyml.emulate.stimuli import proof_stimuli
 from tinyml.errors import UsageError
 from tinyml.graph.ir import DType, Graph, Quant, Tensor
 
