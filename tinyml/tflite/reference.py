@@ -1,0 +1,113 @@
+"""The oracle: TFLite's reference kernels, for the outputs and every intermediate tensor.
+
+By default these are LiteRT's (``ai_edge_litert``) with ``OpResolverType.BUILTIN_REF``: the default kernels (XNNPACK)
+can differ by one. ``match="tflm"`` is tflite-runtime 2.14, whose FULLY_CONNECTED rounds as TensorFlow Lite Micro's
+does, in a process of its own (:mod:`tinyml.tflite.reference_tflm`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml.errors import UnsupportedError, UsageError
+from tinyml.graph.ir import Graph
+from tinyml.tflite.quiet import quiet_native_stderr
+from tinyml.tflite.read import read_graph
+from tinyml.tflite.repair import repair
+
+Array = npt.NDArray[Any]
+
+
+class Engine(Protocol):
+    """A runtime that executes one model."""
+
+    def invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
+        """Run the model once on ``inputs``; copies of the tensors ``wanted``, by their index in the file."""
+
+
+class Reference:
+    """Runs a model through the reference kernels.
+
+    The file goes through :func:`~tinyml.tflite.read.read_graph` first, which also makes it safe to give to native
+    code: LiteRT aborts the process on some contradictions that the reader refuses. Raises its errors, and
+    UnsupportedError where the runtime refuses the model.
+    """
+
+    def __init__(self, model: Path | bytes, match: str = "litert") -> None:
+        self.graph: Graph = read_graph(model, match=match)
+        data = repair(model if isinstance(model, bytes) else model.read_bytes())
+        self._engine: Engine
+        if match == "tflm":
+            from tinyml.tflite.reference_tflm import TfliteRuntime
+
+            self._engine = TfliteRuntime(data, self.graph)
+        else:
+            self._engine = _LiteRt(data)
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """The outputs for ``inputs``, arrays of the graph's shapes and dtypes, in the graph's order."""
+        return self._engine.invoke(self._checked(inputs), self._file_indices(self.graph.outputs))
+
+    def trace(self, inputs: Sequence[Array]) -> dict[int, Array]:
+        """Every run-time tensor for ``inputs``: the graph's inputs and each op's output, by its index in the file."""
+        wanted = self._file_indices(tuple(self.graph.activations()))
+        return dict(zip(wanted, self._engine.invoke(self._checked(inputs), wanted), strict=True))
+
+    def _file_indices(self, tensors: Sequence[int]) -> list[int]:
+        return [self.graph.source_tensors[t] for t in tensors]
+
+    def _checked(self, inputs: Sequence[Array]) -> list[Array]:
+        wanted = [self.graph.tensors[i] for i in self.graph.inputs]
+        if len(inputs) != len(wanted):
+            raise UsageError(f"got {len(inputs)} inputs, the model has {len(wanted)}", hint="give one array for each")
+        checked = []
+        for position, (array, tensor) in enumerate(zip(inputs, wanted, strict=True)):
+            if array.size != tensor.elements or array.dtype != tensor.dtype.numpy:
+                raise UsageError(
+                    f"input {position} is {array.dtype} {array.shape}, the model takes "
+                    f"{tensor.dtype.value} {tensor.shape}",
+                    hint="quantise and reshape the data as the model's input is",
+                )
+            checked.append(np.ascontiguousarray(array).reshape(tensor.shape))
+        return checked
+
+
+class _LiteRt:
+    def __init__(self, data: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        try:
+            with quiet_native_stderr():
+                self._interpreter: Any = Interpreter(
+                    model_content=data,
+                    experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+                    experimental_preserve_all_tensors=True,
+                    num_threads=1,
+                )
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise refused("LiteRT", error) from error
+        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+
+    def invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
+        for index, array in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, array)
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise refused("LiteRT", error) from error
+        return [np.array(self._interpreter.get_tensor(index)) for index in wanted]
+
+
+def refused(runtime: str, error: Exception) -> UnsupportedError:
+    """The error for a model that the reference itself does not run: there is nothing to be equal to."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return UnsupportedError(
+        f"{runtime}'s reference kernels refuse the model: {first[:300]}",
+        hint="without a reference nothing can be proven; convert the model again with current TensorFlow",
+    )
