@@ -1,0 +1,15 @@
+/* The console: the host's where there is one, the board's serial line otherwise. Output is one JSON object a line. */
+#ifndef TML_CONSOLE_H
+#define TML_CONSOLE_H
+
+#include <stdint.h>
+
+/* Starts the clocks and the serial line where no host answers. */
+void tml_console_init(void);
+
+void tml_print(const char *text);
+void tml_print_u32(uint32_t value);
+void tml_print_i32(int32_t value);
+void tml_print_hex(uint32_t value); /* 0x and eight digits */
+
+#endif

@@ -1,0 +1,27 @@
+/* Gives the console's TX pin to its peripheral: MODER, OSPEEDR and AFRL/AFRH lie alike in the STM32 F4, F7, H7, L4 and U5
+ * (for example RM0090, section 8.4; RM0433, section 11.4; RM0456, section 13.6). */
+#ifndef TML_STM32_GPIO_H
+#define TML_STM32_GPIO_H
+
+#include "board_config.h"
+#include "tml_registers.h"
+
+static inline void tml_stm32_console_pin(void) {
+    TML_REG32(TML_STM32_GPIO_CLOCK_REGISTER) |= 1u << TML_STM32_GPIO_CLOCK_BIT;
+    (void)TML_REG32(TML_STM32_GPIO_CLOCK_REGISTER); /* the clock needs two cycles before the first access */
+#ifdef TML_STM32_VDDIO2_REGISTER
+    /* Port G of the L4+ has its own supply, which has to be declared valid: RM0432, section 5.4.2, PWR_CR2.IOSV */
+    TML_REG32(TML_STM32_PWR_CLOCK_REGISTER) |= 1u << TML_STM32_PWR_CLOCK_BIT;
+    (void)TML_REG32(TML_STM32_PWR_CLOCK_REGISTER);
+    TML_REG32(TML_STM32_VDDIO2_REGISTER) |= 1u << TML_STM32_VDDIO2_BIT;
+#endif
+    volatile uint32_t *const moder = &TML_REG32(TML_UART_TX_GPIO_BASE + 0x00u);
+    volatile uint32_t *const afr = &TML_REG32(TML_UART_TX_GPIO_BASE + 0x20u + 4u * (TML_UART_TX_PIN / 8u));
+    const uint32_t nibble = 4u * (TML_UART_TX_PIN % 8u);
+    *afr = (*afr & ~(0xFu << nibble)) | ((uint32_t)TML_UART_TX_FUNCTION << nibble);
+    *moder = (*moder & ~(3u << (2u * TML_UART_TX_PIN))) | (2u << (2u * TML_UART_TX_PIN));
+    TML_REG32(TML_STM32_UART_CLOCK_REGISTER) |= 1u << TML_STM32_UART_CLOCK_BIT;
+    (void)TML_REG32(TML_STM32_UART_CLOCK_REGISTER);
+}
+
+#endif

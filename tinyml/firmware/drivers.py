@@ -1,0 +1,197 @@
+"""Which driver sources a board needs and the numbers they are compiled with, from the board file and the MCU family.
+
+The register addresses are those of the families' reference manuals, named beside each table. The clock stays where
+reset leaves it (or at the crystal's frequency, for the RP2040 and RP2350): ``core_hz`` is what the core really runs at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tinyml.boards import Board, Console
+from tinyml.errors import UsageError
+
+_COMMON = ("tml_startup.c", "tml_semihosting.c", "tml_console.c", "tml_stack.c")
+_SYSTICK = "tml_systick.c"
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """The sources in ``firmware_templates/drivers/`` to compile, what ``board_config.h`` defines, and the core's clock."""
+
+    sources: tuple[str, ...]
+    defines: tuple[tuple[str, str], ...]
+    core_hz: int
+    clock_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stm32:
+    """Where an STM32 family keeps its GPIO ports and clock enables; ``uarts`` maps an instance to (enable register, bit)."""
+
+    manual: str
+    reset_hz: int
+    oscillator: str
+    gpio_base: int
+    gpio_clock_register: int
+    uarts: dict[str, tuple[int, int]]
+    functions: dict[str, int]
+
+
+_STM32 = {
+    "stm32f4": _Stm32(
+        "RM0090, sections 2.3, 7.3 and 8.4; DS8626, table 9",
+        16_000_000, "HSI", 0x40020000, 0x40023830,
+        {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
+        {"USART6": 8},
+    ),
+    "stm32f7": _Stm32(
+        "RM0385, sections 2.2, 5.3 and 6.4",
+        16_000_000, "HSI", 0x40020000, 0x40023830,
+        {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
+        {"USART6": 8},
+    ),
+    "stm32h7": _Stm32(
+        "RM0433, sections 2.3, 8.7 and 11.4",
+        64_000_000, "HSI", 0x58020000, 0x580244E0,
+        {"USART1": (0x580244F0, 4), "USART2": (0x580244E8, 17), "USART3": (0x580244E8, 18)},
+        {},
+    ),
+    "stm32l4": _Stm32(
+        "RM0432, sections 2.2, 6.4 and 8.4",
+        4_000_000, "MSI", 0x48000000, 0x4002104C,
+        {"USART1": (0x40021060, 14), "USART2": (0x40021058, 17), "USART3": (0x40021058, 18), "LPUART1": (0x4002105C, 0)},
+        {"LPUART1": 8},
+    ),
+    "stm32u5": _Stm32(
+        "RM0456, sections 2.3, 11.8 and 13.6",
+        4_000_000, "MSI", 0x42020000, 0x46020C8C,
+        {"USART1": (0x46020CA4, 14), "USART2": (0x46020C9C, 17), "USART3": (0x46020C9C, 18), "LPUART1": (0x46020CA8, 6)},
+        {"LPUART1": 8},
+    ),
+}
+
+_RP2 = {
+    "rp2040": {
+        "TML_RP2_XOSC_BASE": 0x40024000, "TML_RP2_CLOCKS_BASE": 0x40008000, "TML_RP2_RESETS_BASE": 0x4000C000,
+        "TML_RP2_IO_BANK0_BASE": 0x40014000, "TML_RP2_PADS_BANK0_BASE": 0x4001C000,
+        "TML_RP2_RESET_BITS": 1 << 5 | 1 << 8 | 1 << 22,
+    },
+    "rp2350": {
+        "TML_RP2_XOSC_BASE": 0x40048000, "TML_RP2_CLOCKS_BASE": 0x40010000, "TML_RP2_RESETS_BASE": 0x40020000,
+        "TML_RP2_IO_BANK0_BASE": 0x40028000, "TML_RP2_PADS_BANK0_BASE": 0x40038000,
+        "TML_RP2_RESET_BITS": 1 << 6 | 1 << 9 | 1 << 26,
+    },
+}
+
+_NRF_BAUD = {
+    "nrf_uarte": {9600: 0x00275000, 115200: 0x01D60000, 230400: 0x03B00000, 460800: 0x07400000, 1000000: 0x10000000},
+    "nrf51_uart": {9600: 0x00275000, 115200: 0x01D7E000, 230400: 0x03AFB000, 460800: 0x075F7000, 1000000: 0x10000000},
+}
+
+
+def drivers_for(board: Board) -> Drivers:
+    """The drivers of ``board``. Raises UsageError where its console's driver, instance, pin or speed is not known."""
+    console = board.console
+    if console is None:
+        return _drivers(board, "uart_none.c", "clock_reset.c", board.clock_hz, "the clock the core has after reset", {})
+    if console.driver in ("nrf_uarte", "nrf51_uart"):
+        return _nrf(board, console)
+    if console.driver in ("stm32_usart_v1", "stm32_usart_v2"):
+        return _stm32(board, console)
+    if console.driver == "rp2_uart":
+        return _rp2(board, console)
+    if console.driver == "cmsdk_uart":
+        defines = {"TML_UART_BASE": hex(console.base) + "u", "TML_UART_BAUD": f"{console.baud}u"}
+        return _drivers(board, "uart_cmsdk_uart.c", "clock_reset.c", board.clock_hz, "the FPGA image's fixed clock", defines)
+    raise _unknown(board, f"console driver {console.driver!r} has no source in firmware_templates/drivers")
+
+
+def _drivers(board: Board, uart: str, clock: str, core_hz: int, note: str, defines: dict[str, str]) -> Drivers:
+    if board.family == "nrf51":
+        counter: tuple[str, ...] = ("cycles_nrf51_timer.c",)
+    elif board.isa_name == "v6m":
+        counter = ("cycles_systick.c", _SYSTICK)
+    else:
+        counter = ("cycles_dwt.c", _SYSTICK)
+    image = {"rp2040": ("boot2_rp2040.c",), "rp2350": ("image_def_rp2350.c",)}.get(board.family, ())
+    has_vtor = board.core == "cortex-m0plus"
+    common = {"TML_CORE_HZ": f"{core_hz}u", "TML_HAS_VTOR": str(int(has_vtor))}
+    return Drivers((*_COMMON, clock, uart, *counter, *image), tuple((common | defines).items()), core_hz, note)
+
+
+def _nrf(board: Board, console: Console) -> Drivers:
+    bauds = _NRF_BAUD[console.driver]
+    if console.baud not in bauds:
+        raise _unknown(board, f"console baud {console.baud} is not one of {', '.join(map(str, bauds))}")
+    tx, rx = _nrf_pin(board, console.tx), _nrf_pin(board, console.rx)
+    defines = {
+        "TML_UART_BASE": hex(console.base) + "u",
+        "TML_UART_BAUDRATE_REGISTER": hex(bauds[console.baud]) + "u",
+        "TML_UART_TX_GPIO_BASE": hex(0x50000000 + 0x300 * tx[0]) + "u",
+        "TML_UART_TX_PIN": f"{tx[1]}u",
+        "TML_UART_TX_PSEL": f"{32 * tx[0] + tx[1]}u",
+        "TML_UART_RX_PSEL": f"{32 * rx[0] + rx[1]}u",
+    }
+    core_hz = 16_000_000 if console.driver == "nrf51_uart" else 64_000_000
+    note = "the core's only frequency, from the crystal"
+    return _drivers(board, f"uart_{console.driver}.c", "clock_nrf5.c", core_hz, note, defines)
+
+
+def _stm32(board: Board, console: Console) -> Drivers:
+    family = _STM32.get(board.family)
+    if family is None or console.instance not in family.uarts:
+        raise _unknown(board, f"console instance {console.instance} of family {board.family} is not known")
+    pin = re.fullmatch(r"P([A-K])(\d{1,2})", console.tx)
+    if pin is None or int(pin[2]) > 15:
+        raise _unknown(board, f"console tx {console.tx!r} is not an STM32 pin such as PA9")
+    port = ord(pin[1]) - ord("A")
+    register, bit = family.uarts[console.instance]
+    scale = 256 if console.instance.startswith("LPUART") else 1
+    defines = {
+        "TML_UART_BASE": hex(console.base) + "u",
+        "TML_UART_BAUD": f"{console.baud}u",
+        "TML_UART_CLOCK_HZ": f"{family.reset_hz}u",
+        "TML_UART_CLOCK_SCALE": f"{scale}u",
+        "TML_UART_TX_GPIO_BASE": hex(family.gpio_base + 0x400 * port) + "u",
+        "TML_UART_TX_PIN": f"{int(pin[2])}u",
+        "TML_UART_TX_FUNCTION": f"{family.functions.get(console.instance, 7)}u",
+        "TML_STM32_GPIO_CLOCK_REGISTER": hex(family.gpio_clock_register) + "u",
+        "TML_STM32_GPIO_CLOCK_BIT": f"{port}u",
+        "TML_STM32_UART_CLOCK_REGISTER": hex(register) + "u",
+        "TML_STM32_UART_CLOCK_BIT": f"{bit}u",
+    }
+    if board.family == "stm32l4" and pin[1] == "G":
+        defines |= {
+            "TML_STM32_PWR_CLOCK_REGISTER": "0x40021058u", "TML_STM32_PWR_CLOCK_BIT": "28u",
+            "TML_STM32_VDDIO2_REGISTER": "0x40007004u", "TML_STM32_VDDIO2_BIT": "9u",
+        }
+    note = f"the {family.oscillator} oscillator the core runs from after reset ({family.manual})"
+    return _drivers(board, f"uart_{console.driver}.c", "clock_reset.c", family.reset_hz, note, defines)
+
+
+def _rp2(board: Board, console: Console) -> Drivers:
+    family = _RP2.get(board.family)
+    pin = re.fullmatch(r"GP(\d{1,2})", console.tx)
+    if family is None or pin is None or console.instance != "UART0":
+        raise _unknown(board, f"console {console.instance} on {console.tx} of family {board.family} is not known")
+    crystal_hz = 12_000_000
+    defines = {
+        "TML_UART_BASE": hex(console.base) + "u",
+        "TML_UART_BAUD": f"{console.baud}u",
+        "TML_UART_CLOCK_HZ": f"{crystal_hz}u",
+        "TML_UART_TX_PIN": f"{int(pin[1])}u",
+    } | {name: hex(value) + "u" for name, value in family.items()}
+    return _drivers(board, "uart_rp2_uart.c", "clock_rp2.c", crystal_hz, "the 12 MHz crystal, no PLL", defines)
+
+
+def _nrf_pin(board: Board, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"P([01])\.(\d{2})", text)
+    if match is None or int(match[2]) > 31:
+        raise _unknown(board, f"console pin {text!r} is not an nRF pin such as P0.06")
+    return int(match[1]), int(match[2])
+
+
+def _unknown(board: Board, what: str) -> UsageError:
+    return UsageError(f"{board.path.name}: {what}", hint="boards/README.md lists the drivers and what each of them knows")

@@ -1,0 +1,73 @@
+"""The memory map an image is linked for: the board's own, or an emulated machine's that differs from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tinyml.boards import Board, Emulator, MemoryRegion
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRegion:
+    """One line of the linker script's MEMORY: what the image may use of a region, reserved parts taken off."""
+
+    name: str
+    kind: str
+    origin: int
+    bytes: int
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """The primary flash and RAM, the other regions by section, and the RP2040's second boot stage before the flash."""
+
+    flash: LinkRegion
+    ram: LinkRegion
+    extra: tuple[LinkRegion, ...]
+    boot2: LinkRegion | None
+
+    @property
+    def regions(self) -> tuple[LinkRegion, ...]:
+        """All regions, flash and RAM first."""
+        boot2 = () if self.boot2 is None else (self.boot2,)
+        return (self.flash, self.ram, *self.extra, *boot2)
+
+
+def memory_map(board: Board, emulator: Emulator | None = None) -> MemoryMap:
+    """The map of ``board``, moved to ``emulator``'s addresses where its machine lies elsewhere.
+
+    Sizes stay the board's, so that what links for the emulator fits the board. A relocated image drops the other
+    regions and the boot stage, which the machine does not have.
+    """
+    flash, ram = board.flash, board.ram
+    if emulator is not None and emulator.relocated:
+        flash_origin = flash.start if emulator.flash_origin is None else emulator.flash_origin
+        ram_origin = ram.start if emulator.ram_origin is None else emulator.ram_origin
+        return MemoryMap(
+            LinkRegion("FLASH", "flash", flash_origin, flash.available_bytes, "text"),
+            LinkRegion("RAM", "ram", ram_origin, ram.available_bytes, "bss"),
+            (),
+            None,
+        )
+    boot2 = None
+    if board.family == "rp2040":
+        boot2 = LinkRegion("BOOT2", "flash", flash.origin, flash.reserved_start_bytes, "boot2")
+    return MemoryMap(
+        LinkRegion("FLASH", "flash", flash.start, flash.available_bytes, "text"),
+        LinkRegion("RAM", "ram", ram.start, ram.available_bytes, "bss"),
+        tuple(_extra(region) for region in board.regions if region not in (flash, ram)),
+        boot2,
+    )
+
+
+def section_name(region: MemoryRegion) -> str:
+    """The section that places an object in a region other than the primary ones: ``region_`` and the name in lower case."""
+    return "region_" + re.sub(r"[^a-z0-9]", "_", region.name.lower())
+
+
+def _extra(region: MemoryRegion) -> LinkRegion:
+    name = re.sub(r"[^A-Za-z0-9_]", "_", region.name)
+    name += "_2" if name in ("FLASH", "RAM", "BOOT2") else ""
+    return LinkRegion(name, region.kind, region.start, region.available_bytes, section_name(region))
