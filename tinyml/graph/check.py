@@ -28,7 +28,7 @@ def check_supported(graph: Graph) -> None:
             )
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[index]
-        if tensor.dtype not in (DType.INT8, DType.FLOAT32):
+        if tensor.dtype not in (DType.INT8, DType.UINT8, DType.FLOAT32):
             raise UnsupportedError(
                 f"{tensor.name[:80]!r}, an input or output of the graph, is {tensor.dtype.value}",
                 hint="convert with int8 inputs and outputs: tinyml quantize",

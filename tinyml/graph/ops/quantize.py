@@ -1,11 +1,17 @@
-"""QUANTIZE (float32 → int8, or int8 → int8 with other parameters) and DEQUANTIZE (int8 → float32)."""
+"""QUANTIZE (from float32 at the border, or between 8-bit types and parameters) and DEQUANTIZE (to float32)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tinyml.graph.ir import DType, Graph, Op, Tensor
 from tinyml.graph.ops.common import ElementwiseSpec, multiplier_facts
+
+_BYTES = (DType.INT8, DType.UINT8)
+
+
+def _byte_facts(which: str, tensor: Tensor) -> str | None:
+    if tensor.dtype not in _BYTES or tensor.quant is None:
+        return f"the {which} is {tensor.dtype.value}{'' if tensor.quant else ', not quantised'}"
+    return f"the {which} has {len(tensor.quant.scales)} scales" if tensor.quant.per_channel else None
 
 
 class Quantize(ElementwiseSpec):
@@ -13,11 +19,11 @@ class Quantize(ElementwiseSpec):
 
     kind = "QUANTIZE"
 
-    def activations(self, graph: Graph, op: Op) -> Iterator[tuple[str, Tensor]]:
-        """The output, and the input unless it is a float input of the graph."""
-        if graph.tensors[op.inputs[0]].dtype is not DType.FLOAT32:
-            yield "input 0", graph.tensors[op.inputs[0]]
-        yield "output 0", graph.tensors[op.outputs[0]]
+    def constraint_int8(self, graph: Graph, op: Op) -> str | None:
+        """The input is float32, int8 or uint8, the output int8 or uint8; integers have one scale and zero point."""
+        x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        facts = None if x.dtype is DType.FLOAT32 else _byte_facts("input", x)
+        return facts or _byte_facts("output", y)
 
     def constraint_border(self, graph: Graph, op: Op) -> str | None:
         """A float32 input is an input of the graph."""
@@ -26,7 +32,7 @@ class Quantize(ElementwiseSpec):
         return f"{x.name[:80]!r} is computed in float" if inside else None
 
     def constraint_multiplier(self, graph: Graph, op: Op) -> str | None:
-        """Of int8 inputs, input scale divided by output scale is below 2^30."""
+        """Of integer inputs, input scale divided by output scale is below 2^30."""
         x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
         return None if x.dtype is DType.FLOAT32 else multiplier_facts(x.scale / y.scale)
 
@@ -36,9 +42,9 @@ class Dequantize(ElementwiseSpec):
 
     kind = "DEQUANTIZE"
 
-    def activations(self, graph: Graph, op: Op) -> Iterator[tuple[str, Tensor]]:
-        """The input."""
-        yield "input 0", graph.tensors[op.inputs[0]]
+    def constraint_int8(self, graph: Graph, op: Op) -> str | None:
+        """The input is int8 or uint8 with one scale and one zero point."""
+        return _byte_facts("input", graph.tensors[op.inputs[0]])
 
     def constraint_border(self, graph: Graph, op: Op) -> str | None:
         """The output is float32 and an output of the graph."""
