@@ -8,9 +8,12 @@ from tinyml.graph.ops import SPECS, Attrs
 
 _HEAD = """# Supported ops
 
-Generated from the constraints in `tinyml/graph/ops/` by `python -m tinyml.graph.supported > docs/supported-ops.md`; do not edit. A model whose
-ops keep these rules compiles, and its firmware's bytes equal those of TFLite's reference kernels. A rule that does not
-hold is the text of the error (exit code 4).
+Generated from the constraints in `tinyml/graph/ops/`, do not edit; this brings it up to date:
+
+    python -m tinyml.graph.supported > docs/supported-ops.md
+
+A model whose ops keep these rules compiles, and its firmware's bytes equal those of TFLite's reference kernels. A rule
+that does not hold is the text of the error (exit code 4).
 
 Everywhere: batch 1, shapes fixed, int8 activations with one scale and zero point. QUANTIZE and DEQUANTIZE let a
 model's inputs and outputs be float32 or uint8. Fused activations are NONE, RELU, RELU_N1_TO_1 and RELU6.
