@@ -42,7 +42,8 @@ class TrainingData:
 
     ``epoch(rng)`` gives one epoch of training examples, augmented anew from the generator. ``plain`` are training
     examples as they are, for calibration. A code ``q`` stands for ``scale * (q - zero_point)``. ``frontend`` says in
-    JSON terms how raw input becomes codes. ``counts`` are the clips or images per label of each split.
+    JSON terms how raw input becomes codes. ``counts`` are the clips or images per label of each split, ``notes`` what
+    the user ought to know of the data, such as damaged files that were left out.
     """
 
     task: str
@@ -56,6 +57,7 @@ class TrainingData:
     test: Examples
     frontend: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -70,8 +72,3 @@ class TrainingData:
     def real(self, codes: Codes) -> Reals:
         """The float32 values that int8 codes stand for."""
         return (codes.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
-
-
-def count_labels(labels: Labels, names: tuple[str, ...]) -> dict[str, int]:
-    """How many examples each label has, by name."""
-    return {name: int(np.sum(labels == index)) for index, name in enumerate(names)}

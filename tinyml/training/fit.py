@@ -41,6 +41,9 @@ class FitOptions:
 class Progress(Protocol):
     """Who watches a run."""
 
+    def note(self, message: str) -> None:
+        """A remark on the data, before the first epoch."""
+
     def batch(self, epoch: int, done: int, total: int) -> None:
         """``done`` of ``total`` batches of the epoch (from 1) are through."""
 
@@ -98,8 +101,7 @@ def _one_epoch(
     order = rng.permutation(len(examples))
     batches = max(1, len(examples) // options.batch_size)  # a short last batch would disturb the batch norms
     classes = len(data.labels)
-    logs: dict[str, float] = {}
-    model.reset_metrics()
+    sums: dict[str, float] = {}
     for index in range(batches):
         rate = _learning_rate(options, epoch + index / batches)
         model.optimizer.learning_rate = rate
@@ -109,13 +111,15 @@ def _one_epoch(
             targets = np.eye(classes, dtype=np.float32)[examples.labels[chosen]]
         else:
             targets = inputs.reshape(len(inputs), *model.output_shape[1:])
-        logs = model.train_on_batch(inputs, targets, return_dict=True)
+        model.reset_metrics()
+        for name, value in model.train_on_batch(inputs, targets, return_dict=True).items():
+            sums[name] = sums.get(name, 0.0) + float(value)
         if stop.is_set():
             break
         if progress is not None:
             progress.batch(epoch + 1, index + 1, batches)
     row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate}
-    return row | {f"train_{name}": float(value) for name, value in logs.items()}
+    return row | {f"train_{name}": total / batches for name, total in sums.items()}
 
 
 def _after_epoch(

@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import platform
+import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,15 +63,7 @@ class Run:
         Raises:
             UsageError: the folder holds files already, or cannot be written.
         """
-        try:
-            taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
-        except OSError as error:
-            raise unwritable(path, error) from error
-        if taken:
-            raise UsageError(
-                f"{path} is there already and not empty",
-                hint=f"go on with it by --resume, or choose another folder with --output (--output {path}-2)",
-            )
+        check_free(path)
         run = cls(path)
         run.write_json("manifest.json", {"status": RUNNING, "versions": versions(), **manifest})
         return run
@@ -166,6 +159,29 @@ class Run:
             return TrainState(int(head["epoch"]), tuple(head["history"]), int(head["best_epoch"]), tuple(arrays))
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise UsageError(f"cannot resume from {path}: {error}", hint="train again into a new folder") from error
+
+
+def check_free(path: Path) -> None:
+    """Check, before long work, that a run can be made at ``path``.
+
+    Raises:
+        UsageError: the folder holds files already, or cannot be written.
+    """
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if taken:
+        raise UsageError(
+            f"{path} is there already and not empty",
+            hint=f"go on with it by --resume {path}, or choose another folder with --output",
+        )
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,70 @@
+"""``tinyml quantize``: a trained model to a full-integer int8 ``.tflite``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyml.cli.options import json_option
+
+
+@click.command("quantize")
+@click.argument("model", type=click.Path(path_type=Path), metavar="RUN|MODEL.keras")
+@click.option("--data", type=click.Path(path_type=Path), help="The data set's folder; a run knows its own.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The .tflite file (default: RUN/model.tflite, or beside the .keras file).",
+)
+@click.option("--words", metavar="A,B,…", help="Keywords, in the order of the outputs (for a .keras file and audio).")
+@click.option(
+    "--unknown",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A folder with more clips of other words (for a .keras file and audio); may be repeated.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice of calibration examples.")
+@json_option
+def command(
+    model: Path,
+    data: Path | None,
+    output: Path | None,
+    words: str | None,
+    unknown: tuple[Path, ...],
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Convert a run's best model, or a .keras file, to int8 and score both on the test split.
+
+    The result takes and gives int8, has batch 1 and no float inside; its manifest (.json) lies beside it.
+    """
+    from tinyml.cli import output as out
+    from tinyml.cli.progress import status
+    from tinyml.cli.train import split_words
+    from tinyml.errors import UsageError
+    from tinyml.settings import chosen_data
+    from tinyml.training.recipes import DataOptions
+    from tinyml.training.session import quantise_file, quantise_run
+
+    with status("quantising"):
+        if model.is_dir():
+            if words or unknown:
+                raise UsageError("a run knows its words", hint="leave --words and --unknown out")
+            quantised, target = quantise_run(model, data_folder=data, output=output)
+        else:
+            folder = Path(chosen_data(None if data is None else str(data)))
+            options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
+            quantised, target = quantise_file(model, data_folder=folder, options=options, output=output)
+    if as_json:
+        out.print_json({"output": str(target), **quantised.to_json()})
+        return
+    metric = quantised.int8_scores.metric
+    rows = [
+        [name, f"{scores.value:.4f}", f"{scores.loss:.4f}", str(scores.examples)]
+        for name, scores in (("float", quantised.float_scores), ("int8", quantised.int8_scores))
+    ]
+    out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
+    click.echo(f"{target}: {len(quantised.content):,} bytes, loses {100 * quantised.loss:.2f} points")
+    out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")

@@ -1,0 +1,94 @@
+"""``tinyml train``: fit a model on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyml.cli.options import json_option
+
+
+@click.command("train")
+@click.argument("model", required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="The data set's folder.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="The run's folder (default: runs/MODEL, or the next free)."
+)
+@click.option("--words", metavar="A,B,…", help="Keywords, in the order of the outputs (audio).")
+@click.option(
+    "--unknown",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A folder with more clips of other words (audio); may be repeated.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Most epochs to train; the task has a default.")
+@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
+@click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better validation score.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything drawn at random.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
+@json_option
+def command(
+    model: str | None,
+    data: Path | None,
+    output: Path | None,
+    words: str | None,
+    unknown: tuple[Path, ...],
+    seed: int,
+    resume: Path | None,
+    as_json: bool,
+    **fit_options: Any,
+) -> None:
+    """Train MODEL, a name from `tinyml models` or a Python file with build_model(), on a data set.
+
+    The run's folder keeps the best model, metrics, the confusion matrix and the state that `--resume` goes on from.
+    Ctrl-C stops after the current step and leaves with 130; nothing of the epochs done is lost.
+    """
+    from tinyml.cli import output as out
+    from tinyml.cli.training_progress import EpochProgress
+    from tinyml.errors import UsageError
+    from tinyml.settings import chosen_data, chosen_model
+
+    given = {name: value for name, value in fit_options.items() if value is not None}
+    if resume is not None and (model or data or output or words or unknown or given):
+        raise UsageError(
+            "--resume goes on with a run as it was started", hint=f"leave the rest out: tinyml train --resume {resume}"
+        )
+
+    from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.recipes import DataOptions
+    from tinyml.training.session import Request, train
+    from tinyml.training.session import resume as resume_run
+
+    try:
+        with EpochProgress() as progress:
+            if resume is not None:
+                trained = resume_run(resume, progress)
+            else:
+                request = Request(
+                    model=chosen_model(model),
+                    data=Path(chosen_data(None if data is None else str(data))),
+                    output=output,
+                    data_options=DataOptions(words=split_words(words), unknown=unknown, seed=seed),
+                    fit=given,
+                )
+                trained = train(request, progress)
+    except InterruptedRunError as interruption:
+        path = interruption.run.path
+        click.echo(f"interrupted after {interruption.epochs} whole epochs, which {path} keeps", err=True)
+        click.echo(f"hint: go on with: tinyml train --resume {path}", err=True)
+        raise click.exceptions.Exit(130) from None
+    if as_json:
+        out.print_json(trained.to_json())
+        return
+    test, state = trained.test, trained.state
+    click.echo(f"{trained.run.path}: {state.epoch} epochs in {trained.seconds:.0f} s, best {state.best_epoch}")
+    click.echo(f"float {test.metric} {test.value:.4f} on {test.examples} test examples")
+    out.note(f"next: tinyml quantize {trained.run.path}")
+
+
+def split_words(text: str | None) -> tuple[str, ...]:
+    """The words of a comma-separated list."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
