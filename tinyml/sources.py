@@ -1,6 +1,6 @@
-"""What a user may name as a model: a ``.tflite``, a ``.keras`` file, a run's folder, a catalogue name.
+"""What a user may name as a model: a ``.tflite``, ``.keras`` or ``.py`` file, a run's folder, a catalogue name.
 
-Whatever it is, it becomes the bytes of an int8 ``.tflite`` with the facts that travel beside it. Only a ``.keras``
+Whatever it is, it becomes the bytes of an int8 ``.tflite`` with the facts that travel beside it. Only a Keras
 file and a catalogue entry that has no trained model need TensorFlow, and their conversion is kept in the cache.
 """
 
@@ -68,6 +68,8 @@ def load_source(model: Any) -> ModelSource:
         return _from_run(path)
     if path.suffix == ".keras":
         return _from_keras(path)
+    if path.suffix == ".py":
+        return _from_python(path)
     if path.suffix == ".tflite" or path.is_file():
         return _from_file(path)
     if path.suffix or len(path.parts) > 1:
@@ -118,6 +120,13 @@ def _from_keras(path: Path) -> ModelSource:
         return load_keras(path)
 
     return ModelSource(path.stem, _converted(f"keras-{key[:32]}", load), str(path), calibrated=False)
+
+
+def _from_python(path: Path) -> ModelSource:
+    from tinyml.training.definition import find_definition
+
+    content = convert_random(find_definition(str(path)).build())
+    return ModelSource(path.stem, content, f"{path} (untrained)", calibrated=False)
 
 
 def _from_object(model: Any) -> ModelSource:

@@ -13,10 +13,14 @@ from tinyml.toml_reader import parse_bytes
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
+    SizeBase = click.ParamType[int]
+else:
+    SizeBase = click.ParamType
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ByteSize(click.ParamType):
+class ByteSize(SizeBase):
     """A number of bytes: ``65536``, ``64KB``, ``1MB`` (K is 1,024 as on every microcontroller's data sheet)."""
 
     name = "size"

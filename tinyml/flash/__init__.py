@@ -1,0 +1,1 @@
+"""What stands between a firmware and a board: tools, ports, upload."""

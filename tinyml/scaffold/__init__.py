@@ -1,0 +1,1 @@
+"""The files that `tinyml new` copies; ``$board`` and ``$name`` are filled in."""
