@@ -19,6 +19,7 @@ from tinyml.lower.fixed_point import quantize_multiplier, round_half_away
 from tinyml.lower.program import Const, Role
 
 _SEARCH = 64
+_MAX_SHIFT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def effective_scales(input_scale: float, weights: Quant, output_scale: float, ch
 
 def double_rounding(scales: Sequence[float]) -> Multipliers:
     """Multipliers of TFLite's two roundings, one for each effective scale."""
-    pairs = [quantize_multiplier(scale) for scale in scales]
+    pairs = [_checked(quantize_multiplier(scale), scale) for scale in scales]
     return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
 
 
@@ -114,8 +115,17 @@ def single_rounding(scales: Sequence[float], clamps: Range, zero_point: int) -> 
     return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
 
 
+def _checked(pair: tuple[int, int], scale: float) -> tuple[int, int]:
+    if pair[1] > _MAX_SHIFT:
+        raise UnsupportedError(
+            f"an effective scale of {scale:g} is too large for TFLite's multipliers (2^{_MAX_SHIFT} at most)",
+            hint="convert the model again with another representative data set",
+        )
+    return pair
+
+
 def _single_rounding_multiplier(scale: float, clamps: Range, zero_point: int) -> tuple[int, int]:
-    multiplier, shift = quantize_multiplier(scale)
+    multiplier, shift = _checked(quantize_multiplier(scale), scale)
     if multiplier == 0:
         return 0, 0
     steps = [level - zero_point for level in range(clamps.low + 1, clamps.high + 1)]

@@ -126,6 +126,12 @@ def sum_multipliers(graph: Graph, op: Op) -> dict[str, int]:
     multiplier_a, shift_a = quantize_multiplier(scale_a / twice_max)
     multiplier_b, shift_b = quantize_multiplier(scale_b / twice_max)
     out_multiplier, out_shift = quantize_multiplier(twice_max / (2.0**_LEFT_SHIFT * first_output(graph, op).scale))
+    if out_shift > 0:
+        raise UnsupportedError(
+            f"{op.kind} ({op.name}) scales its sum up, from {max(scale_a, scale_b):g} to"
+            f" {first_output(graph, op).scale:g}",
+            hint="TFLite's kernels do not run it either; convert again with another representative data set",
+        )
     return {
         "a_multiplier": multiplier_a, "a_shift": shift_a,
         "b_multiplier": multiplier_b, "b_shift": shift_b,

@@ -23,7 +23,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     requant = requantisation(graph, op)
     bias = fold_input_zero_point(optional_bias(graph, op), weights.astype(np.int64).sum(axis=(0, 1, 2)), x.zero_point)
     clamps = activation_range(attrs.activation, output)
-    padded = attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right
+    padded = bool(attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right)
     consts = (
         Const("weights", weights, Role.WEIGHTS),
         Const("bias", bias, Role.BIAS),
@@ -35,7 +35,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "kernel_h": kernel_h, "kernel_w": kernel_w,
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
-        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "padded": int(padded),
         "in_zero_point": x.zero_point, "out_zero_point": output.zero_point,
         "out_min": clamps.low, "out_max": clamps.high,
         "max_shift": requant.max_shift,

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Tensor
+from tinyml.graph.ir import DType, Graph, Op, Tensor
 from tinyml.graph.ops import LeakyReluAttrs
 from tinyml.lower.ops import tables
 from tinyml.lower.ops.common import first_input, first_output, make_step
@@ -43,7 +43,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     table = table_of(graph, op)
     values = tables.input_values(x)
     low, high = min(table), max(table)
-    if x.dtype is out.dtype and all(max(low, min(high, v)) == t for v, t in zip(values, table, strict=True)):
+    clamped = [max(low, min(high, value)) for value in values]
+    if x.dtype is out.dtype is DType.INT8 and table == clamped:
         return make_step(
             graph, op, kernel="tml_clamp", header="tml_elementwise.h", inputs=op.inputs[:1], in_place=((0, 0),),
             args=(In(0), Out(0), Int("elements", x.elements), Int("out_min", low), Int("out_max", high)),

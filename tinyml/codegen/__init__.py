@@ -1,0 +1,5 @@
+"""Program and plan → C sources."""
+
+from tinyml.codegen.generate import generate
+
+__all__ = ["generate"]

@@ -1,0 +1,69 @@
+"""The C of a network: ``network.h`` with its numbers, ``network.c`` with its constants and steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+
+from tinyml import __version__
+from tinyml.codegen.names import c_comment, c_identifier, c_string
+from tinyml.codegen.views import CallBuilder, array_names, arrays, border
+from tinyml.lower.program import Program
+from tinyml.plan.planner import ARENA_ALIGN_BYTES, Plan
+
+
+def generate(program: Program, plan: Plan, name: str = "network") -> dict[str, str]:
+    """C11 sources of ``program`` by file name, the same for the same program.
+
+    ``name`` prefixes every symbol, and in upper case every macro, so that several networks fit into one program; what
+    is no identifier is made one. The sources include ``tml_*.h`` of ``firmware_templates/runtime``.
+    """
+    prefix = c_identifier(name)
+    context = _context(program, plan, prefix)
+    return {
+        f"{prefix}.h": _ENVIRONMENT.get_template("network.h.j2").render(context),
+        f"{prefix}.c": _ENVIRONMENT.get_template("network.c.j2").render(context),
+    }
+
+
+def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
+    graph = program.graph
+    names = array_names(program, prefix)
+    builder = CallBuilder(program, plan, prefix, names)
+    metadata = dict(graph.metadata)
+    return {
+        "version": __version__,
+        "name": prefix,
+        "NAME": prefix.upper(),
+        "model": graph.name,
+        "model_hash": metadata.get("sha256", ""),
+        "labels": graph.labels,
+        "macs": program.macs,
+        "weights_bytes": program.weights_bytes,
+        "arena_bytes": max(plan.arena_bytes, 1),
+        "arena_align": ARENA_ALIGN_BYTES,
+        "inputs": [border(graph, plan, i, t) for i, t in enumerate(graph.inputs)],
+        "outputs": [border(graph, plan, i, t) for i, t in enumerate(graph.outputs)],
+        "headers": sorted({step.header for step in program.steps} | {"tml_common.h"}),
+        "arrays": arrays(program, names),
+        "calls": [builder.call(i) for i in range(len(program.steps))],
+        "traced_inputs": builder.traced(graph.inputs),
+    }
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tinyml.codegen"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["c_string"] = c_string
+    environment.filters["c_comment"] = c_comment
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,127 @@
+"""CONV_2D on ``tml_pointwise_dsp``, ``tml_conv2d_dsp`` and, for one or two pixels, ``tml_fully_connected_dsp``."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import Conv2DAttrs
+from tinyml.lower.dsp import fully_connected
+from tinyml.lower.dsp.gemm import Ints64, choose_loop, pack_pairs, padded_order, pairs_of, patch_order, why_not
+from tinyml.lower.dsp.requant import Requant, requant
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
+from tinyml.lower.requant import activation_range, fold_input_zero_point
+
+_HEADER = "tml_conv2d_dsp.h"
+_LEAST_PIXELS = 3
+
+
+def matrix(graph: Graph, op: Op) -> tuple[Ints64, Ints64]:
+    """Weights [channels, patch] and the bias with the input's zero point folded in, both as int64."""
+    weights = constant(graph, op, 1)
+    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
+    return flat, bias.astype(np.int64)
+
+
+def op_requant(graph: Graph, op: Op) -> Requant:
+    """The requantisation of a convolution, which rounds twice in every runtime."""
+    output = first_output(graph, op)
+    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
+    return requant(requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps, output.shape[-1])
+
+
+def is_pointwise(graph: Graph, op: Op) -> bool:
+    """Whether the op is 1×1 with stride 1 and no padding."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    _, kernel_h, kernel_w, _ = constant(graph, op, 1).shape
+    same_size = first_input(graph, op).shape[:3] == first_output(graph, op).shape[:3]
+    return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
+
+
+def _packs(graph: Graph, op: Op) -> str | None:
+    weights, bias = matrix(graph, op)
+    return why_not(weights, bias, pairs_of(len(weights)))
+
+
+def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """1×1, stride 1, at least three pixels, and weights that pack in twos."""
+    x = first_input(graph, op)
+    pixels = x.shape[1] * x.shape[2]
+    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
+    return ungrouped and is_pointwise(graph, op) and pixels >= _LEAST_PIXELS and _packs(graph, op) is None
+
+
+def few_pixels_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """1×1, stride 1, one or two pixels, and weights that pack in twos: a fully connected layer of as many rows."""
+    x = first_input(graph, op)
+    pixels = x.shape[1] * x.shape[2]
+    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
+    if not (ungrouped and is_pointwise(graph, op) and pixels < _LEAST_PIXELS):
+        return False
+    return fully_connected.packs(*matrix(graph, op)) is None
+
+
+def general_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """One group, and weights that pack in twos; any kernel, stride, dilation and padding."""
+    return cast(Conv2DAttrs, op.attrs).groups == 1 and _packs(graph, op) is None
+
+
+def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_pointwise_dsp``; in place where the output is no deeper than the input."""
+    weights, bias = matrix(graph, op)
+    channels, depth = weights.shape
+    pixels = first_input(graph, op).elements // depth
+    words_requant = op_requant(graph, op)
+    order = patch_order(1, depth)
+    loop = choose_loop((depth + 1) // 2, target.optimize)
+    stream = pack_pairs(weights, bias, words_requant, padded_order(order, loop.words))
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), Scratch(),
+        Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
+        Int("words", loop.words), Int("unroll", loop.unroll), *words_requant.ints(),
+    )  # fmt: skip
+    return make_step(
+        graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
+        consts=(Const("weights", stream, Role.WEIGHTS),),
+        scratch_bytes=12 * loop.words + (3 * channels if pixels % 3 else 0),
+        in_place=((0, 0),) if channels <= depth else (),
+    )  # fmt: skip
+
+
+def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_fully_connected_dsp`` with one row a pixel."""
+    weights, bias = matrix(graph, op)
+    return fully_connected.build_rows(graph, op, target, weights, bias, op_requant(graph, op))
+
+
+def build_general(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_conv2d_dsp``."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
+    weights, bias = matrix(graph, op)
+    channels, patch = weights.shape
+    words_requant = op_requant(graph, op)
+    loop = choose_loop((patch + 1) // 2, target.optimize)
+    order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
+    ints: dict[str, int] = {
+        "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
+        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
+        "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
+        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
+        "words": loop.words, "unroll": loop.unroll, "in_zero_point": x.zero_point,
+    }  # fmt: skip
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *words_requant.ints(),
+    )  # fmt: skip
+    return make_step(
+        graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
+        consts=(Const("weights", pack_pairs(weights, bias, words_requant, order), Role.WEIGHTS),),
+        scratch_bytes=12 * loop.words + 3 * max((patch + 3) // 4 * 4, channels),
+    )  # fmt: skip

@@ -1,0 +1,120 @@
+"""DEPTHWISE_CONV_2D on ``tml_depthwise_conv2d_dsp``: int16 planes, two taps a multiplication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.lower.dsp.requant import Requant, Words, requant
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
+from tinyml.lower.requant import activation_range, fold_input_zero_point
+
+_WIDTHS = (3, 5, 7)
+_SLACK_BYTES = 32
+_BAND_BYTES = 1024
+_GATHER = {Optimize.SPEED: 24, Optimize.BALANCED: 12, Optimize.SIZE: 4}
+_BLOCKS = {Optimize.SPEED: 6, Optimize.BALANCED: 3, Optimize.SIZE: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Sizes that the kernel and its packing share; ``kernel_w`` is the padded width."""
+
+    kernel_w: int
+    pitch: int
+    tile: int
+    square: bool
+    scratch_bytes: int
+
+
+def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
+    """The plane of one channel: whole where it is small, otherwise the rows for a tile of the output's rows."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    kernel_h = constant(graph, op, 1).shape[1]
+    out_h, out_w = output.shape[1:3]
+    pitch = max(attrs.pad_left + x.shape[2], (out_w - 1) * attrs.stride_w + kernel_w)
+    pitch += pitch % 2
+    square = kernel_h == kernel_w == 3 and attrs.stride_h == attrs.stride_w == 1 and out_h >= 2 and out_w >= 2
+
+    def scratch_bytes(tile: int) -> int:
+        return 2 * pitch * ((tile - 1) * attrs.stride_h + kernel_h) + _SLACK_BYTES
+
+    tiles = [t for t in range(2, out_h, 2) if out_h % t != 1 and scratch_bytes(t) <= _BAND_BYTES]
+    tile = out_h if scratch_bytes(out_h) <= _BAND_BYTES or not tiles else tiles[-1]
+    return Layout(kernel_w, pitch, tile, square, scratch_bytes(tile))
+
+
+def padded_width(kernel_w: int) -> int | None:
+    """The width that a kernel row is filled up to with zeros, None where it is too wide."""
+    return next((width for width in _WIDTHS if kernel_w <= width), None)
+
+
+def applies(graph: Graph, op: Op, target: Target) -> bool:
+    """No dilation, a kernel at most 7 wide, and a horizontal stride of 1 or 2."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    narrow = padded_width(constant(graph, op, 1).shape[2]) is not None
+    return narrow and attrs.dilation_h == attrs.dilation_w == 1 and attrs.stride_w <= 2
+
+
+def _pair(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return ((low & 0xFFFF) | (high & 0xFFFF) << 16).astype(np.uint32).view(np.int32)
+
+
+def pack(weights: np.ndarray, bias: np.ndarray, words: Requant, plan: Layout, stride_w: int) -> Words:
+    """The streams of all channels; ``weights`` is [kernel_h, kernel_w, channels] as int64."""
+    kernel_h, kernel_w, channels = weights.shape
+    rows = np.zeros((channels, kernel_h, plan.kernel_w), np.int64)
+    rows[:, :, :kernel_w] = np.where(words.live, weights, 0).transpose(2, 0, 1)
+    folded = np.where(words.live, bias, 0).astype(np.int32)
+    tail = np.stack([folded, words.mul, words.par], axis=1)
+    if stride_w == 2:
+        even = np.pad(rows, ((0, 0), (0, 0), (0, 1)))
+        taps = _pair(even[..., 0::2], even[..., 1::2])
+    else:
+        straight, shifted = _pair(rows[..., 0:-1:2], rows[..., 1::2]), _pair(rows[..., 1:-1:2], rows[..., 2::2])
+        taps = np.concatenate([straight, shifted], axis=2)
+    flat = taps.reshape(channels, -1)
+    return np.concatenate([flat, tail] if plan.square else [tail, flat], axis=1).ravel()
+
+
+def _divisor(size: int, limit: int) -> int:
+    return next(part for part in range(min(size, limit), 0, -1) if size % part == 0)
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step; in place where each output byte lies at or before the last input byte that is needed for it."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    weights = constant(graph, op, 1)[0].astype(np.int64)
+    kernel_h, kernel_w, out_c = weights.shape
+    width = padded_width(kernel_w)
+    assert width is not None
+    plan = layout(graph, op, width)
+    clamps = activation_range(attrs.activation, output)
+    words = requant(requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps, out_c)
+    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=(0, 1)), x.zero_point)
+    ints: dict[str, int] = {
+        "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3], "multiplier": attrs.multiplier,
+        "kernel_h": kernel_h, "kernel_w": width, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
+        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "out_h": output.shape[1], "out_w": output.shape[2], "pitch": plan.pitch, "tile": plan.tile,
+        "gather": _divisor(x.shape[2], _GATHER[target.optimize]),
+        "unroll": _divisor(max(output.shape[2] // 2, 1), _BLOCKS[target.optimize]),
+        "in_zero_point": x.zero_point,
+    }  # fmt: skip
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *words.ints(),
+    )  # fmt: skip
+    no_larger = output.shape[1] <= x.shape[1] and output.shape[2] <= x.shape[2] and attrs.pad_top < kernel_h
+    return make_step(
+        graph, op, kernel="tml_depthwise_conv2d_dsp", header="tml_depthwise_conv2d_dsp.h", inputs=op.inputs[:1],
+        args=args, consts=(Const("weights", pack(weights, bias, words, plan, attrs.stride_w), Role.WEIGHTS),),
+        scratch_bytes=plan.scratch_bytes, in_place=((0, 0),) if attrs.multiplier == 1 and no_larger else (),
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""FULLY_CONNECTED on ``tml_fully_connected_dsp``: four channels at a time, either rounding."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import FullyConnectedAttrs
+from tinyml.lower.dsp.gemm import Ints64, pack_fours, why_not
+from tinyml.lower.dsp.requant import Requant, requant
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
+from tinyml.lower.requant import activation_range, fold_input_zero_point
+
+_UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
+
+
+def matrix(graph: Graph, op: Op) -> tuple[Ints64, Ints64]:
+    """Weights [channels, depth] and the bias with the input's zero point folded in, both as int64."""
+    weights = constant(graph, op, 1).astype(np.int64)
+    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
+    return weights, bias.astype(np.int64)
+
+
+def packs(weights: Ints64, bias: Ints64) -> str | None:
+    """Why the weights cannot be packed in fours, None where they can."""
+    odd = len(weights) % 2
+    padded, longer = np.pad(weights, ((0, odd), (0, 0))), np.pad(bias, (0, odd))
+    return why_not(padded, longer, [(c, c + 1) for c in range(0, len(padded), 2)])
+
+
+def applies(graph: Graph, op: Op, target: Target) -> bool:
+    """Weights that pack in twos, and scaled accumulators that stay within int32."""
+    attrs = cast(FullyConnectedAttrs, op.attrs)
+    if packs(*matrix(graph, op)) is not None:
+        return False
+    clamps = activation_range(attrs.activation, first_output(graph, op))
+    return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
+
+
+def choose_unroll(depth: int, optimize: Optimize) -> int:
+    """The largest multiple of eight within the limit that divides the depth filled up to a multiple of eight."""
+    padded = -(-depth // 8) * 8
+    limit = min(_UNROLL[optimize], padded)
+    return next(unroll for unroll in range(limit, 0, -8) if padded % unroll == 0)
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of FULLY_CONNECTED."""
+    attrs = cast(FullyConnectedAttrs, op.attrs)
+    output = first_output(graph, op)
+    weights, bias = matrix(graph, op)
+    clamps = activation_range(attrs.activation, output)
+    multipliers = requantisation(graph, op, clamps)
+    words_requant = requant(multipliers, attrs.rounding, output.zero_point, clamps, len(weights))
+    return build_rows(graph, op, target, weights, bias, words_requant)
+
+
+def build_rows(graph: Graph, op: Op, target: Target, weights: Ints64, bias: Ints64, words_requant: Requant) -> Step:
+    """The step for any op that multiplies rows of its input by ``weights`` [channels, depth]."""
+    channels, depth = weights.shape
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), Scratch(),
+        Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),
+        Int("unroll", choose_unroll(depth, target.optimize)), *words_requant.ints(),
+    )  # fmt: skip
+    return make_step(
+        graph, op, kernel="tml_fully_connected_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1], args=args,
+        consts=(Const("weights", pack_fours(weights, bias, words_requant), Role.WEIGHTS),),
+        scratch_bytes=2 * -(-depth // 8) * 8,
+    )  # fmt: skip
