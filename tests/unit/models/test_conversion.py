@@ -1,0 +1,87 @@
+"""Every entry of microcontroller size converts to int8 with ops that the compiler supports, and computes the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinyml.graph.check import check_supported
+from tinyml.models.catalog import CATALOG, Entry, build_model
+from tinyml.tflite.read import read_graph
+
+pytestmark = pytest.mark.train
+
+SMALL = [entry for entry in CATALOG if entry.input_shape != (224, 224, 3)]
+
+
+@pytest.mark.parametrize("entry", SMALL, ids=lambda e: e.name)
+def test_entry_converts_to_supported_int8(entry: Entry) -> None:
+    import keras
+
+    from tinyml.models.counting import count_macs
+    from tinyml.tflite.convert import convert
+
+    keras.utils.set_random_seed(3)
+    model = build_model(entry.name)
+    source = np.random.default_rng(3)
+    samples = [source.uniform(-1, 1, entry.input_shape).astype(np.float32) for _ in range(3)]
+    graph = read_graph(convert(model, samples), name=entry.name)
+    check_supported(graph)
+    keras.backend.clear_session()
+    assert [graph.tensors[i].shape for i in graph.inputs] == [(1, *entry.input_shape)]
+    assert graph.tensors[graph.outputs[0]].elements == (entry.classes or entry.input_shape[0])
+    assert _graph_macs(graph) == count_macs(model)
+
+
+@pytest.mark.parametrize("name", ["ds_cnn", "mobilenet_v3", "mcunet", "resnet", "autoencoder"])
+def test_int8_follows_float(name: str) -> None:
+    """Up to the last hidden layer, since untrained classifiers give every class about the same probability."""
+    import keras
+
+    from tinyml.tflite.convert import convert
+    from tinyml.tflite.reference import Reference
+
+    keras.utils.set_random_seed(5)
+    model = build_model(name)
+    hidden = model if name == "autoencoder" else keras.Model(model.input, model.get_layer("pool").output)
+    source = np.random.default_rng(5)
+    samples = source.uniform(-1, 1, (12, *model.input_shape[1:])).astype(np.float32)
+    content = convert(hidden, list(samples))
+    graph = read_graph(content)
+    taken, given = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    quantised = np.clip(np.round(samples[:4] / taken.scale) + taken.zero_point, -128, 127).astype(np.int8)
+    reference = Reference(content)
+    ours = np.concatenate([reference.run([q[None]])[0].reshape(1, -1) for q in quantised]).astype(np.float64)
+    ours = (ours - given.zero_point) * given.scale
+    theirs = np.asarray(hidden(samples[:4])).reshape(4, -1)
+    keras.backend.clear_session()
+    noise = np.mean((ours - theirs) ** 2) / np.mean((theirs - theirs.mean()) ** 2)
+    assert noise < 0.02
+
+
+@pytest.mark.parametrize("name", ["ds_cnn", "mobilenet_v1", "mobilenet_v2", "mobilenet_v3", "mcunet", "resnet"])
+def test_gradients_reach_every_weight(name: str) -> None:
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    model = build_model(name, **({} if name == "ds_cnn" else {"resolution": 32}))
+    inputs = np.random.default_rng(7).uniform(-1, 1, (4, *model.input_shape[1:])).astype(np.float32)
+    with tf.GradientTape() as tape:
+        loss = keras.losses.SparseCategoricalCrossentropy()(np.array([0, 1, 0, 1]), model(inputs, training=True))
+    gradients: list[Any] = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    keras.backend.clear_session()
+    silent = [
+        weight.path
+        for weight, gradient in zip(model.trainable_weights, gradients, strict=True)
+        if gradient is None or not np.any(np.asarray(gradient)) or not np.all(np.isfinite(np.asarray(gradient)))
+    ]
+    assert silent == []
+
+
+def _graph_macs(graph: Any) -> int:
+    from tinyml.graph.ops import SPECS
+
+    return sum(SPECS[op.kind].macs(graph, op) for op in graph.ops)
