@@ -13,6 +13,10 @@ class Reshape(Int8Spec):
     kind = "RESHAPE"
     attrs_type = Attrs
 
+    def constraint_run_time(self, graph: Graph, op: Op) -> str | None:
+        """The output is computed at run time; a constant input is reshaped when compiling."""
+        return "it is constant" if graph.tensors[op.outputs[0]].is_constant else None
+
     def constraint_shape(self, graph: Graph, op: Op) -> str | None:
         """Input and output have as many elements."""
         x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]

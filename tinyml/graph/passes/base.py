@@ -1,0 +1,53 @@
+"""What a pass is: ``match`` finds an op it applies to, ``transform`` gives the graph with that one place rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyml.graph.ir import Graph, Op, Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A graph with the maps that passes ask for, made once for all matches against it."""
+
+    graph: Graph
+    producers: dict[int, int]
+    consumers: dict[int, list[int]]
+
+    @classmethod
+    def of(cls, graph: Graph) -> View:
+        """The view of a graph."""
+        return cls(graph, graph.producers(), graph.consumers())
+
+    def tensor(self, index: int) -> Tensor:
+        """Tensor ``index``."""
+        return self.graph.tensor(index)
+
+    def producer(self, tensor: int) -> Op | None:
+        """The op that writes ``tensor``, None for graph inputs and constants."""
+        index = self.producers.get(tensor)
+        return None if index is None else self.graph.ops[index]
+
+    def readers(self, tensor: int) -> list[Op]:
+        """The ops that read ``tensor``, in execution order."""
+        return [self.graph.ops[i] for i in self.consumers.get(tensor, ())]
+
+    def is_output(self, tensor: int) -> bool:
+        """Whether ``tensor`` is an output of the graph."""
+        return tensor in self.graph.outputs
+
+
+class Pass:
+    """One exact rewriting: every tensor that remains with a source index holds the bytes it held before."""
+
+    name: ClassVar[str]
+
+    def match(self, view: View, op: Op) -> bool:
+        """Whether the pass applies at ``op``."""
+        raise NotImplementedError
+
+    def transform(self, view: View, op: Op) -> Graph:
+        """The graph rewritten at ``op``, which matched."""
+        raise NotImplementedError
