@@ -1,6 +1,7 @@
 """Finds the data beside the checkout and the tools on PATH; says why a test is skipped where one is missing.
 
-With ``TINYML_REQUIRE_ALL=1`` in the environment (CI) a missing tool or file fails the test instead of skipping it.
+With ``TINYML_REQUIRE_ALL=1`` in the environment a missing tool or file fails the test instead of skipping it; with
+``TINYML_REQUIRE_ALL=tools`` a missing tool or module does (CI where the data is not beside the checkout).
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ def shared_dir() -> Path:
     return Path(override) if override else REPOSITORY.parent / "shared"
 
 
-def missing(reason: str) -> NoReturn:
-    """Skip the running test with ``reason``; fail it where everything is required."""
-    if os.environ.get("TINYML_REQUIRE_ALL") == "1":
-        pytest.fail(f"TINYML_REQUIRE_ALL=1, but {reason}")
+def missing(reason: str, *, strict: tuple[str, ...] = ("1", "tools")) -> NoReturn:
+    """Skip the running test with ``reason``; fail it where ``TINYML_REQUIRE_ALL`` has one of the ``strict`` values."""
+    value = os.environ.get("TINYML_REQUIRE_ALL", "")
+    if value in strict:
+        pytest.fail(f"TINYML_REQUIRE_ALL={value}, but {reason}")
     pytest.skip(reason)
 
 
@@ -33,7 +35,7 @@ def require_shared(name: str) -> Path:
     """The path of ``name`` in the shared folder, or the test is skipped."""
     path = shared_dir() / name
     if not path.exists():
-        missing(f"shared/{name} is not beside the checkout")
+        missing(f"shared/{name} is not beside the checkout", strict=("1",))
     return path
 
 

@@ -1,0 +1,272 @@
+"""Compiles generated C for this machine and compares what it computes with the reference, tensor by tensor.
+
+    prove(model_bytes)                       # compile, run on random and extreme inputs, compare everything
+
+One program holds any number of networks. It reads the inputs of each in turn from stdin and writes records of
+(tensor's index in the file, size, bytes) to stdout; a record with the index OUTPUTS holds the network's outputs.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.support.shared import missing
+from tinyml.codegen import generate
+from tinyml.graph.ir import Graph, Tensor
+from tinyml.graph.passes import run_passes
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Program, Target
+from tinyml.paths import templates_dir
+from tinyml.plan.planner import Plan, check_plan, make_plan
+from tinyml.tflite.read import read_graph
+from tinyml.tflite.reference import Reference
+
+Array = npt.NDArray[Any]
+
+OUTPUTS = 0xFFFFFFFF
+WARNINGS = ("-Wall", "-Wextra", "-Werror")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+_MAIN = """
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void tml_trace_tensor(uint32_t source_tensor, const void *data, uint32_t bytes) {
+    const uint32_t head[2] = {source_tensor, bytes};
+    if (fwrite(head, 1, sizeof head, stdout) != sizeof head || fwrite(data, 1, bytes, stdout) != bytes) {
+        exit(3);
+    }
+}
+"""
+
+_RUN = """
+#include "%(name)s.h"
+static void run_%(name)s(int count) {
+    static int8_t in[%(upper)s_INPUT_BYTES];
+    static int8_t out[%(upper)s_OUTPUT_BYTES];
+    for (int i = 0; i < count; i++) {
+        if (fread(in, 1, sizeof in, stdin) != sizeof in || %(name)s_run(in, out) != 0) {
+            exit(4);
+        }
+        tml_trace_tensor(0xFFFFFFFFu, out, sizeof out);
+    }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A model compiled to C under a name of its own, and the model's bytes."""
+
+    name: str
+    model: bytes
+    program: Program
+    plan: Plan
+    sources: dict[str, str]
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the program was lowered from."""
+        return self.program.graph
+
+    @property
+    def input_tensors(self) -> list[Tensor]:
+        """The tensors of the inputs."""
+        return [self.graph.tensors[i] for i in self.graph.inputs]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """One inference: the outputs' bytes one after the other, and every traced tensor's by its index in the file."""
+
+    outputs: bytes
+    trace: dict[int, bytes]
+
+
+def compile_network(
+    model: bytes,
+    name: str = "network",
+    *,
+    isa: Isa = Isa.PORTABLE,
+    optimize: Optimize = Optimize.BALANCED,
+    passes: bool = True,
+    match: str = "litert",
+) -> Network:
+    """Everything from the file's bytes to C."""
+    graph = read_graph(model, match=match)
+    program = lower(run_passes(graph) if passes else graph, Target(isa, optimize))
+    plan = make_plan(program)
+    check_plan(program, plan)
+    return Network(name, model, program, plan, generate(program, plan, name))
+
+
+@functools.cache
+def host_compiler() -> tuple[str, ...]:
+    """gcc, or zig's clang."""
+    gcc = shutil.which("gcc")
+    return (gcc,) if gcc else clang()
+
+
+def clang(language: str = "cc") -> tuple[str, ...]:
+    """zig's clang as a C (``cc``) or C++ (``c++``) compiler; the test is skipped without it."""
+    try:
+        import ziglang  # noqa: F401
+    except ImportError:
+        missing("the Python module ziglang is not installed")
+    return (sys.executable, "-m", "ziglang", language)
+
+
+@functools.cache
+def sanitizer_flags() -> tuple[str, ...]:
+    """The flags of the address and undefined behaviour sanitizers; none where the compiler cannot link them."""
+    probe = subprocess.run(
+        [*host_compiler(), *SANITIZERS, "-x", "c", "-", "-o", "/dev/null"],
+        input="int main(void) { return 0; }",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return SANITIZERS if probe.returncode == 0 else ()
+
+
+def compile_c(command: Sequence[str], sources: Sequence[Path], output: Path, flags: Sequence[str]) -> None:
+    """Run a compiler over ``sources``; a diagnostic fails the test with its text."""
+    include = ["-I", str(templates_dir() / "runtime"), "-I", str(output.parent)]
+    done = subprocess.run(
+        [*command, *flags, *include, *map(str, sources), "-o", str(output)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[:4000]
+
+
+def write_sources(networks: Sequence[Network], folder: Path) -> list[Path]:
+    """The C files of all networks, written to ``folder`` with their headers."""
+    for network in networks:
+        for name, text in network.sources.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    return [folder / f"{network.name}.c" for network in networks]
+
+
+def host_program(
+    networks: Sequence[Network], folder: Path, count: int, *, optimise: str = "-O1", sanitize: bool = True
+) -> Path:
+    """An executable that runs each network ``count`` times."""
+    sources = write_sources(networks, folder)
+    names = [network.name for network in networks]
+    calls = "".join(f"    run_{name}({count});\n" for name in names)
+    runs = "".join(_RUN % {"name": name, "upper": name.upper()} for name in names)
+    main = folder / "main.c"
+    main.write_text(f"{_MAIN}{runs}\nint main(void) {{\n{calls}    return 0;\n}}\n", encoding="utf-8")
+    program = folder / "program"
+    flags = ["-std=c11", optimise, "-g", *WARNINGS, "-DTML_TRACE=1", *(sanitizer_flags() if sanitize else ())]
+    compile_c(host_compiler(), [main, *sources], program, flags)
+    return program
+
+
+def run_program(program: Path, networks: Sequence[Network], inputs: Sequence[Sequence[bytes]]) -> list[list[Result]]:
+    """The results of each network on each of its inputs; a sanitizer's report fails the test."""
+    stdin = b"".join(content for one in inputs for content in one)
+    done = subprocess.run([str(program)], input=stdin, capture_output=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[:4000]
+    records = _records(done.stdout)
+    return [[_result(records) for _ in one] for _, one in zip(networks, inputs, strict=True)]
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    while position < len(data):
+        tensor, size = struct.unpack_from("<II", data, position)
+        yield tensor, data[position + 8 : position + 8 + size]
+        position += 8 + size
+
+
+def _result(records: Iterator[tuple[int, bytes]]) -> Result:
+    trace: dict[int, bytes] = {}
+    for tensor, content in records:
+        if tensor == OUTPUTS:
+            return Result(content, trace)
+        trace[tensor] = content
+    raise AssertionError("the program ended early")
+
+
+def random_inputs(tensors: Sequence[Tensor], count: int, seed: int = 0) -> list[list[Array]]:
+    """``count`` random inputs after the extremes: all smallest, all largest, all zero points."""
+    rng = np.random.default_rng(seed)
+    return [
+        *([_extreme(tensor, which) for tensor in tensors] for which in ("low", "high", "zero")),
+        *([_random(tensor, rng) for tensor in tensors] for _ in range(count)),
+    ]
+
+
+def _extreme(tensor: Tensor, which: str) -> Array:
+    dtype = tensor.dtype.numpy
+    if dtype == np.float32:
+        value: float = {"low": -1e9, "high": 1e9, "zero": 0.0}[which]
+        return np.full(tensor.shape, value, dtype)
+    info = np.iinfo(dtype)
+    return np.full(tensor.shape, {"low": info.min, "high": info.max, "zero": tensor.zero_point}[which], dtype)
+
+
+def _random(tensor: Tensor, rng: np.random.Generator) -> Array:
+    dtype = tensor.dtype.numpy
+    if dtype == np.float32:
+        return rng.normal(0, 3, tensor.shape).astype(np.float32)
+    info = np.iinfo(dtype)
+    return rng.integers(info.min, info.max + 1, tensor.shape).astype(dtype)
+
+
+def input_bytes(arrays: Sequence[Array]) -> bytes:
+    """The inputs as the C takes them."""
+    return b"".join(array.tobytes() for array in arrays)
+
+
+def first_difference(network: Network, inputs: Sequence[Array], got: Result, reference: Reference) -> str | None:
+    """Which traced tensor or output differs first from the reference, and where; None where all are equal."""
+    wanted = reference.trace(inputs)
+    graph = network.graph
+    produced_by = {graph.source_tensors[t]: op for op in graph.ops for t in op.outputs}
+    assert set(got.trace) <= set(wanted), "a traced tensor is not the file's"
+    assert all(graph.source_tensors[t] in got.trace for t in graph.outputs if graph.source_tensors[t] >= 0)
+    for tensor, content in got.trace.items():
+        expected = wanted[tensor]
+        if content != expected.tobytes():
+            actual = np.frombuffer(content, expected.dtype)
+            wrong = np.flatnonzero(actual != expected.ravel())
+            op = produced_by.get(tensor)
+            return (
+                f"tensor {tensor} {expected.shape} of {op.kind if op else 'an input'} differs at {len(wrong)} places:"
+                f" {wrong[:8].tolist()} have {actual[wrong[:8]].tolist()}, expected"
+                f" {expected.ravel()[wrong[:8]].tolist()}; {op.attrs if op else ''}"
+            )
+    if got.outputs != b"".join(array.tobytes() for array in reference.run(inputs)):
+        return "the outputs differ though their tensors are equal"
+    return None
+
+
+def prove_networks(networks: Sequence[Network], folder: Path, count: int = 3, **options: Any) -> None:
+    """Compile networks into one program, run each on ``count`` random inputs and the extremes, compare everything."""
+    inputs = [random_inputs(network.input_tensors, count) for network in networks]
+    program = host_program(networks, folder, count + 3, **options)
+    results = run_program(program, networks, [[input_bytes(i) for i in one] for one in inputs])
+    for network, one, got in zip(networks, inputs, results, strict=True):
+        reference = Reference(network.model)
+        for arrays, result in zip(one, got, strict=True):
+            difference = first_difference(network, arrays, result, reference)
+            assert difference is None, f"{network.name}: {difference}"
+
+
+def prove_models(models: Sequence[bytes], folder: Path, count: int = 3, *, passes: bool = False) -> None:
+    """The same from the models' bytes."""
+    networks = [compile_network(model, f"net{i}", passes=passes) for i, model in enumerate(models)]
+    prove_networks(networks, folder, count)
