@@ -139,3 +139,17 @@ def hash_split(name: str, validation_percent: float = 10.0, test_percent: float 
 def name_seed(name: str, seed: int) -> int:
     """A seed for one sample's random choices, the same in every run and process."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big")
+
+
+def find_damaged(dataset: Dataset, progress: Progress | None = None) -> tuple[Skipped, ...]:
+    """Decode every sample of every split once, keep nothing, and name those that are damaged."""
+    samples = {sample.name: sample for split in SPLITS for sample in dataset.splits[split]}
+    damaged = []
+    for index, sample in enumerate(samples.values()):
+        try:
+            sample.decode()
+        except CorruptSampleError as error:
+            damaged.append(Skipped(sample.name, str(error)))
+        if progress is not None:
+            progress(index + 1, len(samples))
+    return tuple(damaged)

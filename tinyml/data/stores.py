@@ -129,7 +129,7 @@ class FolderClips:
 
 @dataclass(frozen=True, eq=False)
 class PackedClips:
-    """Clips packed in one ``.npz``: ``names``, ``lengths``, ``rate``, ``blob``; texts in ``extra_names``, ``extra_texts``.
+    """Clips packed in one ``.npz``: ``names``, ``lengths``, ``rate``, ``blob``; ``extra_names`` with ``extra_texts``.
 
     The blob is xz-compressed: all high bytes, then all low bytes, of the zig-zag coded first differences of the
     samples, each clip starting from its first sample modulo 2**16.
