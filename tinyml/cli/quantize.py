@@ -25,6 +25,13 @@ from tinyml.cli.options import json_option
     multiple=True,
     help="A folder with more clips of other words (for a .keras file and audio); may be repeated.",
 )
+@click.option(
+    "--samples",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npy",
+    help="Inputs of your own to calibrate a .keras file with, instead of --data; nothing is scored then.",
+)
+@click.option("--labels", metavar="A,B,…", help="Names of the outputs in their order (with --samples).")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice of calibration examples.")
 @json_option
 def command(
@@ -33,27 +40,40 @@ def command(
     output: Path | None,
     words: str | None,
     unknown: tuple[Path, ...],
+    samples: Path | None,
+    labels: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
     """Convert a run's best model, or a .keras file, to int8 and score both on the test split.
 
-    The result takes and gives int8, has batch 1 and no float inside; its manifest (.json) lies beside it.
+    The result takes and gives int8, has batch 1 and no float inside; its manifest (.json) lies beside it. A .keras file
+    needs --data (a data set in a known layout) or --samples (a .npy file with inputs as the model takes them).
     """
     from tinyml.cli import output as out
     from tinyml.cli.progress import status
     from tinyml.cli.train import split_words
     from tinyml.errors import UsageError
-    from tinyml.settings import chosen_data
+    from tinyml.settings import chosen_data, load_settings
     from tinyml.training.recipes import DataOptions
     from tinyml.training.session import quantise_file, quantise_run
 
+    if labels and samples is None:
+        raise UsageError("--labels goes with --samples", hint="a run and a data set know their labels")
+    if samples is not None:
+        _with_samples(model, samples, split_words(labels), output, as_json)
+        return
     with status("quantising"):
         if model.is_dir():
             if words or unknown:
                 raise UsageError("a run knows its words", hint="leave --words and --unknown out")
             quantised, target = quantise_run(model, data_folder=data, output=output)
         else:
+            if data is None and load_settings().data is None:
+                raise UsageError(
+                    f"{model} needs data to calibrate with",
+                    hint="give --data DIR, or --samples FILE.npy with inputs as the model takes them",
+                )
             folder = Path(chosen_data(None if data is None else str(data)))
             options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
             quantised, target = quantise_file(model, data_folder=folder, options=options, output=output)
@@ -68,3 +88,20 @@ def command(
     out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
     click.echo(f"{target}: {len(quantised.content):,} bytes, loses {100 * quantised.loss:.2f} points")
     out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")
+
+
+def _with_samples(model: Path, samples: Path, labels: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    from tinyml.cli import output as out
+    from tinyml.cli.progress import status
+    from tinyml.errors import UsageError
+    from tinyml.training.samples import quantise_with_samples
+
+    if model.is_dir():
+        raise UsageError("a run is calibrated with its own data", hint="leave --samples out")
+    with status("quantising"):
+        manifest, target = quantise_with_samples(model, samples, labels=labels, output=output)
+    if as_json:
+        out.print_json({"output": str(target), **manifest})
+        return
+    click.echo(f"{target}: {manifest['bytes']:,} bytes, calibrated with {manifest['calibration_examples']} samples")
+    out.note(f"next: tinyml build {target} --board nano33ble")
