@@ -1,4 +1,4 @@
-"""Names that reach C: as identifiers, as string literals, inside comments. Whatever a model calls itself is only a name."""
+"""Names that reach C, as identifiers, string literals and comments: whatever a model calls itself is only a name."""
 
 from __future__ import annotations
 
