@@ -1,0 +1,110 @@
+"""Augmentation keeps shapes, types and ranges, is drawn from the generator alone, and changes what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinyml.training.augment_audio import (
+    AudioAugmentation,
+    augment_clips,
+    make_foreign,
+    make_silence,
+    warp,
+)
+from tinyml.training.augment_images import ImageAugmentation, change_light, crop_and_resize, shift_and_flip
+
+RATE_HZ = 16_000
+STILL = AudioAugmentation(shift_ms=0, speed=0, gain_db=(0, 0), noise_chance=0, snr_db=(0, 0))
+
+
+def tone(hz: float, samples: int = RATE_HZ) -> np.ndarray:
+    return (8000 * np.sin(2 * np.pi * hz * np.arange(samples) / RATE_HZ)).astype(np.int16)
+
+
+def peak_hz(clip: np.ndarray) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(clip))) * RATE_HZ / len(clip))
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    clips = np.stack([tone(300), tone(700)])
+    np.testing.assert_array_equal(augment_clips(clips, (), np.random.default_rng(0), STILL, RATE_HZ), clips)
+
+
+def test_augmentation_follows_the_generator() -> None:
+    clips, noise = np.stack([tone(300)] * 4), (tone(50, 40_000),)
+    once = augment_clips(clips, noise, np.random.default_rng(1), AudioAugmentation(), RATE_HZ)
+    again = augment_clips(clips, noise, np.random.default_rng(1), AudioAugmentation(), RATE_HZ)
+    np.testing.assert_array_equal(once, again)
+    assert once.dtype == np.int16
+    assert len({clip.tobytes() for clip in once}) == 4
+
+
+def test_speed_changes_pitch_and_shift_moves() -> None:
+    assert peak_hz(warp(tone(1000), 0.1, 0)) == pytest.approx(1100, abs=3)
+    click = np.zeros(1000, np.int16)
+    click[500] = 1000
+    assert int(np.argmax(warp(click, 0.0, 120))) == 620
+    assert int(np.argmax(warp(click, 0.0, -120))) == 380
+
+
+def test_noise_has_the_asked_level() -> None:
+    options = AudioAugmentation(shift_ms=0, speed=0, gain_db=(0, 0), noise_chance=1, snr_db=(20, 20))
+    clip = tone(440)
+    mixed = augment_clips(clip[np.newaxis], (tone(3000, 50_000),), np.random.default_rng(2), options, RATE_HZ)[0]
+    added = mixed.astype(float) - clip
+    assert np.std(added) == pytest.approx(np.std(clip.astype(float)) / 10, rel=0.02)
+
+
+def test_loud_clips_saturate() -> None:
+    options = AudioAugmentation(shift_ms=0, speed=0, gain_db=(20, 20), noise_chance=0)
+    loud = augment_clips(tone(440)[np.newaxis], (), np.random.default_rng(3), options, RATE_HZ)
+    assert (loud.min(), loud.max()) == (-32768, 32767)
+
+
+def test_silence_is_quieter_than_its_noise() -> None:
+    noise = tone(100, 30_000)
+    silence = make_silence((noise,), 50, RATE_HZ, np.random.default_rng(4))
+    levels = silence.astype(float).std(axis=1)
+    assert silence.shape == (50, RATE_HZ)
+    assert levels.max() <= noise.std() + 20
+    assert levels.min() < 0.1 * noise.std()
+
+
+def test_noise_shorter_than_a_clip_is_repeated() -> None:
+    assert make_silence((tone(100, 500),), 3, RATE_HZ, np.random.default_rng(4)).shape == (3, RATE_HZ)
+
+
+def test_foreign_words_are_none_of_the_keywords() -> None:
+    clips = np.stack([np.arange(4000, dtype=np.int16), np.arange(4000, 8000).astype(np.int16)])
+    foreign = make_foreign(clips, 20, np.random.default_rng(5))
+    assert foreign.shape == (20, 4000)
+    known = {clip.tobytes() for clip in clips}
+    assert all(clip.tobytes() not in known for clip in foreign)
+
+
+def test_images_keep_size_and_range() -> None:
+    source = np.random.default_rng(6)
+    images = source.integers(0, 256, (5, 40, 40, 3)).astype(np.uint8)
+    cropped = np.stack([crop_and_resize(image, 24, source, ImageAugmentation()) for image in images])
+    changed = change_light(cropped, source, ImageAugmentation())
+    assert cropped.shape == changed.shape == (5, 24, 24, 3)
+    assert changed.dtype == np.uint8
+    assert not np.array_equal(cropped, changed)
+
+
+def test_grey_images_keep_their_channel() -> None:
+    image = np.full((30, 30, 1), 77, np.uint8)
+    cropped = crop_and_resize(image, 20, np.random.default_rng(7), ImageAugmentation())
+    np.testing.assert_array_equal(cropped, np.full((20, 20, 1), 77))
+
+
+def test_shift_moves_whole_pixels_and_mirrors_only_when_asked() -> None:
+    image = np.zeros((1, 9, 9, 1), np.uint8)
+    image[0, 4, 2] = 200
+    batch = np.repeat(image, 200, axis=0)
+    moved = shift_and_flip(batch, 2, False, np.random.default_rng(8))
+    columns = {int(np.argmax(picture.max(axis=(0, 2)))) for picture in moved}
+    assert columns == {0, 1, 2, 3, 4}
+    mirrored = shift_and_flip(batch, 0, True, np.random.default_rng(9))
+    assert {int(np.argmax(picture.max(axis=(0, 2)))) for picture in mirrored} == {2, 6}
