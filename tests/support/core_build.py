@@ -1,4 +1,4 @@
-"""Compiles C for a Cortex-M core and calls single functions of it in Unicorn: bytes in, bytes out, exact instruction counts.
+"""Compiles C for a Cortex-M core and calls single functions of it in Unicorn: bytes in, bytes and exact counts out.
 
 For kernels on their own, without start-up code, console or semihosting. Firmware images run through ``tinyml.emulate``.
 """

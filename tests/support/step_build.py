@@ -43,7 +43,8 @@ def step_source(graph: Graph, step: Step, in_place: bool) -> str:
     for index, const in enumerate(step.consts):
         text += _const_text(f"const_{index}", const)
     sizes = {f"in_{i}": graph.tensor(t).size_bytes for i, t in enumerate(step.inputs)}
-    sizes |= {f"out_{i}": graph.tensor(t).size_bytes for i, t in enumerate(step.outputs)} | {"scratch": step.scratch_bytes}
+    sizes |= {f"out_{i}": graph.tensor(t).size_bytes for i, t in enumerate(step.outputs)}
+    sizes["scratch"] = step.scratch_bytes
     for name, size in sizes.items():
         text += f"uint8_t {name}[{size + 2 * _GUARD_BYTES}] __attribute__((aligned(16)));\n"
 
@@ -86,9 +87,8 @@ def run_step(
 ) -> StepRun:
     """Run ``step`` once; fails where a byte outside of its buffers was written."""
     names = [f"in_{i}" for i in range(len(step.inputs))] + [f"out_{i}" for i in range(len(step.outputs))] + ["scratch"]
-    elf = compile_core(
-        step_source(graph, step, in_place), core, directory, entries=("run", *names), compiler=compiler, optimise=optimise
-    )
+    source, entries = step_source(graph, step, in_place), ("run", *names)
+    elf = compile_core(source, core, directory, entries=entries, compiler=compiler, optimise=optimise)
     machine = Machine(elf, core)
     guard = bytes([_GUARD]) * _GUARD_BYTES
     for name in names:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
+from tinyml.lower.dsp import conv_2d as dsp_conv_2d
+from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
+from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.ops import (
     binary,
     concatenation,
@@ -56,7 +59,16 @@ def _portable(kind: str, build: Build) -> KernelRow:
     return KernelRow(kind, ANY_ISA, ANY_GOAL, always, build, "portable C")
 
 
+def _dsp(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
+    return KernelRow(kind, frozenset({Isa.DSP}), ANY_GOAL, applies, build, note)
+
+
 KERNELS: tuple[KernelRow, ...] = (
+    _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
+    _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
+    _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
+    _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
+    _dsp("FULLY_CONNECTED", dsp_fully_connected.applies, dsp_fully_connected.build, "SMLAD on 4 channels"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),

@@ -9,8 +9,8 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.lower.dsp import fully_connected
-from tinyml.lower.dsp.gemm import Ints64, choose_loop, pack_pairs, padded_order, pairs_of, patch_order, why_not
-from tinyml.lower.dsp.requant import Requant, requant
+from tinyml.lower.dsp.gemm import choose_loop, pack_pairs, padded_order, pairs_of, patch_order, why_not
+from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
@@ -20,19 +20,14 @@ _HEADER = "tml_conv2d_dsp.h"
 _LEAST_PIXELS = 3
 
 
-def matrix(graph: Graph, op: Op) -> tuple[Ints64, Ints64]:
-    """Weights [channels, patch] and the bias with the input's zero point folded in, both as int64."""
-    weights = constant(graph, op, 1)
+def op_layer(graph: Graph, op: Op) -> Layer:
+    """The op as a matrix product over patches; convolutions round twice in every runtime."""
+    weights, output = constant(graph, op, 1), first_output(graph, op)
     flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
     bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    return flat, bias.astype(np.int64)
-
-
-def op_requant(graph: Graph, op: Op) -> Requant:
-    """The requantisation of a convolution, which rounds twice in every runtime."""
-    output = first_output(graph, op)
     clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    return requant(requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps, output.shape[-1])
+    multipliers = requantisation(graph, op)
+    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, output.zero_point, clamps)
 
 
 def is_pointwise(graph: Graph, op: Op) -> bool:
@@ -44,8 +39,8 @@ def is_pointwise(graph: Graph, op: Op) -> bool:
 
 
 def _packs(graph: Graph, op: Op) -> str | None:
-    weights, bias = matrix(graph, op)
-    return why_not(weights, bias, pairs_of(len(weights)))
+    product = op_layer(graph, op)
+    return why_not(product, pairs_of(len(product.weights)))
 
 
 def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
@@ -63,7 +58,7 @@ def few_pixels_applies(graph: Graph, op: Op, target: Target) -> bool:
     ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
     if not (ungrouped and is_pointwise(graph, op) and pixels < _LEAST_PIXELS):
         return False
-    return fully_connected.packs(*matrix(graph, op)) is None
+    return fully_connected.packs(op_layer(graph, op)) is None
 
 
 def general_applies(graph: Graph, op: Op, target: Target) -> bool:
@@ -73,21 +68,19 @@ def general_applies(graph: Graph, op: Op, target: Target) -> bool:
 
 def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_pointwise_dsp``; in place where the output is no deeper than the input."""
-    weights, bias = matrix(graph, op)
-    channels, depth = weights.shape
+    product = op_layer(graph, op)
+    channels, depth = product.weights.shape
     pixels = first_input(graph, op).elements // depth
-    words_requant = op_requant(graph, op)
-    order = patch_order(1, depth)
     loop = choose_loop((depth + 1) // 2, target.optimize)
-    stream = pack_pairs(weights, bias, words_requant, padded_order(order, loop.words))
+    order = padded_order(patch_order(1, depth), loop.words)
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
-        Int("words", loop.words), Int("unroll", loop.unroll), *words_requant.ints(),
+        Int("words", loop.words), Int("unroll", loop.unroll), *product.requant.ints(),
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(Const("weights", stream, Role.WEIGHTS),),
+        consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
         scratch_bytes=12 * loop.words + (3 * channels if pixels % 3 else 0),
         in_place=((0, 0),) if channels <= depth else (),
     )  # fmt: skip
@@ -95,8 +88,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
 
 def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_fully_connected_dsp`` with one row a pixel."""
-    weights, bias = matrix(graph, op)
-    return fully_connected.build_rows(graph, op, target, weights, bias, op_requant(graph, op))
+    return fully_connected.build_rows(graph, op, target, op_layer(graph, op))
 
 
 def build_general(graph: Graph, op: Op, target: Target) -> Step:
@@ -104,9 +96,8 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     attrs = cast(Conv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
-    weights, bias = matrix(graph, op)
-    channels, patch = weights.shape
-    words_requant = op_requant(graph, op)
+    product = op_layer(graph, op)
+    channels, patch = product.weights.shape
     loop = choose_loop((patch + 1) // 2, target.optimize)
     order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
     ints: dict[str, int] = {
@@ -118,10 +109,10 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         "words": loop.words, "unroll": loop.unroll, "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *words_requant.ints(),
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(Const("weights", pack_pairs(weights, bias, words_requant, order), Role.WEIGHTS),),
+        consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
         scratch_bytes=12 * loop.words + 3 * max((patch + 3) // 4 * 4, channels),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.lower.dsp.requant import Requant, Words, requant
+from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
@@ -37,8 +37,8 @@ def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
     """The plane of one channel: whole where it is small, otherwise the rows for a tile of the output's rows."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    kernel_h = constant(graph, op, 1).shape[1]
-    out_h, out_w = output.shape[1:3]
+    kernel_h: int = constant(graph, op, 1).shape[1]
+    out_h, out_w = output.shape[1], output.shape[2]
     pitch = max(attrs.pad_left + x.shape[2], (out_w - 1) * attrs.stride_w + kernel_w)
     pitch += pitch % 2
     square = kernel_h == kernel_w == 3 and attrs.stride_h == attrs.stride_w == 1 and out_h >= 2 and out_w >= 2
@@ -63,24 +63,23 @@ def applies(graph: Graph, op: Op, target: Target) -> bool:
     return narrow and attrs.dilation_h == attrs.dilation_w == 1 and attrs.stride_w <= 2
 
 
-def _pair(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _pair(low: Ints64, high: Ints64) -> Words:
     return ((low & 0xFFFF) | (high & 0xFFFF) << 16).astype(np.uint32).view(np.int32)
 
 
-def pack(weights: np.ndarray, bias: np.ndarray, words: Requant, plan: Layout, stride_w: int) -> Words:
-    """The streams of all channels; ``weights`` is [kernel_h, kernel_w, channels] as int64."""
-    kernel_h, kernel_w, channels = weights.shape
-    rows = np.zeros((channels, kernel_h, plan.kernel_w), np.int64)
-    rows[:, :, :kernel_w] = np.where(words.live, weights, 0).transpose(2, 0, 1)
-    folded = np.where(words.live, bias, 0).astype(np.int32)
-    tail = np.stack([folded, words.mul, words.par], axis=1)
+def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
+    """The streams of all channels; the weights are [channels, kernel_h * the real width]."""
+    channels = len(product.weights)
+    taps = product.weights.reshape(channels, kernel_h, -1)
+    rows = np.pad(taps, ((0, 0), (0, 0), (0, plan.kernel_w - taps.shape[2])))
+    tail = np.stack([product.bias.astype(np.int32), product.requant.mul, product.requant.par], axis=1)
     if stride_w == 2:
         even = np.pad(rows, ((0, 0), (0, 0), (0, 1)))
-        taps = _pair(even[..., 0::2], even[..., 1::2])
+        words = _pair(even[..., 0::2], even[..., 1::2])
     else:
         straight, shifted = _pair(rows[..., 0:-1:2], rows[..., 1::2]), _pair(rows[..., 1:-1:2], rows[..., 2::2])
-        taps = np.concatenate([straight, shifted], axis=2)
-    flat = taps.reshape(channels, -1)
+        words = np.concatenate([straight, shifted], axis=2)
+    flat = words.reshape(channels, -1)
     return np.concatenate([flat, tail] if plan.square else [tail, flat], axis=1).ravel()
 
 
@@ -97,9 +96,10 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     width = padded_width(kernel_w)
     assert width is not None
     plan = layout(graph, op, width)
+    flat = weights.reshape(-1, out_c).T
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), x.zero_point).astype(np.int64)
     clamps = activation_range(attrs.activation, output)
-    words = requant(requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps, out_c)
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=(0, 1)), x.zero_point)
+    product = layer(flat, bias, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3], "multiplier": attrs.multiplier,
         "kernel_h": kernel_h, "kernel_w": width, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
@@ -110,11 +110,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *words.ints(),
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
     )  # fmt: skip
     no_larger = output.shape[1] <= x.shape[1] and output.shape[2] <= x.shape[2] and attrs.pad_top < kernel_h
     return make_step(
         graph, op, kernel="tml_depthwise_conv2d_dsp", header="tml_depthwise_conv2d_dsp.h", inputs=op.inputs[:1],
-        args=args, consts=(Const("weights", pack(weights, bias, words, plan, attrs.stride_w), Role.WEIGHTS),),
+        args=args, consts=(Const("weights", pack(product, kernel_h, plan, attrs.stride_w), Role.WEIGHTS),),
         scratch_bytes=plan.scratch_bytes, in_place=((0, 0),) if attrs.multiplier == 1 and no_larger else (),
     )  # fmt: skip

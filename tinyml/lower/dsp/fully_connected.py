@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
-from tinyml.lower.dsp.gemm import Ints64, pack_fours, why_not
-from tinyml.lower.dsp.requant import Requant, requant
+from tinyml.lower.dsp.gemm import pack_fours, why_not
+from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
@@ -18,24 +19,27 @@ from tinyml.lower.requant import activation_range, fold_input_zero_point
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 
 
-def matrix(graph: Graph, op: Op) -> tuple[Ints64, Ints64]:
-    """Weights [channels, depth] and the bias with the input's zero point folded in, both as int64."""
+def op_layer(graph: Graph, op: Op) -> Layer:
+    """The op as a matrix product."""
+    attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
     weights = constant(graph, op, 1).astype(np.int64)
     bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
-    return weights, bias.astype(np.int64)
+    clamps = activation_range(attrs.activation, output)
+    multipliers = requantisation(graph, op, clamps)
+    return layer(weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps)
 
 
-def packs(weights: Ints64, bias: Ints64) -> str | None:
-    """Why the weights cannot be packed in fours, None where they can."""
-    odd = len(weights) % 2
-    padded, longer = np.pad(weights, ((0, odd), (0, 0))), np.pad(bias, (0, odd))
-    return why_not(padded, longer, [(c, c + 1) for c in range(0, len(padded), 2)])
+def packs(product: Layer) -> str | None:
+    """Why the layer cannot be packed in fours, None where it can."""
+    odd = len(product.weights) % 2
+    padded = replace(product, weights=np.pad(product.weights, ((0, odd), (0, 0))), bias=np.pad(product.bias, (0, odd)))
+    return why_not(padded, [(c, c + 1) for c in range(0, len(padded.weights), 2)])
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
     """Weights that pack in twos, and scaled accumulators that stay within int32."""
     attrs = cast(FullyConnectedAttrs, op.attrs)
-    if packs(*matrix(graph, op)) is not None:
+    if packs(op_layer(graph, op)) is not None:
         return False
     clamps = activation_range(attrs.activation, first_output(graph, op))
     return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
@@ -50,25 +54,19 @@ def choose_unroll(depth: int, optimize: Optimize) -> int:
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step of FULLY_CONNECTED."""
-    attrs = cast(FullyConnectedAttrs, op.attrs)
-    output = first_output(graph, op)
-    weights, bias = matrix(graph, op)
-    clamps = activation_range(attrs.activation, output)
-    multipliers = requantisation(graph, op, clamps)
-    words_requant = requant(multipliers, attrs.rounding, output.zero_point, clamps, len(weights))
-    return build_rows(graph, op, target, weights, bias, words_requant)
+    return build_rows(graph, op, target, op_layer(graph, op))
 
 
-def build_rows(graph: Graph, op: Op, target: Target, weights: Ints64, bias: Ints64, words_requant: Requant) -> Step:
-    """The step for any op that multiplies rows of its input by ``weights`` [channels, depth]."""
-    channels, depth = weights.shape
+def build_rows(graph: Graph, op: Op, target: Target, product: Layer) -> Step:
+    """The step for any op that multiplies rows of its input by a matrix."""
+    channels, depth = product.weights.shape
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),
-        Int("unroll", choose_unroll(depth, target.optimize)), *words_requant.ints(),
+        Int("unroll", choose_unroll(depth, target.optimize)), *product.requant.ints(),
     )  # fmt: skip
     return make_step(
-        graph, op, kernel="tml_fully_connected_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1], args=args,
-        consts=(Const("weights", pack_fours(weights, bias, words_requant), Role.WEIGHTS),),
+        graph, op, kernel="tml_fully_connected_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1],
+        args=args, consts=(Const("weights", pack_fours(product), Role.WEIGHTS),),
         scratch_bytes=2 * -(-depth // 8) * 8,
     )  # fmt: skip

@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml.graph.ir import Rounding
+from tinyml.lower.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers, Range
 
 Words = npt.NDArray[np.int32]
+Ints64 = npt.NDArray[np.int64]
+
+_CONSTANT_UNIT, _CONSTANT_SCALE = 16, (1 << 30, -3)
+"""16 times a number under this multiplier and shift is the number again, with either rounding."""
 
 
 class Form(enum.IntEnum):
@@ -29,16 +34,11 @@ class Form(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requant:
-    """How a kernel requantises: the form, and for each output channel ``mul`` and ``par``.
-
-    ``live`` is False for channels whose multiplier is 0 in a fast form: their output is the zero point whatever they
-    sum, which the packer has to arrange by weights and a bias of 0.
-    """
+    """How a kernel requantises: the form, and for each output channel the words ``mul`` and ``par``."""
 
     form: Form
     mul: Words
     par: Words
-    live: npt.NDArray[np.bool_]
     zero_point: int
     clamps: Range
 
@@ -52,21 +52,68 @@ class Requant:
         )
 
 
-def requant(multipliers: Multipliers, rounding: Rounding, zero_point: int, clamps: Range, channels: int) -> Requant:
-    """Requantisation words of ``channels`` channels; a single multiplier is repeated."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A matrix product ready to pack: weights [channels, inputs], folded biases, and how its sums become outputs."""
+
+    weights: Ints64
+    bias: Ints64
+    requant: Requant
+
+
+def layer(
+    weights: Ints64, bias: Ints64, multipliers: Multipliers, rounding: Rounding, zero_point: int, clamps: Range
+) -> Layer:
+    """Choose the form for all channels; channels whose output never changes are rewritten as the constant they are.
+
+    ``bias`` has the input's zero point folded in, so that the inputs are -128..127. A constant channel gets weights of
+    0 and a small bias: converters give dead channels biases near 2^30 and multipliers near 0, which would cost all
+    the other channels the fast form.
+    """
+    channels = len(weights)
     repeat = channels // len(multipliers.multipliers)
-    m = np.repeat(np.array(multipliers.multipliers, np.int64), repeat)
-    shift = np.repeat(np.array(multipliers.shifts, np.int64), repeat)
-    single = rounding is Rounding.SINGLE
-    live = m != 0
-    least = 3 if single else 2
-    fast = bool(((-shift[live] >= least) & (-shift[live] <= 31)).all())
-    if not fast:
-        form = Form.SINGLE_ANY if single else Form.DOUBLE_ANY
-        return Requant(form, m.astype(np.int32), shift.astype(np.int32), np.ones_like(live), zero_point, clamps)
-    m, right = np.where(live, m, 1 << 30), np.where(live, -shift, 31)
-    if single:
-        mul, par, form = m, np.left_shift(1, 33 - right), Form.SINGLE_FAST
+    scales = [(m, s) for m, s in zip(multipliers.multipliers, multipliers.shifts, strict=True) for _ in range(repeat)]
+    weights, bias = weights.copy(), bias.copy()
+    lowest, highest = accumulator_range(weights, bias)
+    for channel, (multiplier, shift) in enumerate(scales):
+        ends = [
+            _output(int(end), multiplier, shift, rounding, zero_point, clamps)
+            for end in (lowest[channel], highest[channel])
+        ]
+        if ends[0] is not None and ends[0] == ends[1]:
+            weights[channel], bias[channel] = 0, (ends[0] - zero_point) * _CONSTANT_UNIT
+            scales[channel] = _CONSTANT_SCALE
+    return Layer(weights, bias, _requant(scales, rounding, zero_point, clamps))
+
+
+def accumulator_range(weights: Ints64, bias: Ints64) -> tuple[Ints64, Ints64]:
+    """The exact extremes of each channel's accumulator over inputs of -128..127, by the signs of its weights."""
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    return bias - 128 * positive + 127 * negative, bias + 127 * positive - 128 * negative
+
+
+def _output(
+    accumulator: int, multiplier: int, shift: int, rounding: Rounding, zero_point: int, clamps: Range
+) -> int | None:
+    """The output for one accumulator, None where an int32 would overflow on the way."""
+    if not INT32_MIN <= accumulator << max(shift, 0) <= INT32_MAX:
+        return None
+    if rounding is Rounding.SINGLE:
+        scaled = (accumulator * multiplier + (1 << (30 - shift))) >> (31 - shift)
     else:
-        mul, par, form = 2 * m, np.left_shift(1, 32 - right), Form.DOUBLE_FAST
-    return Requant(form, mul.astype(np.int32), par.astype(np.int32), live, zero_point, clamps)
+        scaled = multiply_by_quantized_multiplier(accumulator, multiplier, shift)
+    return min(max(scaled + zero_point, clamps.low), clamps.high)
+
+
+def _requant(scales: list[tuple[int, int]], rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
+    m, shift = (np.array([scale[i] for scale in scales], np.int64) for i in (0, 1))
+    single = rounding is Rounding.SINGLE
+    least = 3 if single else 2
+    if not bool(((-shift >= least) & (-shift <= 31) & (m >= 1 << 30)).all()):
+        form = Form.SINGLE_ANY if single else Form.DOUBLE_ANY
+        return Requant(form, m.astype(np.int32), shift.astype(np.int32), zero_point, clamps)
+    if single:
+        mul, par, form = m, np.left_shift(1, 33 + shift), Form.SINGLE_FAST
+    else:
+        mul, par, form = 2 * m, np.left_shift(1, 32 + shift), Form.DOUBLE_FAST
+    return Requant(form, mul.astype(np.int32), par.astype(np.int32), zero_point, clamps)

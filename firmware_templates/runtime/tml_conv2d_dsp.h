@@ -1,0 +1,203 @@
+/* CONV_2D on cores with the DSP extension, as a matrix product of three pixels by two channels at a time.
+ *
+ * The weights are one stream for each pair of output channels (A, B):
+ *     { 256 * biasA + biasB, biasB, P weight words, mulA, parA, mulB, parB }
+ * A weight word holds two inputs, each as int16 256 * wA + wB. With x as two int16, SMLAD(word, x) adds 256 * A + B and
+ * SMLAD(SXTB16(word), x) adds B, so A = (sum - B) >> 8, exact while |A| < 2^23; all sums may wrap. The order of the
+ * inputs is the order in which tml_expand3_dsp delivers them. The compiler packs the stream, folds the input's zero
+ * point into the biases and proves the bound for each channel (tinyml/lower/dsp/gemm.py). An odd last channel is paired
+ * with the one before it, which is then computed twice. */
+#ifndef TML_CONV2D_DSP_H
+#define TML_CONV2D_DSP_H
+
+#include "tml_common_dsp.h"
+
+/* Three pixels, two channels, two weight words: 17 instructions for 24 products. GCC left to intrinsics hoists the
+ * loads and spills (1.3 instructions a product). The first step takes the biases as addends instead of moving them. */
+#define TML_GEMM_STEP(IO, S0, S1, B0, B1) { int32_t r_, q_; __asm__( \
+    "ldrd %[r], %[q], [%[w]], #8\n\t" "ldm %[x]!, {r0, r1, r2}\n\t" \
+    "smlad %[s0], %[r], r0, " S0 "\n\t" "smlad %[s1], %[r], r1, " S1 "\n\t" "smlad %[s2], %[r], r2, %[s2]\n\t" \
+    "sxtb16 %[r], %[r]\n\t" \
+    "smlad %[b0], %[r], r0, " B0 "\n\t" "smlad %[b1], %[r], r1, " B1 "\n\t" "smlad %[b2], %[r], r2, %[b2]\n\t" \
+    "ldm %[x]!, {r0, r1, r2}\n\t" \
+    "smlad %[s0], %[q], r0, %[s0]\n\t" "smlad %[s1], %[q], r1, %[s1]\n\t" "smlad %[s2], %[q], r2, %[s2]\n\t" \
+    "sxtb16 %[q], %[q]\n\t" \
+    "smlad %[b0], %[q], r0, %[b0]\n\t" "smlad %[b1], %[q], r1, %[b1]\n\t" "smlad %[b2], %[q], r2, %[b2]" \
+    : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x), \
+      [r] "=&r"(r_), [q] "=&r"(q_) : : "r0", "r1", "r2"); }
+
+/* One block: three pixels (x: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them unrolled
+ * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */
+TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second, int words, int unroll,
+                                           int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    int32_t s0, s1, s2, b0, b1, b2, m, p;
+    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(s2), "=&r"(b2), "+r"(w));
+    if (unroll == words) {
+        TML_GEMM_STEP("=&r", "%[s2]", "%[s2]", "%[b2]", "%[b2]")
+        TML_UNROLL(128)
+        for (int i = 2; i < words; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]")
+    } else {
+        const int32_t *const end = w + words;
+        s0 = s1 = s2;
+        b0 = b1 = b2;
+        TML_NO_UNROLL
+        do {
+            TML_UNROLL(128)
+            for (int i = 0; i < unroll; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]")
+        } while (w != end);
+    }
+    TML_LDRD(m, p, w);
+    y[0] = (int8_t)tml_requant_dsp((s0 - b0) >> 8, m, p, rounding, zp, lo, hi);
+    y[stride] = (int8_t)tml_requant_dsp((s1 - b1) >> 8, m, p, rounding, zp, lo, hi);
+    y[2 * stride] = (int8_t)tml_requant_dsp((s2 - b2) >> 8, m, p, rounding, zp, lo, hi);
+    TML_LDRD(m, p, w + 2);
+    y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
+    y[stride + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
+    y[2 * stride + second] = (int8_t)tml_requant_dsp(b2, m, p, rounding, zp, lo, hi);
+    return w + 4;
+}
+
+/* All output channels of three pixels. */
+TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int words, int unroll, int rounding,
+                                   int32_t zp, int32_t lo, int32_t hi) {
+    const int32_t *const end = w + (channels + 1) / 2 * (words + 6);
+    TML_PUBLISH(x);
+    TML_NO_UNROLL
+    do {
+        w = tml_gemm_3x2_dsp(x, w, y, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
+        y += 2;
+        if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
+    } while (w != end);
+}
+
+/* Four bytes of each of three pixels `stride` bytes apart to six words: inputs 0 and 2, then 1 and 3, of each pixel. */
+TML_INLINE void tml_expand3_words_dsp(int32_t **out, const int8_t **x, int stride, int words) {
+    int32_t *o = *out;
+    const int8_t *s = *x;
+#define TML_EXPAND3(C) __asm__ volatile( \
+    "ldr r1, [%0, %2]\n\t" "ldr r2, [%0, %3]\n\t" "ldr r0, [%0], #4\n\t" \
+    "sxtb16 r3, r0, ror #8\n\t" "sxtb16 r4, r1, ror #8\n\t" "sxtb16 r5, r2, ror #8\n\t" \
+    "sxtb16 r0, r0\n\t" "sxtb16 r1, r1\n\t" "sxtb16 r2, r2\n\t" "stm %1!, {r0, r1, r2, r3, r4, r5}" \
+    : "+r"(s), "+r"(o) : C(stride), C(2 * stride) : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
+    TML_UNROLL(4)
+    for (int i = 0; i < words; ++i) {
+        if (2 * stride <= 4095) TML_EXPAND3("i");
+        else TML_EXPAND3("r");
+    }
+#undef TML_EXPAND3
+    *out = o;
+    *x = s;
+}
+
+/* Patches of `rows` runs of `run` bytes, `pitch` bytes from run to run, of three pixels `stride` bytes apart: first the
+ * whole words of every run, then what is left of the runs, two bytes a word. A last odd word is left as it is. */
+TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, int pitch, int stride) {
+    const int8_t *s = x;
+    TML_UNROLL(3)
+    for (int i = 0; i < rows; ++i) {
+        const int8_t *row = s;
+        tml_expand3_words_dsp(&o, &row, stride, run / 4);
+        s += pitch;
+    }
+    if (run % 4 != 0) {
+        const int rest = run % 4, total = rows * rest;
+        TML_UNROLL(32)
+        for (int i = 0; i < total; i += 2) {
+            const int8_t *a = x + (i / rest) * pitch + run - rest + i % rest;
+            const int8_t *b = x + ((i + 1) / rest) * pitch + run - rest + (i + 1) % rest;
+            TML_UNROLL(3)
+            for (int p = 0; p < 3; ++p) {
+                const uint32_t low = (uint16_t)a[p * stride];
+                o[p] = (int32_t)(i + 1 < total ? low | (uint32_t)b[p * stride] << 16 : low);
+            }
+            o += 3;
+        }
+    }
+}
+
+/* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs. Scratch: 12 * words bytes, and
+ * 3 * channels more where pixels is no multiple of 3: the last block reads the last three pixels and keeps the new ones.
+ * A block's inputs are all read before its outputs are written, so y may be x where channels <= depth. */
+TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth, int channels,
+                                  int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int rest = pixels % 3;
+    int32_t *const xb = (int32_t *)scratch;
+    int8_t *const last = (int8_t *)(xb + 3 * words);
+    TML_NO_UNROLL
+    for (int n = 0; n < pixels; n += 3) {
+        const int whole = rest == 0 || n + 3 <= pixels;
+        tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
+        tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, words, unroll, rounding, zp, lo, hi);
+    }
+    if (rest != 0) {
+        tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
+    }
+}
+
+/* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
+TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, int height, int width, int depth, int kernel_h, int kernel_w,
+                              int dilation_h, int dilation_w, int32_t zero_point) {
+    TML_NO_UNROLL
+    for (int i = 0; i < kernel_h; ++i, row += dilation_h) {
+        if ((unsigned)row >= (unsigned)height) {
+            tml_fill_dsp(to, zero_point, kernel_w * depth);
+            to += kernel_w * depth;
+        } else if (dilation_w == 1 && column >= 0 && column + kernel_w <= width) {
+            tml_copy_dsp(to, x + (row * width + column) * depth, kernel_w * depth, depth % 4 == 0);
+            to += kernel_w * depth;
+        } else {
+            TML_NO_UNROLL
+            for (int j = 0; j < kernel_w; ++j) {
+                const int c = column + j * dilation_w;
+                if ((unsigned)c < (unsigned)width) tml_copy_dsp(to, x + (row * width + c) * depth, depth, depth % 4 == 0);
+                else tml_fill_dsp(to, zero_point, depth);
+                to += depth;
+            }
+        }
+    }
+}
+
+/* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it; others
+ * (borders, ends of rows) are gathered as bytes first. Scratch: 12 * words + 3 * max(patch bytes rounded up to 4, channels). */
+TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width, int depth, int kernel_h,
+                               int kernel_w, int stride_h, int stride_w, int dilation_h, int dilation_w, int pad_top, int pad_left,
+                               int out_h, int out_w, int channels, int words, int unroll, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
+                               int32_t hi) {
+    const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
+    const int patch = (kernel_h * run + 3) / 4 * 4;
+    int32_t *const xb = (int32_t *)scratch;
+    int8_t *const stage = (int8_t *)(xb + 3 * words);
+    int oy = 0, ox = 0;
+    TML_NO_UNROLL
+    for (int n = 0; n < pixels; n += 3) {
+        const int iy = oy * stride_h - pad_top, ix = ox * stride_w - pad_left;
+        int8_t *const to = rest == 0 || n + 3 <= pixels ? y + n * channels : stage;
+        if (dilation_w == 1 && ox + 3 <= out_w && iy >= 0 && iy + (kernel_h - 1) * dilation_h < height && ix >= 0 &&
+            ix + 2 * stride_w + kernel_w <= width) {
+            tml_expand3_dsp(xb, x + (iy * width + ix) * depth, kernel_h, run, dilation_h * width * depth, stride_w * depth);
+            ox += 3;
+        } else {
+            int8_t *t = stage;
+            TML_NO_UNROLL
+            for (int p = 0; p < 3; ++p, t += patch) {
+                if (ox == out_w) {
+                    ox = 0;
+                    ++oy;
+                }
+                if (rest == 0 || oy < out_h)
+                    tml_patch_dsp(t, x, oy * stride_h - pad_top, ox * stride_w - pad_left, height, width, depth, kernel_h, kernel_w,
+                                  dilation_h, dilation_w, zero_point);
+                ++ox;
+            }
+            tml_expand3_dsp(xb, stage, kernel_h, run, run, patch);
+        }
+        if (ox == out_w) {
+            ox = 0;
+            ++oy;
+        }
+        tml_gemm_block_dsp(xb, w, to, channels, words, unroll, rounding, zp, lo, hi);
+    }
+    if (rest != 0) tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
+}
+
+#endif
