@@ -1,0 +1,173 @@
+"""``docs/json.md`` held against what the verbs print: every key is there, with its type, and no other."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.shared import REPOSITORY, require_module
+from tests.support.tflite_builder import Builder
+from tinyml import pipeline
+from tinyml.cli import main
+from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "map": (dict,),
+    "null": (type(None),),
+}
+ROW = re.compile(r"^\| `([^`]+)` \| ([a-z ]+) \|")
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Verb → key → type, as the page has them."""
+    page: dict[str, dict[str, str]] = {}
+    verb = ""
+    for line in (REPOSITORY / "docs" / "json.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            verb = line.removeprefix("## ")
+            page[verb] = {}
+        elif found := ROW.match(line):
+            page[verb][found[1]] = found[2]
+    return page
+
+
+PAGE = documented()
+
+
+def walk(value: Any, prefix: str, keys: dict[str, str], seen: dict[str, list[Any]]) -> None:
+    if isinstance(value, dict) and keys.get(prefix) != "map":
+        for name, inner in value.items():
+            path = f"{prefix}.{name}" if prefix else name
+            seen.setdefault(path, []).append(inner)
+            walk(inner, path, keys, seen)
+    elif isinstance(value, list):
+        for inner in value:
+            walk(inner, f"{prefix}[]", keys, seen)
+
+
+def check(verb: str, value: dict[str, Any], keys: dict[str, str] | None = None) -> None:
+    expected = PAGE[verb] if keys is None else keys
+    seen: dict[str, list[Any]] = {}
+    walk(value, "", expected, seen)
+    assert set(seen) == set(expected)
+    for path, values in seen.items():
+        allowed = tuple(kind for word in expected[path].split(" or ") for kind in TYPES[word])
+        for found in values:
+            assert isinstance(found, allowed), f"{path} is {found!r}"
+            assert not isinstance(found, bool) or bool in allowed, f"{path} is {found!r}"
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    main([*arguments, "--json"])
+    value = json.loads(capsys.readouterr().out)
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    builder = Builder()
+    weights = np.arange(4 * 3 * 3 * 2, dtype=np.int8).reshape(4, 3, 3, 2) - 36
+    inputs = builder.input((1, 6, 6, 2))
+    path = tmp_path_factory.mktemp("json") / "small.tflite"
+    path.write_bytes(builder.build([builder.conv_2d(inputs, weights)]))
+    return path
+
+
+@pytest.mark.parametrize("verb", ["boards", "models", "doctor"])
+def test_listing_verbs(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check(verb, printed(capsys, verb))
+
+
+def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
+    check("data list", printed(capsys, "data", "list"))
+
+
+def test_check(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check("check", printed(capsys, "check", str(model), "--board", "nano33ble"))
+
+
+def test_build_emulate_and_profile(model: Path) -> None:
+    fit = pipeline.check(str(model), "nano33ble")
+    scores = ({"input": "a.wav", "label": "yes", "score": 0.5, "values": [0.5]},)
+    emulation = EmulationResult("unicorn", 1, True, 0, 9, "LiteRT", stack_used_bytes=8, outputs=scores)
+    check("emulate", emulation.to_json())
+    nested = {f"emulation.{key}": kind for key, kind in PAGE["emulate"].items()}
+    check(
+        "build",
+        BuildResult(fit, "p", "e", "gcc 12", 1.0, emulation).to_json(),
+        {**PAGE["check"], **PAGE["build"], **nested},
+    )
+    layer = LayerProfile("conv", "CONV_2D", "portable", 10, 20, 30, "any shape")
+    profile = ProfileResult("m", "b", "cortex-m4", "qemu", "gcc 12", 20, 10, (layer,), 64_000_000)
+    check("profile", profile.to_json())
+
+
+def literal_keys(function: Callable[..., Any]) -> set[str]:
+    """The string keys of the dictionaries that a function writes out, outermost level only."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    nested = {
+        id(inner)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.Dict)
+        for value in outer.values
+        for inner in ast.walk(value)
+    }
+    return {
+        key.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict) and id(node) not in nested
+        for key in node.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+def test_train_and_quantize() -> None:
+    from tinyml.training.quantize import Quantised
+    from tinyml.training.session import Trained
+
+    assert literal_keys(Trained.to_json) == set(PAGE["train"])
+    assert literal_keys(Quantised.to_json) | {"output"} == set(PAGE["quantize"])
+
+
+def test_data_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_module("PIL")
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for index in range(12):
+            Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / name / f"{index}.png")
+    check("data info", printed(capsys, "data", "info", str(tmp_path)))
+
+
+def test_every_verb_that_reports_has_its_section() -> None:
+    import click
+
+    from tinyml.cli import COMMANDS, cli
+
+    context = click.Context(cli)
+    found = set()
+    for verb in COMMANDS:
+        command = cli.get_command(context, verb)
+        assert command is not None
+        leaves = {verb: command}
+        if isinstance(command, click.Group):
+            leaves = {f"{verb} {name}": leaf for name, leaf in command.commands.items()}
+        found |= {name for name, leaf in leaves.items() if any("--json" in p.opts for p in leaf.params)}
+    assert found == set(PAGE)
