@@ -19,12 +19,14 @@ from tinyml.boards import Board, list_boards, load_board
 from tinyml.codegen import generate
 from tinyml.emulate.compare import Comparison, compare
 from tinyml.emulate.input_files import file_stimuli
-from tinyml.emulate.run import Emulation, run_firmware
+from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
-from tinyml.errors import MismatchError
+from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.build import BuiltFirmware, build_project
+from tinyml.firmware.environments import environment_name
+from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import measure_sizes
-from tinyml.firmware.project import Project, render_project
+from tinyml.firmware.project import Project, record_in_manifest, render_project
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
 from tinyml.graph.passes import run_passes
@@ -38,7 +40,7 @@ from tinyml.sources import ModelSource, load_source
 from tinyml.tflite.read import read_graph
 
 DEFAULT_INPUTS = 8
-SCORES_SHOWN = 1
+REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "tflite-runtime's reference kernels"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def check(
     if not compile_firmware:
         return _check_result(compiled, _estimated(compiled, options), compiled_firmware=False)
     with tempfile.TemporaryDirectory(prefix="tinyml-check-") as scratch:
-        _, built = _firmware(compiled, options, Path(scratch) / "project")
+        built = build_project(_project(compiled, options, Path(scratch) / "project"))
         return _check_result(compiled, _measured(compiled, built, options), compiled_firmware=True)
 
 
@@ -117,19 +119,20 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     started = time.monotonic()
     compiled = compile_model(model, board, options)
     require_fits(_estimated(compiled, options), _boards_that_fit(compiled, options))
-    project, built = _firmware(compiled, options, output or default_output(compiled.board, options.app))
+    project = _project(compiled, options, output or default_output(compiled.board, options.app))
+    built = build_project(project)
     budget = _measured(compiled, built, options)
     require_fits(budget, _boards_that_fit(compiled, options))
-    proof = None if options.emulator == "none" else _prove(compiled, project, built, options)
+    proof, unproven = _proof_or_reason(compiled, project, options)
     result = BuildResult(
-        check=_check_result(compiled, budget, compiled_firmware=True),
-        project=str(project.path),
+        check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
+        project=str(project.directory),
         elf=str(built.elf),
         toolchain=built.toolchain,
         seconds=time.monotonic() - started,
         emulation=proof,
     )
-    project.record({"measured": result.to_json()})
+    record_in_manifest(project, {"result": result.to_json()})
     return result
 
 
@@ -144,8 +147,8 @@ def emulate(
     compiled = compile_model(model, board, options)
     require_fits(_estimated(compiled, options))
     with _project_folder(output) as folder:
-        project, built = _firmware(compiled, options, folder)
-        return _prove(compiled, project, built, options)
+        project = _project(compiled, options, folder)
+        return _prove(compiled, project, options)
 
 
 def profile(
@@ -156,10 +159,11 @@ def profile(
     compiled = compile_model(model, board, options)
     require_fits(_estimated(compiled, options))
     with _project_folder(output) as folder:
-        _, built = _firmware(compiled, options, folder)
+        project = _project(compiled, options, folder)
+        built = _build_for_emulator(compiled, project, options)
         stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
         run = run_firmware(built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator)
-        code = built.function_bytes()
+        code = {f.name: f.bytes for f in read_image(built.elf).functions}
     steps = compiled.program.steps
     layers = []
     for index, step in enumerate(steps):
@@ -187,18 +191,24 @@ def default_output(board: Board, app: str) -> Path:
     return Path("build") / f"{board.name}-{app}"
 
 
-def _firmware(compiled: Compiled, options: Options, folder: Path) -> tuple[Project, BuiltFirmware]:
-    sources = generate(compiled.program, compiled.plan)
-    project = render_project(
+def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
+    return render_project(
         compiled.board,
-        sources,
+        generate(compiled.program, compiled.plan),
         app=options.app,
         output_dir=folder,
         manifest=_manifest(compiled, options),
+        model_name=compiled.source.name,
         toolchain=options.toolchain,
-        trace=options.trace,
     )
-    return project, build_project(project)
+
+
+def _build_for_emulator(
+    compiled: Compiled, project: Project, options: Options, *, trace: bool = False
+) -> BuiltFirmware:
+    """The image that runs in the chosen emulator: the board's own, unless that machine's memory lies elsewhere."""
+    emulator = choose_emulator(compiled.board, options.emulator)
+    return build_project(project, env=environment_name(compiled.board, emulator, trace=trace))
 
 
 def _manifest(compiled: Compiled, options: Options) -> dict[str, Any]:
@@ -243,14 +253,16 @@ def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
     return fitting
 
 
-def _check_result(compiled: Compiled, budget: Budget, *, compiled_firmware: bool) -> CheckResult:
+def _check_result(
+    compiled: Compiled, budget: Budget, *, compiled_firmware: bool, more_warnings: tuple[str, ...] = ()
+) -> CheckResult:
     return CheckResult(
         model=compiled.source.name,
         origin=compiled.source.origin,
         model_sha256=compiled.source.sha256,
         macs=compiled.program.macs,
         budget=budget,
-        warnings=_warnings(compiled.source),
+        warnings=_warnings(compiled.source) + more_warnings,
         compiled=compiled_firmware,
     )
 
@@ -261,28 +273,45 @@ def _warnings(source: ModelSource) -> tuple[str, ...]:
     return ("the activation ranges come from random data: memory, code and instructions are right, accuracy is not",)
 
 
-def _prove(compiled: Compiled, project: Project, built: BuiltFirmware, options: Options) -> EmulationResult:
+def _proof_or_reason(
+    compiled: Compiled, project: Project, options: Options
+) -> tuple[EmulationResult | None, tuple[str, ...]]:
+    """The proof, or why there is none: it was not wanted, or no emulator of this core is installed."""
+    if options.emulator == "none":
+        return None, ("not proven: emulation was left out",)
+    if options.emulator == "auto":
+        try:
+            choose_emulator(compiled.board)
+        except BuildError as error:
+            return None, (f"not proven: {error.message} ({error.hint})",)
+    return _prove(compiled, project, options), ()
+
+
+def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationResult:
     from tinyml.tflite.reference import Reference
 
     own = file_stimuli(compiled.graph, options.input_files, compiled.source.manifest) if options.input_files else []
     stimuli = own + proof_stimuli(compiled.graph, options.inputs, options.seed)
-    run = run_firmware(
-        built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator, trace=options.trace
-    )
+    contents = [s.content for s in stimuli]
+    built = _build_for_emulator(compiled, project, options)
+    run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator)
+    if options.trace:
+        traced = _build_for_emulator(compiled, project, options, trace=True)
+        traces = run_firmware(traced.elf, compiled.board, contents, emulator=options.emulator, trace=True).traces
+        run = replace(run, traces=traces)
     reference = Reference(compiled.source.content, match=options.match)
     comparison = compare(compiled.graph, run, reference, stimuli)
-    result = _emulation_result(compiled, run, comparison, own, reference.description)
+    result = _emulation_result(compiled, run, comparison, own, options)
     if not comparison.equal:
         raise MismatchError(
-            f"{comparison.mismatches} of {comparison.inputs} inputs differ from {reference.description}:"
-            f" {comparison.first}",
+            f"{comparison.mismatches} of {comparison.inputs} inputs differ from {result.reference}: {comparison.first}",
             hint="run `tinyml emulate --trace` to find the first tensor that differs, and please report it",
         )
     return result
 
 
 def _emulation_result(
-    compiled: Compiled, run: Emulation, comparison: Comparison, own: Sequence[Stimulus], reference: str
+    compiled: Compiled, run: Emulation, comparison: Comparison, own: Sequence[Stimulus], options: Options
 ) -> EmulationResult:
     outputs = [_scores(compiled, stimulus, run.outputs[i]) for i, stimulus in enumerate(own)]
     return EmulationResult(
@@ -291,7 +320,7 @@ def _emulation_result(
         equal=comparison.equal,
         mismatches=comparison.mismatches,
         instructions=run.instructions,
-        reference=reference,
+        reference=REFERENCES[options.match],
         traced_tensors=comparison.tensors,
         stack_used_bytes=run.stack_used_bytes,
         first_difference=str(comparison.first) if comparison.first else None,

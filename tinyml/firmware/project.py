@@ -87,6 +87,13 @@ def render_project(
     return Project(output_dir, board, app, toolchain, tuple(e.name for e in environments(board)))
 
 
+def record_in_manifest(project: Project, entries: Mapping[str, Any]) -> None:
+    """Add ``entries`` (JSON values) to the project's manifest, such as what was measured of the built firmware."""
+    path = project.directory / MANIFEST
+    content = json.loads(path.read_text("utf-8"))
+    _write(path, json.dumps({**content, **entries}, indent=2, sort_keys=True, default=str) + "\n")
+
+
 def _create(directory: Path, files: Mapping[str, str]) -> None:
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))

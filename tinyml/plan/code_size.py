@@ -1,0 +1,114 @@
+"""Code and stack before compiling: estimates from measured kernels.
+
+Every kernel is specialised by the compiler for its literal arguments, so its size depends on them: on how far a loop
+is unrolled, on which borders exist, on the clamp. ``code_sizes.json`` holds, for each toolchain, instruction set and
+kernel, a linear model of bytes and of stack over simple features of those arguments, fitted by ridge regression to
+functions measured in ELF files (:mod:`tinyml.calibrate`), and for each board what the firmware takes besides the
+network. The estimates are labelled so everywhere, and every build replaces them by the ELF's own figures.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tinyml.boards import Board
+from tinyml.lower.program import Int, Program, Step
+from tinyml.plan.budget import Sizes
+
+TABLE = Path(__file__).with_name("code_sizes.json")
+LARGEST_LITERAL = 64
+
+
+def features(step: Step) -> dict[str, float]:
+    """What a step's size may depend on: for each integer argument its value (at most 64), whether it is odd, 0 or 1."""
+    found: dict[str, float] = {"1": 1.0, "arguments": float(len(step.args)), "scratch": float(step.scratch_bytes > 0)}
+    for arg in step.args:
+        if isinstance(arg, Int):
+            found[arg.name] = float(max(-LARGEST_LITERAL, min(LARGEST_LITERAL, arg.value)))
+            found[f"{arg.name} odd"] = float(arg.value % 2)
+            found[f"{arg.name} is 0"] = float(arg.value == 0)
+            found[f"{arg.name} is 1"] = float(arg.value == 1)
+    return found
+
+
+def assumed_toolchain(toolchain: str) -> str:
+    """The toolchain that a build would take for ``auto``: GCC where it is on PATH, zig otherwise."""
+    if toolchain != "auto":
+        return toolchain
+    return "gcc" if shutil.which("arm-none-eabi-gcc") else "zig"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> Sizes:
+    """Estimate what the plan does not know: code, stack, ``.data``, ``.bss`` and read-only data besides weights.
+
+    A board that was not measured is taken for the measured one of its instruction set with the largest firmware, a
+    kernel that was not measured for the largest of its op.
+    """
+    measured = _table()[assumed_toolchain(toolchain)]
+    base = _base(measured["boards"], board, app)
+    kernels = measured["kernels"].get(board.isa_name, {})
+    code = [_predict(kernels, step, "code") for step in program.steps]
+    stack = [_predict(kernels, step, "stack") for step in program.steps]
+    return Sizes(
+        code_bytes=round(base["code_bytes"] + sum(code)),
+        stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0)),
+        data_bytes=base["data_bytes"],
+        bss_bytes=base["bss_bytes"],
+        exact=False,
+        constants_bytes=base["constants_bytes"],
+    )
+
+
+def _base(boards: Mapping[str, Any], board: Board, app: str) -> dict[str, int]:
+    known = boards.get(f"{board.name}/{app}")
+    if known is None:
+        alike = [b for b in boards.values() if b["isa"] == board.isa_name] or list(boards.values())
+        known = max(alike, key=lambda b: b["code_bytes"])
+    return {key: int(value) for key, value in known.items() if key.endswith("_bytes")}
+
+
+def _predict(kernels: Mapping[str, Any], step: Step, quantity: str) -> float:
+    model = kernels.get(step.kernel)
+    if model is None:
+        alike = [m for m in kernels.values() if m["op"] == step.kind] or list(kernels.values())
+        return float(max((m[quantity]["largest"] for m in alike), default=0.0))
+    fitted = model[quantity]
+    found = features(step)
+    value = sum(weight * found.get(name, 0.0) for name, weight in fitted["weights"].items())
+    return float(min(max(value, fitted["smallest"]), fitted["largest"]))
+
+
+def fit(samples: Sequence[tuple[Mapping[str, float], float]], ridge: float) -> dict[str, Any]:
+    """A ridge regression of ``samples``, (features, bytes) pairs, as ``code_sizes.json`` keeps it.
+
+    Features that never vary are left to the constant; predictions are held within what was measured.
+    """
+    import numpy as np
+
+    names = sorted({name for found, _ in samples for name in found})
+    rows = np.array([[found.get(name, 0.0) for name in names] for found, _ in samples])
+    values = np.array([value for _, value in samples])
+    varying = [i for i in range(len(names)) if np.ptp(rows[:, i]) > 0]
+    scale = np.array([np.ptp(rows[:, i]) for i in varying])
+    centred = (rows[:, varying] - rows[:, varying].mean(axis=0)) / scale if varying else np.zeros((len(rows), 0))
+    gram = centred.T @ centred + ridge * np.eye(len(varying))
+    weights = np.linalg.solve(gram, centred.T @ (values - values.mean())) / scale if varying else np.zeros(0)
+    constant = values.mean() - float(rows[:, varying].mean(axis=0) @ weights) if varying else values.mean()
+    kept = {names[i]: round(float(w), 4) for i, w in zip(varying, weights, strict=True) if abs(w) > 1e-4}
+    return {
+        "weights": {"1": round(float(constant), 3), **kept},
+        "smallest": float(values.min()),
+        "largest": float(values.max()),
+        "samples": len(samples),
+    }
