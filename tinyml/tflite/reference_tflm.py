@@ -7,6 +7,7 @@ by the environment variable :data:`PYTHON_VARIABLE`, and is spoken to through fi
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -46,8 +47,8 @@ class TfliteRuntime:
                         f"layer {op.name!r} has a weight scale for each channel, which tflite-runtime ignores",
                         hint="match LiteRT, or convert with one scale a dense layer (the default of tinyml quantize)",
                     )
-        self._folder = tempfile.TemporaryDirectory(prefix="tinyml-reference-")
-        model = Path(self._folder.name) / "model.tflite"
+        self._folder = Path(tempfile.mkdtemp(prefix="tinyml-reference-"))
+        model = self._folder / "model.tflite"
         # Its ADD writes over its first input, preserved tensors or not, unless that is an output of the graph.
         made = [graph.source_tensors[t] for op in graph.ops for t in op.outputs]
         model.write_bytes(with_outputs(data, made))
@@ -62,13 +63,14 @@ class TfliteRuntime:
                 text=True,
             )
         except OSError as error:
+            shutil.rmtree(self._folder)
             raise BuildError(f"cannot start {python}: {error.strerror}", hint=_HINT) from error
-        self._finalizer = weakref.finalize(self, _stop, self._process)
+        self._finalizer = weakref.finalize(self, _stop, self._process, self._folder)
         self._answer()
 
     def invoke(self, inputs: Sequence[npt.NDArray[Any]], wanted: Sequence[int]) -> list[npt.NDArray[Any]]:
         """Run the model once on ``inputs``; the tensors ``wanted``, by their index in the file."""
-        path = Path(self._folder.name) / "request.npz"
+        path = self._folder / "request.npz"
         arrays: dict[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
         np.savez(path, wanted=np.asarray(wanted, np.int64), **arrays)
         try:
@@ -93,9 +95,10 @@ class TfliteRuntime:
         )
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str], folder: Path) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
     process.terminate()
     process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

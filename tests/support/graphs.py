@@ -1,0 +1,135 @@
+"""Small sound graphs of one op each, and ways to spoil them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinyml.graph.ir import ABSENT, DType, Graph, Op, Quant, Tensor
+from tinyml.graph.ops import (
+    Attrs,
+    BinaryAttrs,
+    ConcatenationAttrs,
+    Conv2DAttrs,
+    DepthwiseConv2DAttrs,
+    FullyConnectedAttrs,
+    LeakyReluAttrs,
+    PadAttrs,
+    PoolAttrs,
+    ReduceAttrs,
+    SoftmaxAttrs,
+)
+
+IMAGE = (1, 6, 5, 4)
+
+
+def activation(name: str, shape: tuple[int, ...], scale: float = 0.05, zero_point: int = -3) -> Tensor:
+    """An int8 tensor computed at run time."""
+    return Tensor(name, shape, DType.INT8, Quant((scale,), (zero_point,)))
+
+
+def weights(shape: tuple[int, ...], axis: int, *, seed: int = 0) -> Tensor:
+    """Constant int8 weights quantised along ``axis``."""
+    generator = np.random.default_rng(seed)
+    scales = tuple(generator.uniform(0.001, 0.01, shape[axis]).astype(np.float32).tolist())
+    data = generator.integers(-127, 128, shape).astype(np.int8)
+    return Tensor("weights", shape, DType.INT8, Quant(scales, (0,) * shape[axis], axis), data)
+
+
+def bias(channels: int, scale: float | None = None) -> Tensor:
+    """A constant int32 bias."""
+    quant = None if scale is None else Quant((scale,), (0,))
+    return Tensor("bias", (channels,), DType.INT32, quant, np.arange(channels, dtype=np.int32) * 10)
+
+
+def graph_of(kind: str, attrs: Attrs, inputs: list[Tensor], output: Tensor) -> Graph:
+    """A graph of one op whose run-time inputs are the graph's."""
+    tensors = (*inputs, output)
+    return Graph(
+        name="one",
+        tensors=tensors,
+        ops=(Op(kind, kind.lower(), tuple(range(len(inputs))), (len(inputs),), attrs, 0),),
+        inputs=tuple(i for i, t in enumerate(inputs) if not t.is_constant),
+        outputs=(len(inputs),),
+        source_tensors=tuple(range(len(tensors))),
+    )
+
+
+def sound_graph(kind: str) -> Graph:
+    """A graph of one op of ``kind`` that keeps every rule."""
+    x = activation("x", IMAGE)
+    unit = Tensor("y", IMAGE, DType.INT8, Quant((1 / 256,), (-128,)))
+    floats = Tensor("f", IMAGE, DType.FLOAT32)
+    conv = Conv2DAttrs(pad_top=1, pad_bottom=1)
+    depthwise = DepthwiseConv2DAttrs(stride_h=2, multiplier=2)
+    pool = PoolAttrs(filter_h=2, filter_w=2, stride_h=2, stride_w=2)
+    pad = PadAttrs(((0, 0), (1, 1), (0, 2), (0, 0)), -3)
+    dense = Tensor("w", (7, 120), DType.INT8, Quant((0.01,), (0,)), np.ones((7, 120), np.int8))
+    row = activation("b", (4,), 0.02)
+    graphs: dict[str, tuple[Attrs, list[Tensor], Tensor]] = {
+        "CONV_2D": (conv, [x, weights((8, 3, 3, 4), 0), bias(8)], activation("y", (1, 6, 3, 8), 0.1)),
+        "DEPTHWISE_CONV_2D": (depthwise, [x, weights((1, 3, 3, 8), 3), bias(8)], activation("y", (1, 2, 3, 8), 0.1)),
+        "FULLY_CONNECTED": (FullyConnectedAttrs(), [x, dense, bias(7, 0.05 * 0.01)], activation("y", (1, 7), 0.1)),
+        "ADD": (BinaryAttrs(), [x, row], activation("y", IMAGE, 0.1)),
+        "SUB": (BinaryAttrs(), [x, row], activation("y", IMAGE, 0.1)),
+        "MUL": (BinaryAttrs(), [x, row], activation("y", IMAGE, 0.1)),
+        "PAD": (pad, [x], activation("y", (1, 8, 7, 4))),
+        "PADV2": (replace(pad, value=9), [x], activation("y", (1, 8, 7, 4))),
+        "AVERAGE_POOL_2D": (pool, [x], activation("y", (1, 3, 2, 4))),
+        "MAX_POOL_2D": (pool, [x], activation("y", (1, 3, 2, 4))),
+        "MEAN": (ReduceAttrs((1, 2)), [x], activation("y", (1, 4), 0.02)),
+        "SUM": (ReduceAttrs((1, 2), keep_dims=True), [x], activation("y", (1, 1, 1, 4), 0.5)),
+        "RESHAPE": (Attrs(), [x], activation("y", (1, 120))),
+        "SQUEEZE": (Attrs(), [x], activation("y", (6, 5, 4))),
+        "EXPAND_DIMS": (Attrs(), [x], activation("y", (1, 6, 1, 5, 4))),
+        "CONCATENATION": (
+            ConcatenationAttrs(3),
+            [x, activation("b", (1, 6, 5, 2))],
+            activation("y", (1, 6, 5, 6)),
+        ),
+        "SOFTMAX": (SoftmaxAttrs(1.0), [x], unit),
+        "LOGISTIC": (Attrs(), [x], unit),
+        "TANH": (Attrs(), [x], activation("y", IMAGE, 1 / 128, 0)),
+        "HARD_SWISH": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "LEAKY_RELU": (LeakyReluAttrs(0.1), [x], activation("y", IMAGE, 0.1)),
+        "RELU": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "RELU6": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "RELU_N1_TO_1": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "QUANTIZE": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "DEQUANTIZE": (Attrs(), [x], floats),
+    }
+    return graph_of(kind, *graphs[kind])
+
+
+def with_attrs(graph: Graph, **changes: Any) -> Graph:
+    """The graph with other attributes of its first op."""
+    op = graph.ops[0]
+    return graph.with_ops((replace(op, attrs=replace(op.attrs, **changes)), *graph.ops[1:]))
+
+
+def with_tensor(graph: Graph, index: int, **changes: Any) -> Graph:
+    """The graph with other facts about tensor ``index`` (negative counts from the end)."""
+    position = index % len(graph.tensors)
+    tensors = list(graph.tensors)
+    tensors[position] = replace(tensors[position], **changes)
+    return replace(graph, tensors=tuple(tensors))
+
+
+def with_input(graph: Graph, position: int, tensor: int) -> Graph:
+    """The graph whose first op reads ``tensor`` (or :data:`ABSENT`) at ``position``."""
+    op = graph.ops[0]
+    inputs = (*op.inputs[:position], tensor, *op.inputs[position + 1 :])
+    return graph.with_ops((replace(op, inputs=inputs), *graph.ops[1:]))
+
+
+def without_input(graph: Graph, position: int) -> Graph:
+    """The graph whose first op has that input absent."""
+    return with_input(graph, position, ABSENT)
+
+
+def as_constant(graph: Graph, index: int) -> Graph:
+    """The graph with tensor ``index`` constant."""
+    tensor = graph.tensors[index]
+    return with_tensor(graph, index, data=np.zeros(tensor.shape, tensor.dtype.numpy))
