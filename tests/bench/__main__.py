@@ -1,4 +1,4 @@
-"""Prints instructions, instructions per MAC, arena and flash of each model on each board; JSON goes to build/bench.json."""
+"""Prints instructions, arena and code size of each model on each board, and writes them to build/bench.json."""
 
 from __future__ import annotations
 
