@@ -1,0 +1,77 @@
+"""The pages say what is so: every command line in them has its verb and its options, every file they name exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import pytest
+
+from tests.support.shared import REPOSITORY
+from tinyml.cli import COMMANDS, cli
+
+PAGES = sorted(
+    str(path.relative_to(REPOSITORY))
+    for folder, pattern in (
+        (".", "*.md"),
+        ("docs", "**/*.md"),
+        ("boards", "*.md"),
+        ("examples", "**/*.md"),
+        ("tinyml", "**/*.md"),
+    )
+    for path in (REPOSITORY / folder).glob(pattern)
+)
+INLINE = re.compile(r"`(tinyml [^`]+)`")
+INDENTED = re.compile(r"^(?: {4}|\$ )(tinyml .+)$", re.MULTILINE)
+NAMED_FILE = re.compile(r"`((?:docs|boards|examples|tests|tinyml|firmware_templates)/[\w./-]*\w)`")
+
+
+def command_lines(text: str) -> list[str]:
+    found = INLINE.findall(text) + INDENTED.findall(text)
+    return [line.partition("  #")[0].strip() for line in found]
+
+
+def problem(line: str) -> str | None:
+    """What is wrong with the command line, or None."""
+    words = shlex.split(line.replace("…", "X"))[1:]
+    if not words or words[0].startswith("-"):
+        return None
+    verb = words[0]
+    if verb not in COMMANDS:
+        return f"there is no verb {verb}" if verb.isalpha() and verb.islower() else None
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    if isinstance(command, click.Group) and len(words) > 1:
+        if words[1] not in command.commands:
+            return f"{verb} has no {words[1]}"
+        command = command.commands[words[1]]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known |= {"--help", "-h", "--verbose", "-v", "--quiet", "-q"}
+    unknown = [word for word in words if word.startswith("-") and word.partition("=")[0] not in known]
+    return f"{verb} has no {', '.join(unknown)}" if unknown else None
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_exists(page: str) -> None:
+    lines = command_lines((REPOSITORY / page).read_text(encoding="utf-8"))
+    wrong = {line: what for line in lines if (what := problem(line)) is not None}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_a_page_names_exists(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    missing = [name for name in NAMED_FILE.findall(text) if "NAME" not in name and not (REPOSITORY / name).exists()]
+    assert missing == []
+
+
+def test_wrong_commands_are_seen() -> None:
+    assert problem("tinyml biuld x") == "there is no verb biuld"
+    assert problem("tinyml boards --jsn") == "boards has no --jsn"
+    assert problem("tinyml data fetch") == "data has no fetch"
+    assert problem("tinyml check model.tflite --board=nano33ble --json") is None
+    assert command_lines("    tinyml boards --json   # all\n`tinyml new DIR`") == [
+        "tinyml new DIR",
+        "tinyml boards --json",
+    ]
