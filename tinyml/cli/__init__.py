@@ -129,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result: Any = cli.main(
             args=None if arguments is None else list(arguments), prog_name="tinyml", standalone_mode=False
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BaseException as problem:
         if isinstance(problem, SystemExit | GeneratorExit):
             raise

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
@@ -125,6 +126,21 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert result.stdout == "{"
     assert result.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_message() -> None:
+    command = f"{sys.executable} -m tinyml boards > /dev/full"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert result.returncode == 5
+    assert result.stderr.startswith("error: no space left on device\n\nhint: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_no_stdout_is_no_error() -> None:
+    command = f"{sys.executable} -m tinyml boards >&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
