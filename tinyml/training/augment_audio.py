@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import numpy.typing as npt
 
 Clips = npt.NDArray[np.int16]
 Waves = npt.NDArray[np.float32]
+
+SILENCE_RMS = (0.5, 10_000.0)
+"""Loudness of silence in 16-bit units, root mean square: noise is no word, however loud."""
+
+WHITE_SHARE = 0.125
 
 _FULL_SCALE = 32768.0
 
@@ -73,13 +79,13 @@ def noise_windows(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: 
 
 
 def make_silence(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: int, rng: np.random.Generator) -> Clips:
-    """Clips without speech: background noise at any volume down to nothing, and faint white noise."""
-    waves = rng.normal(0.0, 1.0, (count, samples)).astype(np.float32) * rng.uniform(0, 12, (count, 1)).astype(
-        np.float32
-    )
-    if noises:
-        waves += noise_windows(noises, count, samples, rng) * rng.uniform(0.0, 1.0, (count, 1)).astype(np.float32) ** 2
-    return saturate(waves)
+    """Clips without speech: background noise of log-uniform loudness from nothing to a roar, an eighth white."""
+    waves = rng.normal(0.0, 1.0, (count, samples)).astype(np.float32)
+    recorded = rng.random(count) >= WHITE_SHARE
+    if noises and recorded.any():
+        waves[recorded] = noise_windows(noises, int(recorded.sum()), samples, rng)
+    wanted = np.exp(rng.uniform(log(SILENCE_RMS[0]), log(SILENCE_RMS[1]), count))
+    return saturate(waves * (wanted / np.maximum(_rms(waves), 1e-3))[:, np.newaxis].astype(np.float32))
 
 
 def make_foreign(clips: Clips, count: int, rng: np.random.Generator) -> Clips:

@@ -19,7 +19,7 @@ def open_data(folder: Path, options: DataOptions) -> tuple[Dataset, Recipe]:
     Raises:
         UsageError: there is no such folder, or no known data set in it.
     """
-    speech = SpeechOptions(words=options.words, extra_unknown=options.unknown, seed=options.seed)
+    speech = SpeechOptions(words=options.words, seed=options.seed)
     dataset = open_dataset(folder, options=DatasetOptions(speech=speech))
     for recipe in RECIPES:
         if dataset.layout in recipe.layouts:

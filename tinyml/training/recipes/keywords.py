@@ -1,19 +1,24 @@
 """Keyword spotting: clips of words, silence and unknown words through the integer front-end.
 
 Silence is drawn anew every epoch out of the background noise. Unknown words are drawn as often as one and a half
-keywords, a quarter of them made out of keywords (:func:`make_foreign`), because data sets hold few real ones.
+keywords: half of them the data set's own, since those are what a test holds, a quarter out of further folders, and
+a quarter made out of keywords (:func:`make_foreign`), because data sets hold few real ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tinyml.data import Dataset
-from tinyml.data.base import SPLITS, TEST, TRAIN, VALIDATION
+from tinyml.data.audio import fit_length
+from tinyml.data.base import SPLITS, TEST, TRAIN, VALIDATION, Sample, decode_samples
 from tinyml.data.speech_commands import SILENCE, UNKNOWN
+from tinyml.data.stores import ClipStore, open_clips
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig, default_config, frontend
 from tinyml.features.calibrate import calibrate
@@ -24,8 +29,40 @@ from tinyml.training.recipes.base import DataOptions, Recipe, count_labels, note
 
 UNKNOWN_SHARE = 1.5
 SILENCE_SHARE = 1.0
-FOREIGN_SHARE = 0.25
+OWN_PART, EXTRA_PART, FOREIGN_PART = 0.5, 0.25, 0.25
 AUGMENTATION = AudioAugmentation()
+
+Clips = npt.NDArray[np.int16]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The training clips by what they are good for: keywords with their labels, own and extra unknown words, noise."""
+
+    words: Clips
+    labels: Labels
+    own: Clips
+    extra: Clips
+    noise: tuple[Clips, ...]
+    silence_label: int
+    unknown_label: int
+    sample_rate_hz: int
+
+    def draw(self, rng: np.random.Generator) -> tuple[Clips, Labels]:
+        """One epoch's clips: every keyword once, unknown words and silence in proportion, all but silence augmented."""
+        mean = len(self.words) / max(1, len(np.unique(self.labels)))
+        unknown = self._unknown(round(mean * UNKNOWN_SHARE), rng)
+        clips = augment_clips(np.concatenate([self.words, unknown]), self.noise, rng, AUGMENTATION, self.sample_rate_hz)
+        silence = make_silence(self.noise, round(mean * SILENCE_SHARE), self.words.shape[1], rng)
+        others = np.repeat([self.unknown_label, self.silence_label], [len(unknown), len(silence)])
+        return np.concatenate([clips, silence]), np.concatenate([self.labels, others])
+
+    def _unknown(self, count: int, rng: np.random.Generator) -> Clips:
+        own = round(count * OWN_PART) if len(self.own) else 0
+        extra = round(count * EXTRA_PART) if len(self.extra) else 0
+        parts = [pool[rng.integers(len(pool), size=n)] for pool, n in ((self.own, own), (self.extra, extra)) if n]
+        return np.concatenate([*parts, make_foreign(self.words, count - own - extra, rng)])
 
 
 def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]) -> TrainingData:
@@ -38,30 +75,25 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
     train = decoded[TRAIN]
     config = choose_frontend(dataset, train.values, input_shape)
     made = frontend(config)
-    silence = dataset.classes.index(SILENCE) if SILENCE in dataset.classes else -1
-    unknown = dataset.classes.index(UNKNOWN) if UNKNOWN in dataset.classes else -1
+    silence, unknown = dataset.classes.index(SILENCE), dataset.classes.index(UNKNOWN)
+    words = (train.labels != silence) & (train.labels != unknown)
+    material = Material(
+        words=train.values[words],
+        labels=train.labels[words],
+        own=train.values[train.labels == unknown],
+        extra=read_extra(options.unknown, dataset),
+        noise=dataset.noise,
+        silence_label=silence,
+        unknown_label=unknown,
+        sample_rate_hz=dataset.sample_rate_hz,
+    )
 
-    def features(clips: npt.NDArray[np.int16]) -> npt.NDArray[np.int8]:
+    def features(clips: Clips) -> npt.NDArray[np.int8]:
         return made.process(clips).reshape(len(clips), *input_shape)
 
     def epoch(rng: np.random.Generator) -> Examples:
-        words = np.flatnonzero((train.labels != silence) & (train.labels != unknown))
-        mean = len(words) / max(1, len(dataset.classes) - (silence >= 0) - (unknown >= 0))
-        parts, labels = [train.values[words]], [train.labels[words]]
-        if unknown >= 0:
-            count = round(mean * UNKNOWN_SHARE)
-            real = np.flatnonzero(train.labels == unknown)
-            foreign = round(count * FOREIGN_SHARE) if len(real) else count
-            parts.append(make_foreign(train.values[words], foreign, rng))
-            if len(real):
-                parts.append(train.values[rng.choice(real, count - foreign, replace=len(real) < count)])
-            labels.append(np.full(count, unknown))
-        clips = augment_clips(np.concatenate(parts), dataset.noise, rng, AUGMENTATION, dataset.sample_rate_hz)
-        if silence >= 0:
-            count = round(mean * SILENCE_SHARE)
-            clips = np.concatenate([clips, make_silence(dataset.noise, count, dataset.clip_samples, rng)])
-            labels.append(np.full(count, silence))
-        return Examples(features(clips), np.concatenate(labels).astype(np.int64))
+        clips, labels = material.draw(rng)
+        return Examples(features(clips), labels)
 
     return TrainingData(
         task=RECIPE.name,
@@ -77,6 +109,28 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         counts=count_labels(decoded, dataset.classes),
         notes=notes(dataset, decoded),
     )
+
+
+def read_extra(folders: Sequence[Path], dataset: Dataset) -> Clips:
+    """The clips of further folders that are in no folder named like a keyword, as long as the data set's clips.
+
+    Damaged clips are left out.
+
+    Raises:
+        UsageError: a folder is missing or holds no clips.
+    """
+    rate_hz, length = dataset.sample_rate_hz, dataset.clip_samples
+
+    def decoder(store: ClipStore, name: str) -> Callable[[], Clips]:
+        return lambda: fit_length(store.clip(name, rate_hz), length)
+
+    parts = [np.empty((0, length), np.int16)]
+    for folder in folders:
+        store = open_clips(folder)
+        names = [name for name in store.names if Path(name).parent.name not in dataset.classes]
+        samples = tuple(Sample(name, 0, decoder(store, name)) for name in names)
+        parts.append(decode_samples(samples, f"{folder} unknown").values)
+    return np.concatenate(parts)
 
 
 def choose_frontend(dataset: Dataset, clips: npt.NDArray[np.int16], input_shape: tuple[int, ...]) -> FrontendConfig:

@@ -1,0 +1,183 @@
+"""``tinyml train`` and ``tinyml quantize`` end to end on pictures that the test draws; Ctrl-C and bad input, too."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.shared import REPOSITORY
+from tinyml.cli import main
+
+pytestmark = pytest.mark.train
+
+MODEL = """
+import keras
+
+def build_model(classes=2):
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="look")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax", name="say")(x), name="tiny")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with ``model.py`` and ``pictures/{train,val,test}/{red,blue}``, the working directory of the test."""
+    image = pytest.importorskip("PIL.Image")
+    source = np.random.default_rng(1)
+    for split, count in (("train", 24), ("val", 8), ("test", 12)):
+        for name, channel in (("red", 0), ("blue", 2)):
+            folder = tmp_path / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = source.integers(0, 90, (16, 16, 3)).astype(np.uint8)
+                pixels[..., channel] += 120
+                image.fromarray(pixels).save(folder / f"{index}.png")
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_train_then_quantise(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "--data",
+        "pictures",
+        "--output",
+        "run",
+        "--epochs",
+        "12",
+        "--batch-size",
+        "8",
+        "--learning-rate",
+        "0.03",
+    ]
+    assert main(["train", "model.py", *arguments, "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert trained["labels"] == ["blue", "red"]
+    assert trained["epochs"] == 12
+    assert trained["test"]["accuracy"] >= 0.9
+    names = {path.name for path in (project / "run").iterdir()}
+    assert names >= {
+        "manifest.json",
+        "labels.json",
+        "frontend.json",
+        "metrics.csv",
+        "metrics.json",
+        "best.keras",
+        "last.npz",
+    }
+    assert names >= {"confusion.json", "confusion.png", "model.py"}
+    manifest = json.loads((project / "run" / "manifest.json").read_text())
+    assert manifest["status"] == "complete"
+    assert manifest["data"]["counts"]["train"] == {"blue": 24, "red": 24}
+
+    assert main(["quantize", "run", "--json"]) == 0
+    quantised = json.loads(capsys.readouterr().out)
+    assert quantised["float"]["accuracy"] == trained["test"]["accuracy"]
+    assert quantised["int8"]["accuracy"] >= 0.85
+    assert quantised["input"] == {"scale": pytest.approx(1 / 255), "zero_point": -128}
+    assert quantised["bytes"] == (project / "run" / "model.tflite").stat().st_size
+    assert json.loads((project / "run" / "model.json").read_text())["labels"] == ["blue", "red"]
+
+    assert main(["quantize", "run/best.keras", "--data", "pictures", "--output", "other/net.tflite"]) == 0
+    assert (project / "other" / "net.tflite").is_file()
+    assert (project / "other" / "net.json").is_file()
+
+    assert main(["train", "--resume", "run"]) == 2
+    assert "complete" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(project: Path) -> None:
+    command = [sys.executable, "-m", "tinyml", "train", "model.py", "--data", "pictures", "--output", "run"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000", "--patience", "100000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (project / "run" / "last.npz").is_file() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert output == ""
+    assert "Traceback" not in errors
+    assert "hint: go on with: tinyml train --resume run" in errors
+    assert not [path for path in (project / "run").iterdir() if path.name.startswith(".")]
+    manifest = json.loads((project / "run" / "manifest.json").read_text())
+    assert manifest["status"] == "interrupted"
+    done = len(json.loads((project / "run" / "metrics.json").read_text())["history"])
+    assert done >= 1
+
+    manifest["options"]["epochs"] = done + 1
+    (project / "run" / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["train", "--resume", "run"]) == 0
+    assert len(json.loads((project / "run" / "metrics.json").read_text())["history"]) == done + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "model.py", "--data", "nowhere"], "nowhere"),
+        (["train", "model.py"], "no data was given"),
+        (["train", "ds_cnn", "--data", "pictures"], r"inputs of (49, 10, 1)"),
+        (["train", "no_such_model", "--data", "pictures"], "no model named 'no_such_model'"),
+        (["train", "missing.py", "--data", "pictures"], "no file missing.py"),
+        (["train", "model.py", "--data", "pictures", "--output", "model.py/run"], "cannot write"),
+        (["train", "model.py", "--data", "pictures", "--output", "pictures"], "not empty"),
+        (["train", "model.py", "--data", "pictures", "--resume", "run"], "--resume"),
+        (["train", "--resume", "pictures"], "no run folder"),
+        (["quantize", "pictures"], "no run folder"),
+        (["quantize", "missing.keras", "--data", "pictures"], "no model file"),
+    ],
+)
+def test_bad_input_is_a_usage_error(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "hint: " in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1", "no function build_model"),
+        ("def build_model(): return 3", "no built keras.Model"),
+        ("def build_model(): raise ValueError('mine')", "ValueError: mine"),
+        ("import no_such_module_at_all", "fails on import"),
+        (MODEL.replace("classes=2", "").replace("Dense(classes", "Dense(5"), "5 outputs, the data 2 classes"),
+    ],
+)
+def test_bad_model_file_is_a_usage_error(
+    project: Path, capsys: pytest.CaptureFixture[str], source: str, message: str
+) -> None:
+    (project / "model.py").write_text(source)
+    assert main(["train", "model.py", "--data", "pictures", "--output", "run", "--epochs", "1"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (project / "run").exists()
+
+
+def test_data_that_changed_is_noticed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "model.py", "--data", "pictures", "--output", "run", "--epochs", "1"]) == 0
+    (project / "pictures" / "test" / "red" / "0.png").unlink()
+    assert main(["quantize", "run"]) == 2
+    assert "has changed" in capsys.readouterr().err
+    assert not (project / "run" / "model.tflite").exists()
