@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinyml.data.base import IMAGE, TEST, TRAIN, VALIDATION, Dataset, Sample
 from tinyml.data.pictures import decode_picture
-from tinyml.data.stores import has_arrays
+from tinyml.data.stores import DAMAGED_NPZ, has_arrays
 from tinyml.errors import UsageError
 
 LAYOUT = "cifar10"
@@ -125,7 +125,7 @@ def _read_packed(path: Path) -> tuple[list[Sample], list[Sample]]:
         with np.load(path, allow_pickle=False) as packed:
             blob, lengths = packed["blob"].tobytes(), packed["lengths"].astype(np.int64)
             batches, labels = [str(name) for name in packed["batch"]], packed["label"].astype(np.int64)
-    except (ValueError, OSError, EOFError) as error:
+    except DAMAGED_NPZ as error:
         raise UsageError(f"cannot read the packed pictures {path}: {error}", hint="get the file again") from None
     ends = np.cumsum(lengths)
     if not len(lengths) == len(batches) == len(labels) or (labels > 9).any() or int(lengths.sum()) != len(blob):

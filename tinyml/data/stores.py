@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,12 @@ from numpy.typing import NDArray
 from tinyml.data.audio import decode_wav, resample
 from tinyml.data.base import CorruptSampleError
 from tinyml.errors import UsageError
+
+DAMAGED_NPZ = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises for an ``.npz`` that is damaged or none."""
+
+DAMAGED_TAR = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError)
+"""What the standard library raises for a tar archive that is damaged or none."""
 
 
 class FileStore(Protocol):
@@ -85,7 +94,7 @@ class TarFiles:
                     file = archive.extractfile(member) if member.isfile() else None
                     if file is not None and Path(member.name).suffix.lower() in suffixes:
                         contents[member.name.removeprefix("./")] = file.read()
-        except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
+        except DAMAGED_TAR as error:
             raise UsageError(f"cannot read the archive {path}: {error}", hint="get it again") from None
         return cls(contents)
 
@@ -97,6 +106,15 @@ class TarFiles:
     def read(self, name: str) -> bytes:
         """The bytes of a file."""
         return self.contents[name]
+
+
+def first_names(archive: Path, limit: int = 2_000) -> tuple[str, ...]:
+    """The names of an archive's first members, read no further than needed; none where it is damaged."""
+    try:
+        with tarfile.open(archive) as opened:
+            return tuple(member.name for member in itertools.islice(opened, limit))
+    except DAMAGED_TAR:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +170,7 @@ class PackedClips:
                 keys = packed["extra_names"] if "extra_names" in packed.files else ()
                 values = packed["extra_texts"] if "extra_texts" in packed.files else ()
                 texts = {str(key): str(value) for key, value in zip(keys, values, strict=True)}
-        except (KeyError, ValueError, lzma.LZMAError, EOFError, OSError) as error:
+        except (KeyError, lzma.LZMAError, *DAMAGED_NPZ) as error:
             raise UsageError(f"cannot read the packed clips {path}: {error}", hint="get the file again") from None
         total = raw.size // 2
         if len(names) != len(lengths) or (lengths < 0).any() or int(lengths.sum()) != total:
@@ -202,5 +220,5 @@ def has_arrays(path: Path, wanted: tuple[str, ...]) -> bool:
     try:
         with np.load(path, allow_pickle=False) as packed:
             return set(wanted) <= set(packed.files)
-    except (ValueError, OSError, EOFError):
+    except DAMAGED_NPZ:
         return False

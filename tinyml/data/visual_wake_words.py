@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tinyml.data.base import IMAGE, TEST, TRAIN, VALIDATION, Dataset, hash_split
 from tinyml.data.image_folder import group, open_pictures, packed_pictures
 from tinyml.data.pictures import SUFFIXES, picture_sample
-from tinyml.data.stores import FileStore, FolderFiles
+from tinyml.data.stores import FileStore, FolderFiles, first_names
 from tinyml.errors import UsageError
 
 LAYOUT = "visual_wake_words"
@@ -30,8 +30,9 @@ def recognise(folder: Path) -> bool:
     """Whether there are ``person`` and ``notperson`` folders, or COCO's instance annotations."""
     if _annotation_files(folder):
         return True
-    if packed_pictures(folder) is not None and not FolderFiles.scan(folder, SUFFIXES).names:
-        return _other_name(_class_folders(open_pictures(folder).names)) is not None
+    archive = packed_pictures(folder)
+    if archive is not None and not FolderFiles.scan(folder, SUFFIXES).names:
+        return _other_name(_class_folders(first_names(archive))) is not None
     names = {child.name for level in ("*", "*/*", "*/*/*") for child in folder.glob(level) if child.is_dir()}
     return _other_name(names) is not None
 
@@ -64,7 +65,7 @@ class _OnlyClasses:
         return self._store.read(name)
 
 
-def _class_folders(names: tuple[str, ...]) -> set[str]:
+def _class_folders(names: Iterable[str]) -> set[str]:
     return {part for name in names for part in name.split("/")[:-1]}
 
 
@@ -95,10 +96,10 @@ def coco_labels(annotations: Mapping[str, Any], *, category: str = "person") -> 
             for item in annotations["annotations"]
             if item["category_id"] in wanted and item["area"] > AREA_SHARE * areas[item["image_id"]]
         }
-    except (KeyError, TypeError) as error:
-        raise UsageError(
-            f"the annotations have not COCO's structure: {error!r} is missing or of another type"
-        ) from None
+    except KeyError as error:
+        raise UsageError(f"the annotations have not COCO's structure: {error} is missing") from None
+    except TypeError as error:
+        raise UsageError(f"the annotations have not COCO's structure: {error}") from None
     if not wanted:
         raise UsageError(f"the annotations have no category {category!r}")
     return {name: int(key in positive) for key, name in names.items()}
