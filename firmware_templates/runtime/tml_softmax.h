@@ -43,11 +43,11 @@ TML_INLINE void tml_softmax(const int8_t *input, int8_t *output, const int32_t *
         }
         const int headroom = __builtin_clz((unsigned)sum);
         const int32_t reciprocal = tml_one_over_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u));
-        const int exponent = 12 - headroom + 31 - 8;
+        const int exponent = 12 - headroom + 31 - 8; /* Above 31 all results round to zero. */
         for (int c = 0; c < depth; c++) {
             const int32_t difference = largest - input[c];
             int32_t result = INT8_MIN;
-            if (difference < entries) {
+            if (difference < entries && exponent <= 31) {
                 result += tml_rounding_shift(tml_high_mul(reciprocal, exponentials[difference]), exponent);
             }
             output[c] = (int8_t)tml_clamp_int(result, INT8_MIN, INT8_MAX);

@@ -212,7 +212,7 @@ def random_inputs(tensors: Sequence[Tensor], count: int, seed: int = 0) -> list[
 def _extreme(tensor: Tensor, which: str) -> Array:
     dtype = tensor.dtype.numpy
     if dtype == np.float32:
-        value: float = {"low": -1e9, "high": 1e9, "zero": 0.0}[which]
+        value: float = {"low": -1e4, "high": 1e4, "zero": 0.0}[which]
         return np.full(tensor.shape, value, dtype)
     info = np.iinfo(dtype)
     return np.full(tensor.shape, {"low": info.min, "high": info.max, "zero": tensor.zero_point}[which], dtype)

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tinyml.tflite.flatbuffer import DAMAGE, damaged
+
 _NO_TENSOR = -1
+_CONV_2D = schema.BuiltinOperator.CONV_2D
 
 
 def repair(data: bytes) -> bytes:
@@ -20,50 +23,113 @@ def repair(data: bytes) -> bytes:
 
     Some real models, TFLM's own person_detect among them, have biases with ``quantized_dimension = 3``, which both
     refuse though there is only one dimension. LiteRT also refuses a CONV_2D without bias: it gets one of zeros.
+    The reference kernel of SUM takes int8 for uint8 (LiteRT issue 4079; its default kernels and TFLite Micro's do
+    not): its operands are shifted to uint8 and back, which gives what the kernel is meant to.
+    Raises UnsupportedError where parts of the file that the reader has no use for are damaged.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    graph = model.subgraphs[0]
-    repaired = [_one_dimension(tensor) for tensor in graph.tensors]
-    convolution = schema.BuiltinOperator.CONV_2D
-    for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == convolution:
-            repaired.append(_zero_bias(model, operator))
-    return _packed(model, len(data)) if any(repaired) else data
+    model = schema.Model.GetRootAs(data, 0)
+    subgraph = model.Subgraphs(0)
+    tensors = [subgraph.Tensors(i) for i in range(subgraph.TensorsLength())]
+    operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+    try:
+        axes = any(t.ShapeLength() == 1 and t.Quantization() and t.Quantization().QuantizedDimension() for t in tensors)
+        biases = any(_kind(model.OperatorCodes(o.OpcodeIndex())) == _CONV_2D and _lacks_bias(o) for o in operators)
+        sums = any(_kind(model.OperatorCodes(o.OpcodeIndex())) == schema.BuiltinOperator.SUM for o in operators)
+        return _repacked(data, (_clear_axes, _add_biases, _sum_in_uint8)) if axes or biases or sums else data
+    except DAMAGE as error:
+        raise damaged(f"an offset or a length in it points outside ({type(error).__name__})") from error
 
 
 def with_outputs(data: bytes, outputs: Sequence[int]) -> bytes:
     """``data`` with other tensors as the graph's outputs, for runtimes that overwrite what no one reads any more."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    model.subgraphs[0].outputs = np.asarray(outputs, np.int32)
-    return _packed(model, len(data))
+
+    def change(model: Any) -> None:
+        model.subgraphs[0].outputs = np.asarray(outputs, np.int32)
+
+    try:
+        return _repacked(data, (change,))
+    except DAMAGE as error:
+        raise damaged(f"an offset or a length in it points outside ({type(error).__name__})") from error
 
 
-def _one_dimension(tensor: Any) -> bool:
-    quant = tensor.quantization
-    if quant is None or tensor.shape is None or len(tensor.shape) != 1 or not quant.quantizedDimension:
-        return False
-    quant.quantizedDimension = 0
-    return True
+def _kind(code: Any) -> int:
+    return int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))
 
 
-def _zero_bias(model: Any, operator: Any) -> bool:
-    inputs = list(operator.inputs)
-    if len(inputs) > 2 and inputs[2] != _NO_TENSOR:
-        return False
+def _lacks_bias(operator: Any) -> bool:
+    return bool(operator.InputsLength() < 3 or operator.Inputs(2) == _NO_TENSOR)
+
+
+def _clear_axes(model: Any) -> None:
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.quantization is not None and tensor.shape is not None and len(tensor.shape) == 1:
+            tensor.quantization.quantizedDimension = 0
+
+
+def _add_biases(model: Any) -> None:
     tensors = model.subgraphs[0].tensors
-    channels = int(tensors[inputs[1]].shape[0])
-    buffer, tensor = schema.BufferT(), schema.TensorT()
-    buffer.data = np.zeros(4 * channels, np.uint8)
-    tensor.name, tensor.shape, tensor.type = "zero_bias", [channels], schema.TensorType.INT32
-    tensor.buffer = len(model.buffers)
-    model.buffers.append(buffer)
-    operator.inputs = [*inputs[:2], len(tensors)]
-    tensors.append(tensor)
-    return True
+    for operator in model.subgraphs[0].operators:
+        code, inputs = model.operatorCodes[operator.opcodeIndex], list(operator.inputs)
+        kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+        if kind != _CONV_2D or (len(inputs) > 2 and inputs[2] != _NO_TENSOR):
+            continue
+        channels = int(tensors[inputs[1]].shape[0])
+        buffer, tensor = schema.BufferT(), schema.TensorT()
+        buffer.data = np.zeros(4 * channels, np.uint8)
+        tensor.name, tensor.shape, tensor.type = "zero_bias", [channels], schema.TensorType.INT32
+        tensor.buffer = len(model.buffers)
+        model.buffers.append(buffer)
+        operator.inputs = [*inputs[:2], len(tensors)]
+        tensors.append(tensor)
 
 
-def _packed(model: Any, size: int) -> bytes:
-    builder = flatbuffers.Builder(size)
+def _sum_in_uint8(model: Any) -> None:
+    graph = model.subgraphs[0]
+    operators: list[Any] = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.SUM or (
+            source.type != schema.TensorType.INT8
+        ):
+            operators.append(operator)
+            continue
+        shifted_source, shifted_target = _as_uint8(graph, source), _as_uint8(graph, target)
+        operators.append(_requantisation(model, int(operator.inputs[0]), shifted_source))
+        operators.append(operator)
+        operators.append(_requantisation(model, shifted_target, int(operator.outputs[0])))
+        operator.inputs = [shifted_source, *list(operator.inputs)[1:]]
+        operator.outputs = [shifted_target]
+    graph.operators = operators
+
+
+def _as_uint8(graph: Any, tensor: Any) -> int:
+    """A new tensor whose real values are those of int8 ``tensor``: 128 is added to value and zero point."""
+    copy, quant = schema.TensorT(), schema.QuantizationParametersT()
+    quant.scale = list(tensor.quantization.scale)
+    quant.zeroPoint = [int(zero_point) + 128 for zero_point in tensor.quantization.zeroPoint]
+    copy.name, copy.shape, copy.type = "as_uint8", tensor.shape, schema.TensorType.UINT8
+    copy.buffer, copy.quantization = 0, quant
+    graph.tensors.append(copy)
+    return len(graph.tensors) - 1
+
+
+def _requantisation(model: Any, source: int, target: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.QUANTIZE
+    code.version = 2
+    model.operatorCodes.append(code)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = [source], [target]
+    operator.builtinOptionsType = schema.BuiltinOptions.NONE
+    return operator
+
+
+def _repacked(data: bytes, changes: Sequence[Callable[[Any], None]]) -> bytes:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    for change in changes:
+        change(model)
+    builder = flatbuffers.Builder(len(data))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -1,0 +1,5 @@
+"""Fixtures of the kernel tests."""
+
+from tests.kernels.cases import prove
+
+__all__ = ["prove"]
