@@ -47,7 +47,7 @@ class Reference:
 
             self._engine = TfliteRuntime(data, self.graph)
         else:
-            self._engine = _LiteRt(data)
+            self._engine = _LiteRt(data, self._file_indices(self.graph.inputs))
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs for ``inputs``, arrays of the graph's shapes and dtypes, in the graph's order."""
@@ -78,7 +78,7 @@ class Reference:
 
 
 class _LiteRt:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, inputs: Sequence[int]) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         try:
@@ -92,7 +92,7 @@ class _LiteRt:
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise refused("LiteRT", error) from error
-        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._inputs = inputs
 
     def invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
         for index, array in zip(self._inputs, inputs, strict=True):

@@ -49,6 +49,7 @@ class TfliteRuntime:
                     )
         self._folder = Path(tempfile.mkdtemp(prefix="tinyml-reference-"))
         model = self._folder / "model.tflite"
+        self._inputs = np.asarray([graph.source_tensors[t] for t in graph.inputs], np.int64)
         # Its ADD writes over its first input, preserved tensors or not, unless that is an output of the graph.
         made = [graph.source_tensors[t] for op in graph.ops for t in op.outputs]
         model.write_bytes(with_outputs(data, made))
@@ -72,7 +73,7 @@ class TfliteRuntime:
         """Run the model once on ``inputs``; the tensors ``wanted``, by their index in the file."""
         path = self._folder / "request.npz"
         arrays: dict[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
-        np.savez(path, wanted=np.asarray(wanted, np.int64), **arrays)
+        np.savez(path, inputs=self._inputs, wanted=np.asarray(wanted, np.int64), **arrays)
         try:
             assert self._process.stdin is not None
             self._process.stdin.write(f"{path}\n")

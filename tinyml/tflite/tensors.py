@@ -95,8 +95,6 @@ class TensorReader:
         if scales.size == 0:
             return None
         zero_points = numbers(quant, "ZeroPoint", self._budget, np.int64, f"{where}'s zero points")
-        if zero_points.size == 0:
-            zero_points = np.zeros(1, np.int64)
         if zero_points.size == 1:
             zero_points = np.repeat(zero_points, scales.size)
         if zero_points.size != scales.size:

@@ -1,9 +1,9 @@
 """Runs a model in tflite-runtime 2.14 for :mod:`tinyml.tflite.reference_tflm`, in a process and a Python of its own.
 
 Started as a script with the path of a ``.tflite`` file. It imports nothing of tinyml, because the Python that has
-tflite-runtime and NumPy 1 is another one. For each request, the path of an ``.npz`` with ``wanted`` and
-``input_0`` …, one a line on stdin, it writes ``output_0`` … to that path with ``.out.npz`` appended and answers ``ok``
-or ``error`` and the reason on stdout.
+tflite-runtime and NumPy 1 is another one. A request is one line on stdin, the path of an ``.npz`` with ``inputs`` and
+``wanted`` (tensor indices) and ``input_0`` …; the answer is ``output_0`` … in a file of that path with ``.out.npz``
+appended, and one line on stdout, ``ok`` or ``error`` and the reason.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ def main(model_path: str) -> int:
     except Exception as error:
         print(f"error {error}".replace("\n", " "), flush=True)
         return 1
-    inputs = [detail["index"] for detail in interpreter.get_input_details()]
     print("ok", flush=True)
     for line in sys.stdin:
         path = line.rstrip("\n")
         try:
             request = np.load(path)
-            for position, index in enumerate(inputs):
-                interpreter.set_tensor(index, request[f"input_{position}"])
+            for position, index in enumerate(request["inputs"]):
+                interpreter.set_tensor(int(index), request[f"input_{position}"])
             interpreter.invoke()
             arrays = {f"output_{i}": interpreter.get_tensor(int(t)) for i, t in enumerate(request["wanted"])}
             np.savez(path + ".out.npz", **arrays)

@@ -58,6 +58,8 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
     ("constraint_bias", "*"): lambda g: with_tensor(g, 2, dtype=DType.INT64),
     ("constraint_accumulator", "*"): _big_bias,
     ("constraint_multiplier", "*"): _no_output_scale,
+    ("constraint_multiplier", "SOFTMAX"): lambda g: with_attrs(g, beta=1e-30),
+    ("constraint_input_scale", "*"): lambda g: with_tensor(g, 0, quant=_quant(1e-30)),
     ("constraint_image", "*"): lambda g: with_tensor(g, 0, shape=(2, 3, 5, 4)),
     ("constraint_steps", "*"): lambda g: with_attrs(g, stride_h=0),
     ("constraint_channels", "CONV_2D"): lambda g: with_attrs(g, groups=2),

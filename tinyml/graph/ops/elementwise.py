@@ -17,6 +17,15 @@ class LeakyReluAttrs(Attrs):
     alpha: float = 0.0
 
 
+class CurveSpec(ElementwiseSpec):
+    """A function that TFLite computes from the input in fixed point, whatever its scale."""
+
+    def constraint_input_scale(self, graph: Graph, op: Op) -> str | None:
+        """The input scale is from 2^-24 to 2^16."""
+        scale = graph.tensors[op.inputs[0]].scale
+        return None if 2**-24 <= scale <= 2**16 else f"got {scale:g}"
+
+
 class RescalingSpec(ElementwiseSpec):
     """A function whose output has a scale of its own."""
 
@@ -25,7 +34,7 @@ class RescalingSpec(ElementwiseSpec):
         return multiplier_facts(graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
 
 
-class Logistic(ElementwiseSpec):
+class Logistic(CurveSpec):
     """Sigmoid."""
 
     kind = "LOGISTIC"
@@ -36,7 +45,7 @@ class Logistic(ElementwiseSpec):
         return None if (y.scale, y.zero_point) == (1 / 256, -128) else f"got {y.scale:g}, {y.zero_point}"
 
 
-class Tanh(ElementwiseSpec):
+class Tanh(CurveSpec):
     """Hyperbolic tangent."""
 
     kind = "TANH"
@@ -47,10 +56,15 @@ class Tanh(ElementwiseSpec):
         return None if (y.scale, y.zero_point) == (1 / 128, 0) else f"got {y.scale:g}, {y.zero_point}"
 
 
-class HardSwish(RescalingSpec):
+class HardSwish(CurveSpec):
     """``x * relu6(x + 3) / 6``."""
 
     kind = "HARD_SWISH"
+
+    def constraint_multiplier(self, graph: Graph, op: Op) -> str | None:
+        """The input scale is less than 128 output scales."""
+        multiplier = graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale
+        return None if 0 < multiplier < 128 else f"it is {multiplier:g} output scales"
 
 
 class LeakyRelu(RescalingSpec):
@@ -60,11 +74,11 @@ class LeakyRelu(RescalingSpec):
     attrs_type = LeakyReluAttrs
 
     def constraint_alpha(self, graph: Graph, op: Op) -> str | None:
-        """Alpha is a number other than 0, and scaled it stays below 2^30."""
+        """Alpha is positive, and times the input scale divided by the output scale it is below 2^30."""
         alpha = attrs_of(op, LeakyReluAttrs).alpha
-        if not math.isfinite(alpha) or alpha == 0:
+        if not (math.isfinite(alpha) and alpha > 0):
             return f"got {alpha:g}"
-        return multiplier_facts(abs(alpha) * graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
+        return multiplier_facts(alpha * graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
 
 
 class Relu(RescalingSpec):

@@ -30,6 +30,11 @@ class Softmax(ElementwiseSpec):
             return f"got beta {beta:g}"
         return None if shape and shape[-1] <= 4096 else f"got rows of {shape[-1] if shape else 0}"
 
+    def constraint_multiplier(self, graph: Graph, op: Op) -> str | None:
+        """Beta times the input scale is more than 2^-26, the unit of TFLite's fixed-point differences."""
+        product = attrs_of(op, SoftmaxAttrs).beta * graph.tensors[op.inputs[0]].scale
+        return None if product * 2**26 > 1 else f"got {product:g}"
+
     def constraint_output(self, graph: Graph, op: Op) -> str | None:
         """The output has scale 1/256 and zero point -128."""
         y = graph.tensors[op.outputs[0]]
