@@ -13,6 +13,9 @@ from tinyml.errors import UsageError
 VERSION = 1
 """Raised whenever the same definition would give other bytes."""
 
+MANIFEST_KEYS = frozenset({"kind", "clip_samples"})
+"""What a model's manifest says of its front-end besides the definition."""
+
 MAX_BANDS = 40
 GAIN_SHIFT = 20
 MAX_GAIN = 1 << 20
@@ -79,9 +82,13 @@ class FrontendConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FrontendConfig:
-        """The definition from a JSON object as :meth:`to_json` gives it; UsageError names a wrong or unknown key."""
-        known = {item.name: item for item in fields(cls)}
-        unknown = sorted(set(data) - set(known))
+        """The definition from a JSON object as :meth:`to_json` gives it; UsageError names a wrong or unknown key.
+
+        The keys that a model's manifest adds (``kind``, ``clip_samples``) are passed over.
+        """
+        data = {key: value for key, value in data.items() if key not in MANIFEST_KEYS}
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(data) - known)
         if unknown:
             raise UsageError(
                 f"front-end definition: unknown key {unknown[0]!r}", hint="keys are " + ", ".join(sorted(known))

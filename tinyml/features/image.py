@@ -7,13 +7,14 @@ rounds half up, so that there is no rounding error to agree on between the two p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyml.errors import UsageError
+from tinyml.features.config import MANIFEST_KEYS
 
 MAX_SIDE = 2048
 
@@ -47,10 +48,11 @@ class ImageConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ImageConfig:
         """The definition from a JSON object as :meth:`to_json` gives it; UsageError for an unknown key."""
-        unknown = sorted(set(data) - {"size", "channels", "input_scale", "input_zero_point"})
+        values = {key: value for key, value in data.items() if key not in MANIFEST_KEYS}
+        unknown = sorted(set(values) - {item.name for item in fields(cls)})
         if unknown:
             raise UsageError(f"image definition: unknown key {unknown[0]!r}")
-        return cls(**data)
+        return cls(**values)
 
 
 def process(image: NDArray[np.uint8], size: int, *, channels: int = 3) -> NDArray[np.int8]:

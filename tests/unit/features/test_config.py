@@ -16,6 +16,8 @@ def test_json_round_trip_keeps_the_digest() -> None:
     config = default_config()
     again = FrontendConfig.from_json(json.loads(json.dumps(config.to_json())))
     assert again == config and again.digest() == config.digest()
+    manifest = {"kind": "audio", "clip_samples": 16_000, **config.to_json()}
+    assert FrontendConfig.from_json(manifest) == config
 
 
 @pytest.mark.parametrize("name", [item.name for item in fields(FrontendConfig) if item.name != "version"])

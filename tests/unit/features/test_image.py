@@ -111,7 +111,7 @@ def test_rgb565_reaches_black_white_and_keeps_the_high_bits() -> None:
 
 def test_config_round_trip_and_what_is_refused() -> None:
     config = ImageConfig(size=80, channels=1)
-    assert ImageConfig.from_json(config.to_json()) == config
+    assert ImageConfig.from_json({"kind": "image", **config.to_json()}) == config
     assert config.process(picture(0, 90, 120)).shape == (80, 80, 1)
     with pytest.raises(UsageError, match="channels is 2"):
         ImageConfig(channels=2)
