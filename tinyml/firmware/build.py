@@ -21,8 +21,10 @@ from tinyml.firmware.project import Project
 
 GCC_HINT = "apt-get install --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi, or pip install ziglang"
 _ERROR_LINES = 12
-_OVERFLOW = re.compile(r"(?:region [`'](?P<gnu>\w+)' overflowed by|will not fit in region '(?P<lld>\w+)': overflowed by) (?P<n>\d+) bytes")
-_ERROR = re.compile(r"(?:\berror\b|undefined reference|undefined symbol|multiple definition|No such file)", re.IGNORECASE)
+_OVERFLOW = re.compile(
+    r"(?:region [`'](?P<gnu>\w+)' overflowed by|will not fit in region '(?P<lld>\w+)': overflowed by) (?P<n>\d+) bytes"
+)
+_ERROR = re.compile(r"\berror\b|undefined (?:reference|symbol)|multiple definition|No such file", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,13 @@ def build_project(
 ) -> BuiltFirmware:
     """Compiles and links one environment of ``project`` (default: the board's own).
 
-    ``on_line`` gets every line PlatformIO prints. Raises DoesNotFitError where the image is larger than a memory region,
-    naming region and excess; BuildError with the compiler's first error lines, or where a tool is missing.
+    ``on_line`` gets every line PlatformIO prints. Raises DoesNotFitError where the image is larger than a memory
+    region, naming region and excess; BuildError with the compiler's first error lines, or where a tool is missing.
     """
     environment = env or project.environments[0]
     if environment not in project.environments:
-        raise BuildError(f"the project has no environment {environment!r}", hint=f"it has {', '.join(project.environments)}")
+        names = ", ".join(project.environments)
+        raise BuildError(f"the project has no environment {environment!r}", hint=f"it has {names}")
     toolchain = choose_toolchain(project.toolchain)
     if importlib.util.find_spec("platformio") is None:
         raise BuildError("PlatformIO is not installed", hint="pip install platformio scons")

@@ -18,7 +18,7 @@ _SYSTICK = "tml_systick.c"
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """The sources in ``firmware_templates/drivers/`` to compile, what ``board_config.h`` defines, and the core's clock."""
+    """The sources in ``firmware_templates/drivers/``, what ``board_config.h`` defines, and the core's clock."""
 
     sources: tuple[str, ...]
     defines: tuple[tuple[str, str], ...]
@@ -28,7 +28,7 @@ class Drivers:
 
 @dataclass(frozen=True, slots=True)
 class _Stm32:
-    """Where an STM32 family keeps its GPIO ports and clock enables; ``uarts`` maps an instance to (enable register, bit)."""
+    """Where an STM32 family keeps GPIO ports and clock enables; ``uarts``: instance to (enable register, bit)."""
 
     manual: str
     reset_hz: int
@@ -61,13 +61,15 @@ _STM32 = {
     "stm32l4": _Stm32(
         "RM0432, sections 2.2, 6.4 and 8.4",
         4_000_000, "MSI", 0x48000000, 0x4002104C,
-        {"USART1": (0x40021060, 14), "USART2": (0x40021058, 17), "USART3": (0x40021058, 18), "LPUART1": (0x4002105C, 0)},
+        {"USART1": (0x40021060, 14), "USART2": (0x40021058, 17), "USART3": (0x40021058, 18),
+         "LPUART1": (0x4002105C, 0)},
         {"LPUART1": 8},
     ),
     "stm32u5": _Stm32(
         "RM0456, sections 2.3, 11.8 and 13.6",
         4_000_000, "MSI", 0x42020000, 0x46020C8C,
-        {"USART1": (0x46020CA4, 14), "USART2": (0x46020C9C, 17), "USART3": (0x46020C9C, 18), "LPUART1": (0x46020CA8, 6)},
+        {"USART1": (0x46020CA4, 14), "USART2": (0x46020C9C, 17), "USART3": (0x46020C9C, 18),
+         "LPUART1": (0x46020CA8, 6)},
         {"LPUART1": 8},
     ),
 }
@@ -104,7 +106,8 @@ def drivers_for(board: Board) -> Drivers:
         return _rp2(board, console)
     if console.driver == "cmsdk_uart":
         defines = {"TML_UART_BASE": hex(console.base) + "u", "TML_UART_BAUD": f"{console.baud}u"}
-        return _drivers(board, "uart_cmsdk_uart.c", "clock_reset.c", board.clock_hz, "the FPGA image's fixed clock", defines)
+        note = "the FPGA image's fixed clock"
+        return _drivers(board, "uart_cmsdk_uart.c", "clock_reset.c", board.clock_hz, note, defines)
     raise _unknown(board, f"console driver {console.driver!r} has no source in firmware_templates/drivers")
 
 
@@ -194,4 +197,4 @@ def _nrf_pin(board: Board, text: str) -> tuple[int, int]:
 
 
 def _unknown(board: Board, what: str) -> UsageError:
-    return UsageError(f"{board.path.name}: {what}", hint="boards/README.md lists the drivers and what each of them knows")
+    return UsageError(f"{board.path.name}: {what}", hint="boards/README.md lists the drivers and what each knows")

@@ -9,7 +9,7 @@ from tinyml.boards import Board, Emulator
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One ``[env:…]`` of ``platformio.ini``. ``relocated_to`` is the emulator whose memory map the image is linked for."""
+    """One ``[env:…]`` of ``platformio.ini``; ``relocated_to`` is the emulator whose memory map it is linked for."""
 
     name: str
     board_id: str
@@ -19,7 +19,7 @@ class Environment:
 
 
 def environments(board: Board) -> tuple[Environment, ...]:
-    """The environments of a board's project: ``B``, ``B-trace``, and ``B-qemu``, ``B-qemu-trace`` where QEMU's map differs."""
+    """The environments of board ``B``: ``B``, ``B-trace``; where QEMU's map differs ``B-qemu``, ``B-qemu-trace``."""
     qemu = board.emulator("qemu")
     moved = qemu if qemu is not None and qemu.relocated else None
     machine = qemu.machine if qemu is not None and moved is None else None
@@ -27,7 +27,8 @@ def environments(board: Board) -> tuple[Environment, ...]:
     if moved is None:
         return tuple(own)
     board_id = f"{board.name}-qemu"
-    return (*own, *(Environment(board_id + suffix, board_id, trace, moved, moved.machine) for suffix, trace in _VARIANTS))
+    moved_ones = [Environment(board_id + suffix, board_id, trace, moved, moved.machine) for suffix, trace in _VARIANTS]
+    return (*own, *moved_ones)
 
 
 def environment_name(board: Board, emulator: Emulator | None = None, *, trace: bool = False) -> str:

@@ -15,7 +15,7 @@ class LinkRegion:
     name: str
     kind: str
     origin: int
-    bytes: int
+    size_bytes: int
     section: str
 
 
@@ -63,7 +63,7 @@ def memory_map(board: Board, emulator: Emulator | None = None) -> MemoryMap:
 
 
 def section_name(region: MemoryRegion) -> str:
-    """The section that places an object in a region other than the primary ones: ``region_`` and the name in lower case."""
+    """The section that places an object in another region than the primary ones: ``region_`` and its name."""
     return "region_" + re.sub(r"[^a-z0-9]", "_", region.name.lower())
 
 

@@ -136,7 +136,7 @@ def _update(directory: Path, files: Mapping[str, str], hashes: Mapping[str, str]
 
 
 def _known_hashes(directory: Path) -> dict[str, set[str]]:
-    """The hashes that tinyml may have left each file with. Raises UsageError where the folder is not a project of ours."""
+    """The hashes that tinyml may have left each file with. Raises UsageError where the project is not ours."""
     try:
         manifest = json.loads((directory / MANIFEST).read_text("utf-8"))
         recorded = {str(name): {str(value)} for name, value in manifest["files"].items()}
@@ -152,7 +152,11 @@ def _known_hashes(directory: Path) -> dict[str, set[str]]:
         pending = {}
     for name, value in pending.items():
         recorded.setdefault(str(name), set()).add(str(value))
-    return {name: accepted for name, accepted in recorded.items() if not Path(name).is_absolute() and ".." not in Path(name).parts}
+    return {name: accepted for name, accepted in recorded.items() if _stays_inside(name)}
+
+
+def _stays_inside(name: str) -> bool:
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _was_edited(path: Path, accepted: set[str]) -> bool:

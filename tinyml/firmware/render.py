@@ -34,8 +34,8 @@ def render_files(
 ) -> dict[str, str]:
     """Every file of the project but its manifest, by its path inside the project.
 
-    ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). Raises UsageError for an
-    unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
+    ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). Raises UsageError for
+    an unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
     """
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
@@ -107,7 +107,8 @@ def _driver_files(board: Board, drivers: Drivers) -> dict[str, str]:
     headers = [path.name for path in sorted(folder.glob("*.h"))]
     prefix = "lib/tinyml_drivers"
     files = {f"{prefix}/src/{name}": (folder / name).read_text("utf-8") for name in (*drivers.sources, *headers)}
-    files[f"{prefix}/src/board_config.h"] = _render("board_config.h.j2", title=_comment(board.title), defines=drivers.defines)
+    config = _render("board_config.h.j2", title=_comment(board.title), defines=drivers.defines)
+    files[f"{prefix}/src/board_config.h"] = config
     files[f"{prefix}/library.json"] = _library("tinyml_drivers", "Start-up, console, clock and cycle counter")
     return files
 

@@ -1,0 +1,145 @@
+"""Runs firmware on a machine of QEMU's, with semihosting for its files and console."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from tinyml.emulate.counting import CountPoints, by_step, count_points
+from tinyml.emulate.native_code import shared_object
+from tinyml.emulate.result import (
+    INPUT_FILE,
+    OUTPUT_FILE,
+    TRACE_FILE,
+    Emulation,
+    check_exit,
+    parse_trace,
+    split_outputs,
+    stack_used_bytes,
+)
+from tinyml.errors import BuildError, MismatchError
+from tinyml.firmware.image import Image
+
+PROGRAM = "qemu-system-arm"
+INSTALL_HINT = "apt-get install --no-install-recommends qemu-system-arm"
+_SPEC, _COUNTS, _PLUGIN, _VECTORS = "counter.txt", "counts.txt", "counter.so", "vectors.bin"
+_VECTOR_BASES = {"mps2-an505": 0x10000000, "netduinoplus2": 0x08000000}
+
+
+def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool, timeout_s: float) -> Emulation:
+    """Runs ``image`` on the inputs in QEMU's ``machine``.
+
+    ``count`` counts the instructions of the first inference by a plugin, where a C compiler for this machine can build
+    it; else they stay None. Raises BuildError where QEMU or the machine is missing or the run takes too long,
+    MismatchError where the firmware faults.
+    """
+    program = find_qemu()
+    if machine not in machines(program):
+        hint = "install QEMU 7.2 or later, or use --emulator unicorn"
+        raise BuildError(f"{PROGRAM} has no machine {machine}", hint=hint)
+    with tempfile.TemporaryDirectory(prefix="tinyml-qemu-") as folder:
+        scratch = Path(folder)
+        (scratch / INPUT_FILE).write_bytes(b"".join(inputs))
+        command = [
+            program, "-M", machine, "-nographic", "-monitor", "none", "-serial", "null",
+            "-chardev", "stdio,id=host,signal=off",
+            "-semihosting-config", "enable=on,target=native,chardev=host",
+            "-kernel", str(image.path.absolute()),
+        ]  # fmt: skip
+        command += _vector_loader(image, machine, scratch)
+        points = count_points(image) if count else None
+        plugin = shared_object("qemu_counter") if points else None
+        if points is not None and plugin is not None:
+            _write_spec(scratch, points)
+            shutil.copy(plugin, scratch / _PLUGIN)
+            command += ["-plugin", f"./{_PLUGIN},spec={_SPEC},out={_COUNTS}"]
+        console, errors, code = _execute(command, scratch, timeout_s)
+        if "Lockup" in errors or code not in range(256):
+            where = re.search(r"R15=([0-9a-f]{8})", errors)
+            at = f" at {image.where(int(where[1], 16))}" if where else ""
+            raise MismatchError(
+                f"the firmware locked up{at} in QEMU's {machine}",
+                hint="this is a bug in the generated code or in an application of your own",
+            )
+        if code != 0 and not console and errors:
+            raise BuildError(f"{PROGRAM} failed: {errors.strip().splitlines()[-1]}")
+        check_exit(code, console, image, f"QEMU's {machine}")
+        steps = _read_counts(scratch, points) if points is not None and plugin is not None else {}
+        return Emulation(
+            emulator="qemu",
+            outputs=split_outputs(_read(scratch / OUTPUT_FILE), len(inputs)),
+            console=console,
+            instructions=sum(steps.values()) if steps else None,
+            step_instructions=steps,
+            traces=parse_trace(_read(scratch / TRACE_FILE)),
+            stack_used_bytes=stack_used_bytes(console),
+        )
+
+
+def find_qemu() -> str:
+    """QEMU's program on PATH. Raises BuildError with the command that installs it."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise BuildError(f"{PROGRAM} is not on PATH", hint=INSTALL_HINT)
+    return program
+
+
+@lru_cache(maxsize=4)
+def machines(program: str) -> frozenset[str]:
+    """The machines that this QEMU models."""
+    try:
+        output = subprocess.run([program, "-M", "help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BuildError(f"{PROGRAM} does not start: {error}", hint=INSTALL_HINT) from error
+    return frozenset(line.split()[0] for line in output.splitlines()[1:] if line.strip())
+
+
+def _vector_loader(image: Image, machine: str, scratch: Path) -> list[str]:
+    """Where the image begins behind a bootloader, stack pointer and entry have to be put where the core looks."""
+    vectors = image.address("tml_vectors")
+    base = _VECTOR_BASES.get(machine, 0)
+    if vectors == base:
+        return []
+    segment = next(s for s in image.segments if s.load_address <= vectors < s.load_address + len(s.data))
+    start = vectors - segment.load_address
+    (scratch / _VECTORS).write_bytes(segment.data[start : start + 8])
+    return ["-device", f"loader,file={_VECTORS},addr=0x{base:x},force-raw=on"]
+
+
+def _execute(command: list[str], folder: Path, timeout_s: float) -> tuple[str, str, int]:
+    try:
+        process = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(
+            f"the firmware ran for {timeout_s:.0f} s in QEMU without ending",
+            hint="allow more time, or run fewer inputs",
+        ) from None
+    except OSError as error:
+        raise BuildError(f"{PROGRAM} does not start: {error}", hint=INSTALL_HINT) from error
+    return process.stdout.decode("utf-8", "replace"), process.stderr.decode("utf-8", "replace"), process.returncode
+
+
+def _write_spec(scratch: Path, points: CountPoints) -> None:
+    lines = [f"invoke {points.invoke.address:x} {points.invoke.address + points.invoke.size_bytes:x}"]
+    lines += [f"return {address:x}" for address in points.returns]
+    lines += [f"step {step.address:x}" for step in points.steps]
+    (scratch / _SPEC).write_text("\n".join(lines) + "\n", "ascii")
+
+
+def _read_counts(scratch: Path, points: CountPoints) -> dict[str, int]:
+    content = _read(scratch / _COUNTS)
+    counts = [int(line) for line in content.split()]
+    if len(counts) != 1 + len(points.steps):
+        raise BuildError("network_invoke never returned, so its instructions were not counted")
+    return by_step(points, counts)
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
