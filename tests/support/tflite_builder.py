@@ -25,16 +25,8 @@ from ai_edge_litert import schema_py_generated as schema
 Array = npt.NDArray[Any]
 Scales = float | Sequence[float]
 
-_TYPES = {
-    "int8": schema.TensorType.INT8,
-    "uint8": schema.TensorType.UINT8,
-    "int16": schema.TensorType.INT16,
-    "int32": schema.TensorType.INT32,
-    "int64": schema.TensorType.INT64,
-    "float32": schema.TensorType.FLOAT32,
-    "float16": schema.TensorType.FLOAT16,
-    "bool": schema.TensorType.BOOL,
-}
+_TYPE_NAMES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float16", "bool")
+_TYPES = {name: getattr(schema.TensorType, name.upper()) for name in _TYPE_NAMES}
 
 
 @dataclass(frozen=True, slots=True)
