@@ -163,7 +163,7 @@ def profile(
         built = _build_for_emulator(compiled, project, options)
         stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
         run = run_firmware(built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator)
-        code = {f.name: f.bytes for f in read_image(built.elf).functions}
+        code = {f.name: f.size_bytes for f in read_image(built.elf).functions}
     steps = compiled.program.steps
     layers = []
     for index, step in enumerate(steps):
