@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyml.data import cifar10, image_folder, mnist, speech_commands, visual_wake_words
+from tinyml.data import cifar10, image_folder, machine_sounds, mnist, speech_commands, visual_wake_words
 from tinyml.data.base import Dataset
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
@@ -47,6 +47,12 @@ LAYOUTS = (
         "train/person, train/notperson, val/…; or annotations/instances_train2014.json of COCO",
         visual_wake_words.recognise,
         lambda folder, options: visual_wake_words.read(folder),
+    ),
+    Layout(
+        machine_sounds.LAYOUT,
+        "train/normal_….wav, test/normal_….wav and test/anomaly_….wav",
+        machine_sounds.recognise,
+        lambda folder, options: machine_sounds.read(folder),
     ),
     Layout(
         speech_commands.LAYOUT,

@@ -113,10 +113,20 @@ def score(data: TrainingData, examples: Examples, outputs: Reals) -> Scores:
             labels=data.labels,
             confusion=tuple(tuple(int(n) for n in row) for row in matrix),
         )
-    real = data.real(examples.codes).reshape(len(examples), -1)
-    errors = np.mean((outputs.reshape(len(examples), -1) - real) ** 2, axis=1)
-    normal = examples.labels == 0
-    return Scores("auc", area_under_roc(errors, examples.labels), float(np.mean(errors[normal])), len(examples))
+    errors, labels = reconstruction_errors(data, examples, outputs)
+    return Scores("auc", area_under_roc(errors, labels), float(np.mean(errors[labels == 0])), len(labels))
+
+
+def reconstruction_errors(
+    data: TrainingData, examples: Examples, outputs: Reals
+) -> tuple[npt.NDArray[np.float64], Labels]:
+    """Mean squared errors and labels of the examples, or of the recordings that they were cut from."""
+    difference = outputs.reshape(len(examples), -1) - data.real(examples.codes).reshape(len(examples), -1)
+    errors = np.asarray(np.mean(difference**2, axis=1, dtype=np.float64))
+    if examples.groups is None:
+        return errors, examples.labels
+    _, first, group = np.unique(examples.groups, return_index=True, return_inverse=True)
+    return np.bincount(group, errors) / np.bincount(group), examples.labels[first]
 
 
 def area_under_roc(scores: npt.NDArray[np.floating[Any]], labels: Labels) -> float:

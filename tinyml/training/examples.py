@@ -23,10 +23,14 @@ RECONSTRUCT = "reconstruct"
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """int8 codes of shape (n, *input shape) and n labels: class numbers, or 0 normal / 1 anomalous."""
+    """int8 codes of shape (n, *input shape) and n labels: class numbers, or 0 normal / 1 anomalous.
+
+    ``groups`` numbers the recording that each example was cut from, where examples are scored by recording.
+    """
 
     codes: Codes
     labels: Labels
+    groups: Labels | None = None
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.labels):

@@ -7,10 +7,10 @@ from pathlib import Path
 from tinyml.data import Dataset, DatasetOptions, open_dataset
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
-from tinyml.training.recipes import cifar10, images, keywords, mnist
+from tinyml.training.recipes import anomaly, cifar10, images, keywords, mnist
 from tinyml.training.recipes.base import DataOptions, Recipe
 
-RECIPES: tuple[Recipe, ...] = (keywords.RECIPE, images.RECIPE, cifar10.RECIPE, mnist.RECIPE)
+RECIPES: tuple[Recipe, ...] = (keywords.RECIPE, images.RECIPE, cifar10.RECIPE, mnist.RECIPE, anomaly.RECIPE)
 
 
 def open_data(folder: Path, options: DataOptions) -> tuple[Dataset, Recipe]:
