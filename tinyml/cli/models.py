@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from tinyml.cli import output
 from tinyml.cli.options import json_option
 
 
@@ -19,13 +18,14 @@ def command(name: str | None, as_json: bool) -> None:
     compiler's own plans. A family's name, such as mobilenet_v1, stands for its first entry.
     """
     from tinyml.models.catalog import CATALOG, find_entry
-    from tinyml.report.models import catalog_report, model_json, model_report
+    from tinyml.report import models as report
     from tinyml.report.tables import print_report
 
     entries = CATALOG if name is None else (find_entry(name),)
     if as_json:
-        click.echo(json.dumps({"models": [model_json(entry) for entry in entries]}, indent=2))
+        output.print_json({"models": [report.model_json(entry) for entry in entries]})
     elif name is None:
-        print_report(*catalog_report(entries))
+        output.print_table(report.CATALOG_HEADINGS, report.catalog_rows(entries), right=report.CATALOG_RIGHT)
+        output.note(report.CATALOG_NOTE)
     else:
-        print_report(*model_report(entries[0]))
+        print_report(*report.model_report(entries[0]))

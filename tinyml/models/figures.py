@@ -21,7 +21,8 @@ class Figures:
 
     ``weights_bytes`` (all constants of the network) and ``arena_bytes`` (activations and scratch) are exact for the
     kernels of :data:`REFERENCE_BOARD`, a Cortex-M4F. ``boards`` are those whose flash and RAM hold the ``benchmark``
-    firmware, smallest RAM first, each planned with its own kernels.
+    firmware, smallest RAM first, each planned with its own kernels; ``boards_optimize_size`` hold it with
+    ``--optimize size`` only.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Figures:
     weights_bytes: int
     arena_bytes: int
     boards: tuple[str, ...]
+    boards_optimize_size: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The entry's object in the file."""
@@ -39,6 +41,7 @@ class Figures:
             "weights_bytes": self.weights_bytes,
             "arena_bytes": self.arena_bytes,
             "boards": list(self.boards),
+            "boards_optimize_size": list(self.boards_optimize_size),
         }
 
 
@@ -54,6 +57,7 @@ def load_figures() -> dict[str, Figures]:
             int(row["weights_bytes"]),
             int(row["arena_bytes"]),
             tuple(row["boards"]),
+            tuple(row["boards_optimize_size"]),
         )
         for name, row in content["models"].items()
     }

@@ -17,7 +17,7 @@ from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
 from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
-from tinyml.lower.program import Isa, Program, Target
+from tinyml.lower.program import Isa, Optimize, Program, Target
 from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, load_figures
@@ -44,18 +44,13 @@ def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
     check_supported(graph)
     graph = run_passes(graph)
     parameters, macs = count_parameters(model), count_macs(model)
-    planned: dict[str, tuple[Program, Plan]] = {}
-    fitting = []
-    for board in sorted(boards, key=lambda b: (b.ram.available_bytes, b.name)):
-        if board.isa_name not in planned:
-            planned[board.isa_name] = _plan(graph, board.isa_name)
-        program, plan = planned[board.isa_name]
-        sizes = estimate_sizes(program, board, APP, TOOLCHAIN)
-        if make_budget(board, program, plan, sizes).fits:
-            fitting.append(board.name)
     keras.backend.clear_session()
-    reference = next(board for board in boards if board.name == REFERENCE_BOARD)
-    program, plan = planned[reference.isa_name]
+    plans = _Plans(graph)
+    ordered = sorted(boards, key=lambda b: (b.ram.available_bytes, b.name))
+    fitting = [board.name for board in ordered if plans.fit(board, Optimize.BALANCED)]
+    smaller = [board.name for board in ordered if board.name not in fitting and plans.fit(board, Optimize.SIZE)]
+    reference = next(board for board in ordered if board.name == REFERENCE_BOARD)
+    program, plan = plans.get(reference, Optimize.BALANCED)
     return Figures(
         entry.name,
         parameters,
@@ -63,18 +58,34 @@ def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
         program.weights_bytes,
         plan.arena_bytes,
         tuple(fitting),
+        tuple(smaller),
     )
 
 
-def _plan(graph: Graph, isa_name: str) -> tuple[Program, Plan]:
-    program = lower(graph, Target(Isa(isa_name)))
-    return program, make_plan(program)
+class _Plans:
+    """A graph's programs and plans, made once for each instruction set and goal."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[Target, tuple[Program, Plan]] = {}
+
+    def get(self, board: Board, optimize: Optimize) -> tuple[Program, Plan]:
+        target = Target(Isa(board.isa_name), optimize)
+        if target not in self._known:
+            program = lower(self._graph, target)
+            self._known[target] = program, make_plan(program)
+        return self._known[target]
+
+    def fit(self, board: Board, optimize: Optimize) -> bool:
+        program, plan = self.get(board, optimize)
+        return make_budget(board, program, plan, estimate_sizes(program, board, APP, TOOLCHAIN)).fits
 
 
 def write_figures(names: Iterable[str], path: Path = FIGURES_PATH) -> None:
     """Measure the named entries (all of them where there are no names) and rewrite the file, others kept."""
-    wanted = {find_entry(name).name for name in names} or {entry.name for entry in CATALOG}
-    known = load_figures() if path.is_file() else {}
+    everything = {entry.name for entry in CATALOG}
+    wanted = {find_entry(name).name for name in names} or everything
+    known = load_figures() if wanted != everything else {}
     boards = list_boards()
     rows = {}
     for entry in CATALOG:

@@ -34,33 +34,36 @@ def model_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def catalog_report(entries: Sequence[Entry]) -> list[RenderableType]:
-    """The lines of ``tinyml models``: a row an entry."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("name", no_wrap=True)
-    table.add_column("task", no_wrap=True)
-    table.add_column("input", no_wrap=True)
-    for heading in ("parameters", "MACs", "weights", "arena", "boards"):
-        table.add_column(heading, justify="right", no_wrap=True)
+CATALOG_HEADINGS = ["name", "task", "input", "parameters", "MACs", "weights", "arena", "boards"]
+CATALOG_RIGHT = (3, 4, 5, 6, 7)
+CATALOG_NOTE = f"weights and arena on {REFERENCE_BOARD}; boards: how many hold it, `tinyml models NAME` says which"
+
+
+def catalog_rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """The table of ``tinyml models``: a row an entry under :data:`CATALOG_HEADINGS`."""
     figures = load_figures()
-    for entry in entries:
-        row = figures[entry.name]
-        table.add_row(
+    return [
+        [
             entry.name,
             entry.task.replace("_", " "),
             "x".join(str(size) for size in entry.input_shape),
-            f"{row.parameters:,}",
-            f"{row.macs:,}",
-            f"{row.weights_bytes:,}",
-            f"{row.arena_bytes:,}",
-            str(len(row.boards)) if row.boards else Text("none", style="red"),
-        )
-    note = Text(
-        f"weights and arena are bytes on {REFERENCE_BOARD}; boards counts those that hold it;"
-        " `tinyml models NAME` says which",
-        style="dim",
-    )
-    return [table, Text(""), note]
+            _short(figures[entry.name].parameters),
+            _short(figures[entry.name].macs),
+            f"{figures[entry.name].weights_bytes / 1024:,.1f} KiB",
+            f"{figures[entry.name].arena_bytes / 1024:,.1f} KiB",
+            str(len(figures[entry.name].boards + figures[entry.name].boards_optimize_size)),
+        ]
+        for entry in entries
+    ]
+
+
+def _short(count: int) -> str:
+    """Three digits and a unit: ``2.66 M``, ``77.9 k``."""
+    for unit, factor in (("M", 1_000_000), ("k", 1_000)):
+        if count >= factor:
+            scaled = count / factor
+            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f} {unit}"
+    return str(count)
 
 
 def model_report(entry: Entry) -> list[RenderableType]:
@@ -77,6 +80,7 @@ def model_report(entry: Entry) -> list[RenderableType]:
         ("weights", f"{figures.weights_bytes:,} bytes on {REFERENCE_BOARD}"),
         ("arena", f"{figures.arena_bytes:,} bytes on {REFERENCE_BOARD}"),
         ("boards that fit", ", ".join(figures.boards) or "none"),
+        *([("with --optimize size", ", ".join(figures.boards_optimize_size))] if figures.boards_optimize_size else []),
     ]
     if entry.published is not None:
         rows.append(("published", _published(entry)))

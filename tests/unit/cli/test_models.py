@@ -1,0 +1,73 @@
+"""``tinyml models``: table, one model, JSON, unknown names, and no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tinyml.cli import main
+from tinyml.models.catalog import CATALOG
+
+KEYS = {
+    "name",
+    "family",
+    "task",
+    "paper",
+    "input_shape",
+    "classes",
+    "options",
+    "parameters",
+    "macs",
+    "weights_bytes",
+    "arena_bytes",
+    "boards",
+    "boards_optimize_size",
+    "published",
+    "trained",
+}
+
+
+def test_the_table_has_a_row_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines if line.strip()]
+    assert [name for name in names if name in {entry.name for entry in CATALOG}] == [entry.name for entry in CATALOG]
+
+
+def test_json_is_one_object_with_the_documented_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["models"]
+    assert [row["name"] for row in rows] == [entry.name for entry in CATALOG]
+    assert all(set(row) == KEYS for row in rows)
+
+
+def test_a_familys_name_shows_its_first_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "mobilenet_v1", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["models"]
+    assert (row["name"], row["macs"], row["classes"]) == ("mobilenet_v1_025_96", 7_489_664, 2)
+
+
+def test_one_model_in_words_names_paper_boards_and_relatives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "mcunet-in3"]) == 0
+    out = capsys.readouterr().out
+    assert "arXiv:2007.10319" in out
+    assert "81,785,520" in out
+    assert "mcunet_in4" in out
+
+
+def test_an_unknown_name_leaves_with_2_and_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "mcunet_in9"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "mcunet_in" in captured.err.split("hint:")[1]
+
+
+def test_listing_imports_no_tensorflow() -> None:
+    script = (
+        "import sys; from tinyml.cli import main; code = main(['models']);"
+        "sys.exit(code or ('tensorflow' in sys.modules) or ('keras' in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, check=False).returncode == 0

@@ -1,0 +1,58 @@
+"""Renders ``docs/models.md`` from the catalogue; ``python -m tinyml.report.models_page`` prints it."""
+
+from __future__ import annotations
+
+from tinyml.boards import list_boards
+from tinyml.models.catalog import CATALOG, Entry, families
+from tinyml.models.figures import REFERENCE_BOARD, Figures, load_figures
+
+_HEAD = f"""# Models
+
+Generated from the catalogue in `tinyml/models/`, do not edit; this brings it up to date, after
+`python -m tinyml.report.figures` where definitions, kernels or plans have changed:
+
+    python -m tinyml.report.models_page > docs/models.md
+
+Parameters are the trainable ones; MACs are counted as MLPerf Tiny counts, convolutions and dense layers only. Weights
+and arena are bytes on {REFERENCE_BOARD} (Cortex-M4F), exact, of the int8 network. A family's name stands for its first
+row. Any option of a definition can be replaced:
+`tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`.
+A board with an asterisk holds the network with `--optimize size` only.
+"""
+
+
+def models_page() -> str:
+    """The page, as Markdown."""
+    lines = [_HEAD]
+    for family in families():
+        lines += [f"## {family}", ""]
+        entries = [entry for entry in CATALOG if entry.family == family]
+        papers = list(dict.fromkeys(part for entry in entries for part in entry.paper.split("; ")))
+        lines += [f"{'; '.join(papers)}.", ""]
+        lines += ["| name | task | input | parameters | MACs | weights | arena | boards that hold it |"]
+        lines += ["|---|---|---|--:|--:|--:|--:|---|"]
+        lines += [_row(entry) for entry in entries]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(entry: Entry) -> str:
+    figures = load_figures()[entry.name]
+    shape = "×".join(str(size) for size in entry.input_shape)
+    numbers = (figures.parameters, figures.macs, figures.weights_bytes, figures.arena_bytes)
+    cells = [f"`{entry.name}`", entry.task.replace("_", " "), shape, *(f"{n:,}" for n in numbers)]
+    return f"| {' | '.join(cells)} | {_boards(figures)} |"
+
+
+def _boards(figures: Figures) -> str:
+    names = [*figures.boards, *(f"{name}\\*" for name in figures.boards_optimize_size)]
+    missing = [b.name for b in list_boards() if b.name not in figures.boards + figures.boards_optimize_size]
+    if not missing and not figures.boards_optimize_size:
+        return "all"
+    if len(missing) <= 3 and not figures.boards_optimize_size:
+        return f"all but {', '.join(missing)}"
+    return ", ".join(names) or "none"
+
+
+if __name__ == "__main__":
+    print(models_page(), end="")
