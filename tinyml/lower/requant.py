@@ -7,7 +7,7 @@ Sources: TFLite ``kernels/kernel_util.cc`` (PopulateConvolutionQuantizationParam
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from tinyml.graph.ir import Activation, DType, Quant, Tensor
 from tinyml.lower.fixed_point import quantize_multiplier, round_half_away
 from tinyml.lower.program import Const, Role
 
-_SEARCH = 64
 _MAX_SHIFT = 30
 
 
@@ -98,20 +97,22 @@ def reference_single_rounding(accumulator: int, scale: float) -> int:
     return round_half_away(float(accumulator) * scale)
 
 
-def single_rounding(scales: Sequence[float], clamps: Range, zero_point: int) -> Multipliers:
+def single_rounding(
+    scales: Sequence[float], reach: Sequence[Range], clamps: Range, zero_point: int
+) -> Multipliers:
     """Integers for which ``(acc * multiplier + 2^(30 - shift)) >> (31 - shift)`` is LiteRT's float64 rounding.
 
     LiteRT 2.x rounds ``acc * scale`` in float64, halves away from zero. Both functions are monotonic in ``acc`` and
-    only matter between the clamps, so that they are equal when they step at the same accumulators; that is checked at
-    each of the (at most 255) steps, and the multiplier is nudged until it holds. A tie is reproduced by a multiplier a
-    little above the exact one, which rounds halves away from zero on both sides. Raises :class:`UnsupportedError` if
-    no multiplier within 64 of the nearest one will do, which no scale is known to cause.
+    only matter between the clamps, so that they are equal when they step at the same accumulators. Each step that lies
+    within ``reach``, the accumulators that a channel's weights allow, bounds the multiplier from both sides; any
+    multiplier between all the bounds is exact, and the one nearest to the scale is taken. A tie needs a multiplier
+    a little above the exact one, which rounds halves away from zero on both sides. Raises :class:`UnsupportedError`
+    where no integer lies between the bounds.
     """
-    found: dict[float, tuple[int, int]] = {}
-    for scale in scales:
-        if scale not in found:
-            found[scale] = _single_rounding_multiplier(scale, clamps, zero_point)
-    pairs = [found[scale] for scale in scales]
+    pairs = [
+        _single_rounding_multiplier(scale, accumulators, clamps, zero_point)
+        for scale, accumulators in zip(scales, reach, strict=True)
+    ]
     return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
 
 
@@ -124,37 +125,49 @@ def _checked(pair: tuple[int, int], scale: float) -> tuple[int, int]:
     return pair
 
 
-def _single_rounding_multiplier(scale: float, clamps: Range, zero_point: int) -> tuple[int, int]:
+def _single_rounding_multiplier(scale: float, reach: Range, clamps: Range, zero_point: int) -> tuple[int, int]:
     multiplier, shift = _checked(quantize_multiplier(scale), scale)
-    if multiplier == 0:
-        return 0, 0
-    steps = [level - zero_point for level in range(clamps.low + 1, clamps.high + 1)]
-    wanted = [_first_reference_step(step, scale) for step in steps]
-    for nudge in sorted(range(-_SEARCH, _SEARCH + 1), key=lambda n: (abs(n), -n)):
-        candidate = multiplier + nudge
-        if 0 < candidate < 2**31 and wanted == [_first_integer_step(step, candidate, shift) for step in steps]:
-            return candidate, shift
-    raise UnsupportedError(
-        f"no integer multiplier reproduces the rounding of an effective scale of {scale!r}",
-        hint="convert the model again with another representative data set, or use --match tflm",
-    )
-
-
-def _first_reference_step(step: int, scale: float) -> int:
-    """The smallest int32 accumulator whose reference result is at least ``step``; 2^31 where there is none."""
-    guess = min(max(math.ceil((step - 0.5) / scale), -(2**31)), 2**31)
-    while guess > -(2**31) and reference_single_rounding(guess - 1, scale) >= step:
-        guess -= 1
-    while guess < 2**31 and reference_single_rounding(guess, scale) < step:
-        guess += 1
-    return guess
-
-
-def _first_integer_step(step: int, multiplier: int, shift: int) -> int:
-    """The same for the integer formula, by solving ``acc * multiplier + half >= step * 2 * half`` for ``acc``."""
     total = 31 - shift
     half = 1 << (total - 1)
-    return min(max(-((half - (step << total)) // multiplier), -(2**31)), 2**31)
+    low, high = 0, 2**31 - 1
+    for accumulator, step, reached in _steps(scale, reach, Range(clamps.low - zero_point, clamps.high - zero_point)):
+        # Reached: accumulator * multiplier >= bound; not reached: accumulator * multiplier < bound.
+        bound = (step << total) - half
+        if accumulator == 0:
+            low, high = (low, high) if (bound <= 0) == reached else (1, 0)
+        elif accumulator > 0:
+            first = -(-bound // accumulator)
+            low, high = (max(low, first), high) if reached else (low, min(high, first - 1))
+        else:
+            last = -bound // -accumulator
+            low, high = (low, min(high, last)) if reached else (max(low, last + 1), high)
+    if low > high:
+        raise UnsupportedError(
+            f"no integer multiplier reproduces the rounding of an effective scale of {scale!r}",
+            hint="convert the model again with another representative data set, or use --match tflm",
+        )
+    return min(max(multiplier, low), high), shift
+
+
+def _steps(scale: float, reach: Range, results: Range) -> Iterator[tuple[int, int, bool]]:
+    """(accumulator, result, whether at least that result is reached there): all that fixes a monotonic function."""
+
+    def reference(accumulator: int) -> int:
+        return max(results.low, min(results.high, reference_single_rounding(accumulator, scale)))
+
+    for end in (reach.low, reach.high):
+        if reference(end) > results.low:
+            yield end, reference(end), True
+        if reference(end) < results.high:
+            yield end, reference(end) + 1, False
+    for result in range(reference(reach.low) + 1, reference(reach.high) + 1):
+        first = math.ceil((result - 0.5) / scale)
+        while reference_single_rounding(first - 1, scale) >= result:
+            first -= 1
+        while reference_single_rounding(first, scale) < result:
+            first += 1
+        yield first, result, True
+        yield first - 1, result, False
 
 
 def fold_input_zero_point(

@@ -33,19 +33,32 @@ def requantisation(graph: Graph, op: Op, clamps: Range) -> Multipliers:
     channels = weights.shape[0] if weights.quant.per_channel else 1
     scales = effective_scales(x.scale, weights.quant, output.scale, channels)
     if cast(FullyConnectedAttrs, op.attrs).rounding is Rounding.SINGLE:
-        return single_rounding(scales, clamps, output.zero_point)
+        reach = accumulator_ranges(graph, op)
+        if channels == 1:
+            reach = [Range(min(r.low for r in reach), max(r.high for r in reach))]
+        return single_rounding(scales, reach, clamps, output.zero_point)
     if not weights.quant.per_channel:
         scales = [float(np.float32(x.scale) * np.float32(weights.quant.scale)) / output.scale]
     return double_rounding(scales)
 
 
-def may_leave_int32(graph: Graph, op: Op, requant: Multipliers) -> bool:
-    """Whether a scaled accumulator can lie outside of int32, by the sum of each row's absolute weights."""
-    if requant.max_shift <= 0:
-        return False
+def accumulator_ranges(graph: Graph, op: Op) -> list[Range]:
+    """The smallest and largest accumulator of each output channel over all int8 inputs, bias included."""
     weights = constant(graph, op, 1).astype(np.int64)
     bias = optional_bias(graph, op)
-    largest = np.abs(weights).sum(axis=1) * 255 + (0 if bias is None else np.abs(bias.astype(np.int64)))
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    zero_point = first_input(graph, op).zero_point
+    least, most = -128 - zero_point, 127 - zero_point
+    start = np.zeros(len(weights), np.int64) if bias is None else bias.astype(np.int64)
+    lows, highs = start + positive * least + negative * most, start + positive * most + negative * least
+    return [Range(int(low), int(high)) for low, high in zip(lows, highs, strict=True)]
+
+
+def may_leave_int32(graph: Graph, op: Op, requant: Multipliers) -> bool:
+    """Whether a scaled accumulator can lie outside of int32."""
+    if requant.max_shift <= 0:
+        return False
+    largest = np.array([max(-r.low, r.high) for r in accumulator_ranges(graph, op)], np.float64)
     scales = np.ldexp(np.array(requant.multipliers, np.float64), np.array(requant.shifts) - 31)
     return bool((largest * scales >= 2.0**31 - 1).any())
 
