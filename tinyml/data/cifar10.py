@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinyml.data.base import IMAGE, TEST, TRAIN, VALIDATION, Dataset, Sample
 from tinyml.data.pictures import decode_picture
-from tinyml.data.stores import DAMAGED_NPZ, has_arrays
+from tinyml.data.stores import DAMAGED_NPZ, has_arrays, open_npz
 from tinyml.errors import UsageError
 
 LAYOUT = "cifar10"
@@ -93,7 +93,9 @@ def load_batch(path: Path) -> Mapping[bytes, Any]:
     try:
         with path.open("rb") as file:
             loaded = _SafeUnpickler(file, encoding="bytes").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle may raise nearly anything
         raise UsageError(f"{path} is no readable CIFAR-10 batch ({error})", hint="get the data set again") from None
     if not isinstance(loaded, dict):
         raise UsageError(f"{path} holds a {type(loaded).__name__}, not a dictionary")
@@ -122,7 +124,7 @@ def _file_sample(name: str, file: bytes, label: int) -> Sample:
 def _read_packed(path: Path) -> tuple[list[Sample], list[Sample]]:
     """Samples of a packed file: JPEG files one after the other in ``blob``, with batch names and labels."""
     try:
-        with np.load(path, allow_pickle=False) as packed:
+        with open_npz(path) as packed:
             blob, lengths = packed["blob"].tobytes(), packed["lengths"].astype(np.int64)
             batches, labels = [str(name) for name in packed["batch"]], packed["label"].astype(np.int64)
     except DAMAGED_NPZ as error:

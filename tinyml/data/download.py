@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import tarfile
 import urllib.error
 import urllib.request
@@ -125,7 +126,7 @@ def unpack(archive: Path, output: Path, progress: Progress) -> None:
             _unpack_zip(archive, output, progress)
         else:
             _unpack_tar(archive, output, progress)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, RuntimeError) as error:
         raise UsageError(
             f"cannot unpack {archive.name}: {error}", hint="delete the file and run the same command again"
         ) from None

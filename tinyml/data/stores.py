@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import itertools
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from tinyml.data.audio import decode_wav, resample
 from tinyml.data.base import CorruptSampleError
 from tinyml.errors import UsageError
 
-DAMAGED_NPZ = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGED_NPZ = (
+    ValueError,
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 """What NumPy raises for an ``.npz`` that is damaged or none."""
 
 DAMAGED_TAR = (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError)
@@ -162,7 +174,7 @@ class PackedClips:
     def load(cls, path: Path) -> PackedClips:
         """Unpack a file of that form; UsageError where it is damaged or of another form."""
         try:
-            with np.load(path, allow_pickle=False) as packed:
+            with open_npz(path) as packed:
                 raw = np.frombuffer(lzma.decompress(packed["blob"].tobytes()), dtype=np.uint8)
                 names = [str(name) for name in packed["names"]]
                 lengths = packed["lengths"].astype(np.int64)
@@ -215,10 +227,21 @@ def packed_clips(folder: Path) -> Path | None:
 SILENCE_PACK = "test_silence.npz"
 
 
+@contextmanager
+def open_npz(path: Path) -> Iterator[NpzFile]:
+    """An ``.npz`` opened without pickles; the file is closed also where it is damaged. Raises one of DAMAGED_NPZ."""
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if not isinstance(loaded, NpzFile):
+            raise ValueError("it holds no named arrays")
+        with loaded:
+            yield loaded
+
+
 def has_arrays(path: Path, wanted: tuple[str, ...]) -> bool:
     """Whether a file is an ``.npz`` with all these arrays; its contents are not unpacked."""
     try:
-        with np.load(path, allow_pickle=False) as packed:
+        with open_npz(path) as packed:
             return set(wanted) <= set(packed.files)
     except DAMAGED_NPZ:
         return False
