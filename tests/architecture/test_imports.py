@@ -35,6 +35,7 @@ STAGES = (
     "flash",
     "report",
     "pipeline",
+    "calibrate",
     "scaffold",
     "cli",
     "__main__",
