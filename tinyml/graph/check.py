@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from tinyml.errors import UnsupportedError
-from tinyml.graph.ir import ABSENT, DType, Graph, Tensor
+from tinyml.graph.ir import ABSENT, MAX_SCALE, DType, Graph, Tensor
 from tinyml.graph.ops import SPECS
 
 _RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
@@ -73,8 +72,8 @@ def _tensor_problems(tensor: Tensor) -> Iterator[str]:
         return
     if not quant.scales or len(quant.scales) != len(quant.zero_points):
         yield f"has {len(quant.scales)} scales and {len(quant.zero_points)} zero points"
-    if not all(math.isfinite(s) and s > 0 for s in quant.scales):
-        yield "has a scale that is not a positive number"
+    if not all(0 < s <= MAX_SCALE for s in quant.scales):
+        yield "has a scale that is not a positive number up to 2^64"
     low, high = _RANGES.get(tensor.dtype, (0, 0))
     if not all(low <= z <= high for z in quant.zero_points):
         yield f"has a zero point outside {low} to {high}"

@@ -65,6 +65,10 @@ class Rounding(enum.Enum):
     SINGLE = "single"
 
 
+MAX_SCALE = 2.0**64
+"""The largest scale that a graph may hold: beyond any network's, and far from where float32 products overflow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quant:
     """Affine quantisation: ``real = scale * (q - zero_point)``, per tensor or per slice along ``axis``.

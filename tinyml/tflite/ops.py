@@ -167,7 +167,7 @@ def _pad(context: Context) -> Parsed:
     if len(flat) != 2 * len(x.shape):
         raise damaged(f"{context.where} has {len(flat)} paddings for {len(x.shape)} dimensions")
     value = x.zero_point if x.quant is not None else 0
-    if len(context.inputs) > 2 and context.inputs[2] is not None:
+    if len(context.inputs) > 2:
         constant = context.input(2)
         if constant.data is None or constant.elements != 1 or constant.dtype is not x.dtype:
             raise UnsupportedError(f"{context.where} computes its value at run time", hint="pad with a constant")
@@ -206,7 +206,7 @@ def _expect_shape(context: Context, wanted: tuple[int, ...]) -> Parsed:
 
 
 def _reshape(context: Context) -> Parsed:
-    if len(context.inputs) > 1 and context.inputs[1] is not None:
+    if len(context.inputs) > 1:
         wanted = context.integers(1, "shape")
     else:
         options = context.options("ReshapeOptions")
@@ -289,6 +289,9 @@ def parse(kind: str, context: Context, indices: tuple[int, ...]) -> tuple[Attrs,
     attrs, kept = PARSERS[kind](context)
     if len(indices) > kept and kind not in ("PAD", "PADV2", "MEAN", "SUM", "RESHAPE", "EXPAND_DIMS"):
         raise damaged(f"{context.where} has {len(indices)} inputs, the op takes {kept}")
+    absent = [p for p, index in enumerate(indices) if index == ABSENT and (kept, p) != (3, 2)]
+    if absent:
+        raise damaged(f"{context.where} has no input {absent[0]}")
     kept_indices = indices[:kept]
     if kept == 3:
         kept_indices += (ABSENT,) * (3 - len(kept_indices))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyml.errors import UnsupportedError
-from tinyml.graph.ir import DType, Quant, Tensor
+from tinyml.graph.ir import MAX_SCALE, DType, Quant, Tensor
 from tinyml.tflite.flatbuffer import MAX_CONSTANT_BYTES, MAX_RANK, Budget, damaged, numbers, text
 
 _TYPE_NAMES: dict[int, str] = {v: k for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
@@ -95,15 +95,13 @@ class TensorReader:
         if scales.size == 0:
             return None
         zero_points = numbers(quant, "ZeroPoint", self._budget, np.int64, f"{where}'s zero points")
-        if zero_points.size == 1:
-            zero_points = np.repeat(zero_points, scales.size)
         if zero_points.size != scales.size:
             raise damaged(f"{where} has {scales.size} scales and {zero_points.size} zero points")
         axis = 0 if len(shape) <= 1 else int(quant.QuantizedDimension())
-        if scales.size > 1 and (not 0 <= axis < len(shape) or scales.size != shape[axis]):
+        if not 0 <= axis < max(len(shape), 1) or (scales.size > 1 and scales.size != shape[axis]):
             raise damaged(f"{where} has {scales.size} scales along dimension {axis} of the shape {list(shape)}")
-        if not bool(np.all(np.isfinite(scales)) and np.all(scales > 0)):
-            raise damaged(f"{where} has a scale that is not a positive number")
+        if not bool(np.all((scales > 0) & (scales <= MAX_SCALE))):
+            raise damaged(f"{where} has a scale that is not a positive number up to 2^64")
         low, high = _ZERO_POINT_RANGE.get(dtype, (0, 0))
         if bool(np.any(zero_points < low) or np.any(zero_points > high)):
             raise damaged(f"{where} has a zero point outside {low} to {high} for {dtype.value}")

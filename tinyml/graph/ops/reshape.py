@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops.base import Attrs
-from tinyml.graph.ops.common import Int8Spec, shape_text
+from tinyml.graph.ops.common import Int8Spec, different_quantisation, shape_text
 
 
 class Reshape(Int8Spec):
@@ -33,3 +33,7 @@ class ExpandDims(Reshape):
     """A dimension of size 1 inserted; the only input is x."""
 
     kind = "EXPAND_DIMS"
+
+    def constraint_quantisation(self, graph: Graph, op: Op) -> str | None:
+        """Input and output have the same scale and zero point."""
+        return different_quantisation(graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]])
