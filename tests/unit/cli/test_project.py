@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.support.shared import require_module
 from tinyml.cli import main
 from tinyml.errors import UsageError
 from tinyml.settings import Settings, chosen_board, chosen_data, chosen_model, load_settings
@@ -28,6 +30,19 @@ def test_a_new_project_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(project)
     assert (chosen_board(None), chosen_model(None), chosen_data(None)) == ("pico", "model.py", "data")
     assert chosen_board("microbit") == "microbit"
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_a_new_project_fits_its_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require_module("tensorflow")
+    assert main(["new", str(tmp_path / "p"), "--quiet"]) == 0
+    monkeypatch.chdir(tmp_path / "p")
+    assert main(["check", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["board"], result["fits"], result["model"]) == ("nano33ble", True, "model")
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
