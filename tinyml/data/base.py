@@ -104,28 +104,34 @@ def decode_samples(
     progress: Progress | None = None,
 ) -> Decoded:
     """Decode and stack samples; ``what`` names them in errors. See :meth:`Dataset.decode`."""
-    values, labels, names, skipped = [], [], [], []
+    stacked: NDArray[Any] | None = None
+    labels: list[int] = []
+    names: list[str] = []
+    skipped: list[Skipped] = []
     for index, sample in enumerate(samples):
         try:
             value = sample.decode()
         except CorruptSampleError as error:
             skipped.append(Skipped(sample.name, str(error)))
         else:
-            values.append(value if transform is None else transform(value))
+            value = value if transform is None else transform(value)
+            if stacked is None:
+                stacked = np.empty((len(samples), *value.shape), value.dtype)
+            if value.shape != stacked.shape[1:]:
+                raise UsageError(
+                    f"the {what} samples differ in shape: {names[0]} has {list(stacked.shape[1:])},"
+                    f" {sample.name} has {list(value.shape)}",
+                    hint="bring them to one size with a transform",
+                )
+            stacked[len(names)] = value
             labels.append(sample.label)
             names.append(sample.name)
         if progress is not None:
             progress(index + 1, len(samples))
-    if not values:
+    if stacked is None:
         reason = f", {len(skipped)} of them damaged, first {skipped[0].name}" if skipped else ""
         raise UsageError(f"the {what} samples are empty: {len(samples)} found{reason}")
-    shapes = {value.shape for value in values}
-    if len(shapes) > 1:
-        raise UsageError(
-            f"the {what} samples have {len(shapes)} shapes, such as {sorted(shapes)[0]} and {sorted(shapes)[-1]}",
-            hint="bring them to one size with a transform",
-        )
-    return Decoded(np.stack(values), np.asarray(labels, dtype=np.int64), tuple(names), tuple(skipped))
+    return Decoded(stacked[: len(names)], np.asarray(labels, dtype=np.int64), tuple(names), tuple(skipped))
 
 
 def hash_split(name: str, validation_percent: float = 10.0, test_percent: float = 10.0) -> str:
