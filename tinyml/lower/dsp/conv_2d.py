@@ -8,13 +8,14 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp import fully_connected
 from tinyml.lower.dsp.gemm import choose_loop, pack_pairs, padded_order, pairs_of, patch_order, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import activation_range, fold_input_zero_point
+from tinyml.lower.requant import fold_input_zero_point
 
 _HEADER = "tml_conv2d_dsp.h"
 _LEAST_PIXELS = 3

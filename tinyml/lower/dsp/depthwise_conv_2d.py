@@ -9,11 +9,12 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import activation_range, fold_input_zero_point
+from tinyml.lower.requant import fold_input_zero_point
 
 _WIDTHS = (3, 5, 7)
 _SLACK_BYTES = 32
@@ -72,7 +73,8 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
     channels = len(product.weights)
     taps = product.weights.reshape(channels, kernel_h, -1)
     rows = np.pad(taps, ((0, 0), (0, 0), (0, plan.kernel_w - taps.shape[2])))
-    tail = np.stack([product.bias.astype(np.int32), product.requant.mul, product.requant.par], axis=1)
+    bias = product.bias.astype(np.int32)[:, None]
+    scales = np.stack([product.requant.mul, product.requant.par], axis=1)
     if stride_w == 2:
         even = np.pad(rows, ((0, 0), (0, 0), (0, 1)))
         words = _pair(even[..., 0::2], even[..., 1::2])
@@ -80,7 +82,7 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
         straight, shifted = _pair(rows[..., 0:-1:2], rows[..., 1::2]), _pair(rows[..., 1:-1:2], rows[..., 2::2])
         words = np.concatenate([straight, shifted], axis=2)
     flat = words.reshape(channels, -1)
-    return np.concatenate([flat, tail] if plan.square else [tail, flat], axis=1).ravel()
+    return np.concatenate([flat, bias, scales] if plan.square else [bias, flat, scales], axis=1).ravel()
 
 
 def _divisor(size: int, limit: int) -> int:

@@ -9,12 +9,13 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.gemm import pack_fours, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import activation_range, fold_input_zero_point
+from tinyml.lower.requant import fold_input_zero_point
 
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
 from tinyml.graph.ir import Rounding
-from tinyml.lower.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
+from tinyml.graph.quantisation import Range
 from tinyml.lower.program import Int
-from tinyml.lower.requant import Multipliers, Range
+from tinyml.lower.requant import Multipliers
 
 Words = npt.NDArray[np.int32]
 Ints64 = npt.NDArray[np.int64]

@@ -11,12 +11,12 @@ from typing import cast
 import numpy as np
 
 from tinyml.errors import UnsupportedError
+from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import Graph, Op, Tensor
 from tinyml.graph.ops import BinaryAttrs
-from tinyml.lower.fixed_point import quantize_multiplier
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Step, Target
-from tinyml.lower.requant import activation_range
 
 MAX_LOOPS = 5
 _LEFT_SHIFT = 20

@@ -8,9 +8,10 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
+from tinyml.graph.quantisation import activation_range, effective_scales
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import Multipliers, activation_range, double_rounding, effective_scales, fold_input_zero_point
+from tinyml.lower.requant import Multipliers, double_rounding, fold_input_zero_point
 
 
 def requantisation(graph: Graph, op: Op) -> Multipliers:

@@ -8,10 +8,11 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import activation_range, fold_input_zero_point
+from tinyml.lower.requant import fold_input_zero_point
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

@@ -8,17 +8,10 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
+from tinyml.graph.quantisation import Range, activation_range, effective_scales
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Step, Target
-from tinyml.lower.requant import (
-    Multipliers,
-    Range,
-    activation_range,
-    double_rounding,
-    effective_scales,
-    fold_input_zero_point,
-    single_rounding,
-)
+from tinyml.lower.requant import Multipliers, double_rounding, fold_input_zero_point, single_rounding
 
 
 def requantisation(graph: Graph, op: Op, clamps: Range) -> Multipliers:

@@ -6,9 +6,9 @@ from typing import cast
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import PoolAttrs
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.program import Arg, In, Int, Out, Step, Target
-from tinyml.lower.requant import activation_range
 
 
 def _build(graph: Graph, op: Op, kernel: str) -> Step:

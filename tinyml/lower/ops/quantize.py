@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tinyml.errors import UnsupportedError
+from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import DType, Graph, Op
-from tinyml.lower.fixed_point import quantize_multiplier
+from tinyml.graph.quantisation import dtype_range
 from tinyml.lower.ops import elementwise
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.program import Float, In, Int, Out, Step, Target
-from tinyml.lower.requant import dtype_range
 
 _BYTES = (DType.INT8, DType.UINT8)
 _KERNEL_SUFFIX = {DType.INT8: "int8", DType.UINT8: "uint8", DType.INT16: "int16"}

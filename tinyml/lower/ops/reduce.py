@@ -9,12 +9,12 @@ from math import prod
 from typing import cast
 
 from tinyml.errors import UnsupportedError
+from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import ReduceAttrs
-from tinyml.lower.fixed_point import quantize_multiplier
+from tinyml.graph.quantisation import dtype_range
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.program import Arg, In, Int, Ints, Out, Step, Target
-from tinyml.lower.requant import dtype_range
 
 PAIRS = 3
 

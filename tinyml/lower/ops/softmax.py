@@ -11,9 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op
-from tinyml.graph.ops import SoftmaxAttrs
-from tinyml.lower.fixed_point import (
+from tinyml.graph.fixed_point import (
     INT32_MAX,
     high_mul,
     quantize_multiplier,
@@ -21,6 +19,8 @@ from tinyml.lower.fixed_point import (
     saturating_left_shift,
     wrap32,
 )
+from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops import SoftmaxAttrs
 from tinyml.lower.ops.common import first_input, make_step
 from tinyml.lower.program import Const, ConstRef, In, Int, Out, Role, Step, Target
 

@@ -12,8 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinyml.graph.ir import Tensor
-from tinyml.lower.fixed_point import (
+from tinyml.graph.fixed_point import (
     high_mul16,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
@@ -22,7 +21,8 @@ from tinyml.lower.fixed_point import (
     saturating_left_shift,
     wrap32,
 )
-from tinyml.lower.requant import Range, dtype_range
+from tinyml.graph.ir import Tensor
+from tinyml.graph.quantisation import Range, dtype_range
 
 Table = list[int]
 
