@@ -37,13 +37,11 @@ class SpeechOptions:
 
     ``words``: the keywords; by default those of the official ten that have at least a fifth of the largest one's
     training clips, or every folder where there is none of the ten. ``exclude``: words left out altogether rather than
-    counted as unknown. ``extra_unknown``: folders of clips used as further unknown words, in training only.
-    ``unknown_ratio``: at most so many times the mean number of clips of a keyword; ``silence_ratio``: so many times.
+    counted as unknown. ``unknown_ratio``: at most so many times the mean clips of a keyword; ``silence_ratio``: so many.
     """
 
     words: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    extra_unknown: tuple[Path, ...] = ()
     unknown_ratio: float = 2.0
     silence_ratio: float = 1.0
     sample_rate_hz: int = 16_000
@@ -96,9 +94,6 @@ def read(folder: Path, options: SpeechOptions | None = None) -> Dataset:
             samples += silence_samples(noise, split, count, len(words), chosen.clip_samples, chosen.seed)
         limit = round(mean * chosen.unknown_ratio)
         samples += _unknown_samples(store, clips[split], {*words, *left_out}, limit, len(words) + 1, chosen)
-        if split == TRAIN:
-            rest = limit - sum(sample.label == len(words) + 1 for sample in samples)
-            samples += _extra_samples(set(words), rest, len(words) + 1, chosen)
         splits[split] = tuple(samples)
     return Dataset(
         LAYOUT,
@@ -197,14 +192,3 @@ def _unknown_samples(
 ) -> list[Sample]:
     names = [name for word in sorted(words) if word not in known for name in words[word]]
     return [_sample(store, name, label, options) for name in _pick(names, limit, options.seed)]
-
-
-def _extra_samples(words: set[str], limit: int, label: int, options: SpeechOptions) -> list[Sample]:
-    """Clips of the extra folders, none of them in a folder named like a keyword; drawn by the seed if too many."""
-    sources = {str(index): open_clips(path) for index, path in enumerate(options.extra_unknown)}
-    keys = [f"{key}:{name}" for key, store in sources.items() for name in store.names if _word(name) not in words]
-    samples = []
-    for key in _pick(keys, limit, options.seed):
-        index, _, name = key.partition(":")
-        samples.append(_sample(sources[index], name, label, options))
-    return samples

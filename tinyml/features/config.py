@@ -78,7 +78,8 @@ class FrontendConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The definition as a plain JSON object, every field by its name."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+        values = asdict(self)
+        return {**values, "offsets": list(self.offsets), "gains": list(self.gains)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FrontendConfig:
