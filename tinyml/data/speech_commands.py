@@ -37,7 +37,7 @@ class SpeechOptions:
 
     ``words``: the keywords; by default those of the official ten that have at least a fifth of the largest one's
     training clips, or every folder where there is none of the ten. ``exclude``: words left out altogether rather than
-    counted as unknown. ``unknown_ratio``: at most so many times the mean clips of a keyword; ``silence_ratio``: so many.
+    counted as unknown. ``unknown_ratio``: at most so many times a keyword's mean clips; ``silence_ratio``: so many.
     """
 
     words: tuple[str, ...] = ()
