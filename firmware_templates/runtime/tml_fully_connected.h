@@ -18,6 +18,34 @@ TML_INLINE int8_t tml_fully_connected_output(int32_t sum, int32_t multiplier, in
     return (int8_t)tml_clamp_int(tml_wrap_add(scaled, zero_point), out_min, out_max);
 }
 
+/* The sum times scale, halves away from zero, in IEEE double as LiteRT has it; what leaves int32 becomes INT32_MIN. */
+TML_INLINE int32_t tml_scale_float64(int32_t sum, double scale) {
+    /* volatile, so that no compiler fuses the multiplication with the subtraction below */
+    const volatile double product = (double)sum * scale;
+    const double scaled = product;
+    if (scaled >= 2147483647.5 || scaled <= -2147483648.5) {
+        return INT32_MIN;
+    }
+    const int32_t truncated = (int32_t)scaled;
+    const double fraction = scaled - (double)truncated;
+    return truncated + (fraction >= 0.5 ? 1 : 0) - (fraction <= -0.5 ? 1 : 0);
+}
+
+TML_INLINE void tml_fully_connected_float64(const int8_t *input, int8_t *output, const int8_t *weights,
+                                            const int32_t *bias, const double *scales, int batches, int depth,
+                                            int out_c, int per_channel, int out_zero_point, int out_min,
+                                            int out_max) {
+    for (int batch = 0; batch < batches; batch++) {
+        for (int o = 0; o < out_c; o++) {
+            const int32_t sum = tml_wrap_add(tml_dot(input, weights + o * depth, depth), bias[o]);
+            const int32_t scaled = tml_scale_float64(sum, scales[per_channel ? o : 0]);
+            output[o] = (int8_t)tml_clamp_int(tml_wrap_add(scaled, out_zero_point), out_min, out_max);
+        }
+        input += depth;
+        output += out_c;
+    }
+}
+
 TML_INLINE void tml_fully_connected(const int8_t *input, int8_t *output, const int8_t *weights, const int32_t *bias,
                                     const int32_t *multipliers, const int8_t *shifts, int batches, int depth,
                                     int out_c, int per_channel, int single_rounding, int out_zero_point, int out_min,

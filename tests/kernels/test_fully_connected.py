@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.kernels.cases import Prove, Rng, model
+from tests.support.host_build import compile_network
 from tests.support.tflite_builder import Builder
 
 
@@ -83,3 +84,24 @@ def test_tiny_scales(prove: Prove) -> None:
         return model(build)
 
     prove([case(1e-8, 0.1), case(1e-3, 1e-8), case(1e-10, 1e-8), case(1e-12, 5.0), case(0.003, 1e-6)])
+
+
+def test_accumulators_too_large_for_an_integer_multiplier(prove: Prove) -> None:
+    """A bias of 2^29 over a tiny scale: the steps lie so far out that LiteRT's float64 has no integer equivalent."""
+    rng = Rng(6)
+    scales = [1.3059597341495797e-07, 1.726640258770355e-07, 2.3748725125549608e-07, 3.1e-07]
+
+    def case(scale: float, per_channel: bool) -> bytes:
+        def build(b: Builder) -> int:
+            x = b.input((2, 2000), scale=1.0, zero_point=-128)
+            bias = rng.bias(12, 2**29)
+            return b.fully_connected(
+                x, rng.weights(12, 2000), [scale] * 12 if per_channel else scale, bias, scale=1.0, zero_point=-3
+            )
+
+        return model(build)
+
+    models = [case(scale, channels) for scale in scales for channels in (False, True)]
+    kernels = [compile_network(one).program.steps[0].kernel for one in models]
+    assert "tml_fully_connected_float64" in kernels
+    prove(models)

@@ -20,6 +20,7 @@ C_TYPES = {
     "uint32": "uint32_t",
     "int64": "int64_t",
     "float32": "float",
+    "float64": "double",
     "bool": "uint8_t",
 }
 """C's names of NumPy's dtypes."""
@@ -52,7 +53,7 @@ def wrap(items: Iterable[str], indent: str) -> str:
 
 def array_body(data: npt.NDArray[Any], indent: str = "    ") -> str:
     """An array's elements, in lines of as many as fit the widest."""
-    texts = [c_int(v) for v in data.ravel().tolist()]
+    texts = [c_int(v) if isinstance(v, int) else f"{v:.17g}" for v in data.ravel().tolist()]
     width = max(len(text) for text in texts)
     columns = max(1, (LINE_LENGTH - len(indent)) // (width + 2))
     rows = (texts[i : i + columns] for i in range(0, len(texts), columns))

@@ -68,6 +68,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
+    KernelRow(
+        "FULLY_CONNECTED", ANY_ISA, ANY_GOAL, fully_connected.needs_float64, fully_connected.build_float64,
+        "portable C, software float64",
+    ),
     _dsp("FULLY_CONNECTED", dsp_fully_connected.applies, dsp_fully_connected.build, "SMLAD on 4 channels"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),

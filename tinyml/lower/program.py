@@ -54,7 +54,7 @@ class Role(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Const:
-    """An array that goes to flash; its C type follows from the dtype: int8 to int32, uint8 to uint32, int64."""
+    """An array that goes to flash; its C type follows from the dtype: int8 to int64, uint8 to uint32, float64."""
 
     suffix: str
     data: npt.NDArray[Any]

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.fixed_point import quantize_multiplier
-from tinyml.graph.quantisation import (
-    Range,
-    reference_single_rounding,
-)
+from tinyml.graph.quantisation import Range, reference_single_rounding
 from tinyml.lower.program import Const, Role
 
 _MAX_SHIFT = 30
+
+
+class NoIntegerMultiplierError(UnsupportedError):
+    """LiteRT's float64 rounding of FULLY_CONNECTED has no integer equivalent for the accumulators that can occur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def single_rounding(
     only matter between the clamps, so that they are equal when they step at the same accumulators. Each step that lies
     within ``reach``, the accumulators that a channel's weights allow, bounds the multiplier from both sides; any
     multiplier between all the bounds is exact, and the one nearest to the scale is taken. A tie needs a multiplier
-    a little above the exact one, which rounds halves away from zero on both sides. Raises :class:`UnsupportedError`
-    where no integer lies between the bounds.
+    a little above the exact one, which rounds halves away from zero on both sides. Raises
+    :class:`NoIntegerMultiplierError` where no integer lies between the bounds, as happens with accumulators above 2^24.
     """
     pairs = [
         _single_rounding_multiplier(scale, accumulators, clamps, zero_point)
@@ -95,7 +96,7 @@ def _single_rounding_multiplier(scale: float, reach: Range, clamps: Range, zero_
             last = -bound // -accumulator
             low, high = (low, min(high, last)) if reached else (max(low, last + 1), high)
     if low > high:
-        raise UnsupportedError(
+        raise NoIntegerMultiplierError(
             f"no integer multiplier reproduces the rounding of an effective scale of {scale!r}",
             hint="convert the model again with another representative data set, or use --match tflm",
         )

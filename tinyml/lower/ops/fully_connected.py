@@ -1,4 +1,8 @@
-"""FULLY_CONNECTED on ``tml_fully_connected``: per tensor and per channel, with either rounding."""
+"""FULLY_CONNECTED: per tensor and per channel, with either rounding.
+
+``tml_fully_connected`` requantises in integers. Where LiteRT's float64 rounding has no integer equivalent,
+``tml_fully_connected_float64`` does it in software floating point as LiteRT does.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,13 @@ from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import Range, activation_range, effective_scales
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Step, Target
-from tinyml.lower.requant import Multipliers, double_rounding, fold_input_zero_point, single_rounding
+from tinyml.lower.requant import (
+    Multipliers,
+    NoIntegerMultiplierError,
+    double_rounding,
+    fold_input_zero_point,
+    single_rounding,
+)
 
 
 def requantisation(graph: Graph, op: Op, clamps: Range) -> Multipliers:
@@ -56,20 +66,59 @@ def may_leave_int32(graph: Graph, op: Op, requant: Multipliers) -> bool:
     return bool((largest * scales >= 2.0**31 - 1).any())
 
 
+def needs_float64(graph: Graph, op: Op, target: Target) -> bool:
+    """LiteRT's rounding has no integer equivalent: accumulators above 2^24, mostly from a bias over a tiny scale."""
+    clamps = activation_range(cast(FullyConnectedAttrs, op.attrs).activation, first_output(graph, op))
+    try:
+        requantisation(graph, op, clamps)
+    except NoIntegerMultiplierError:
+        return True
+    return False
+
+
+def build_float64(graph: Graph, op: Op, target: Target) -> Step:
+    """The step that rounds in float64; ``scales`` is one for each output channel or a single one."""
+    x, output = first_input(graph, op), first_output(graph, op)
+    weights = graph.tensor(op.inputs[1])
+    assert weights.quant is not None
+    out_c, depth = weights.shape
+    clamps = activation_range(cast(FullyConnectedAttrs, op.attrs).activation, output)
+    scales = effective_scales(
+        x.scale, weights.quant, output.scale, out_c if weights.quant.per_channel else 1
+    )
+    consts = (
+        *weights_and_bias(graph, op),
+        Const("scales", np.array(scales, np.float64), Role.REQUANT, align_bytes=8),
+    )
+    ints: dict[str, int] = {
+        "batches": x.elements // depth, "depth": depth, "out_c": out_c,
+        "per_channel": int(len(scales) > 1),
+        "out_zero_point": output.zero_point,
+        "out_min": clamps.low, "out_max": clamps.high,
+    }
+    args: tuple[Arg, ...] = (In(0), Out(0), *(ConstRef(i) for i in range(3)), *(Int(k, v) for k, v in ints.items()))
+    return make_step(
+        graph, op, kernel="tml_fully_connected_float64", header="tml_fully_connected.h", inputs=op.inputs[:1],
+        args=args, consts=consts,
+    )
+
+
+def weights_and_bias(graph: Graph, op: Op) -> tuple[Const, Const]:
+    """The weights as they are in the file, and the bias with the input's zero point folded in."""
+    weights = constant(graph, op, 1)
+    sums = weights.astype(np.int64).sum(axis=1)
+    bias = fold_input_zero_point(optional_bias(graph, op), sums, first_input(graph, op).zero_point)
+    return Const("weights", weights, Role.WEIGHTS), Const("bias", bias, Role.BIAS)
+
+
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The portable step."""
     attrs = cast(FullyConnectedAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    weights = constant(graph, op, 1)
-    out_c, depth = weights.shape
+    out_c, depth = graph.tensor(op.inputs[1]).shape
     clamps = activation_range(attrs.activation, output)
     requant = requantisation(graph, op, clamps)
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.astype(np.int64).sum(axis=1), x.zero_point)
-    consts = (
-        Const("weights", weights, Role.WEIGHTS),
-        Const("bias", bias, Role.BIAS),
-        *requant.consts(),
-    )
+    consts = (*weights_and_bias(graph, op), *requant.consts())
     single = attrs.rounding is Rounding.SINGLE
     ints: dict[str, int] = {
         "batches": x.elements // depth, "depth": depth, "out_c": out_c,
