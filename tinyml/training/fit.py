@@ -23,6 +23,9 @@ from tinyml.training.evaluate import evaluate_float
 from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
 from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
 
+SMALLEST_BATCH = 8
+STEPS_AN_EPOCH = 16
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -99,13 +102,14 @@ def _one_epoch(
     rng = np.random.default_rng([options.seed, epoch])
     examples = data.epoch(rng)
     order = rng.permutation(len(examples))
-    batches = max(1, len(examples) // options.batch_size)  # a short last batch would disturb the batch norms
+    size = _batch_size(options, len(examples))
+    batches = max(1, len(examples) // size)  # a short last batch would disturb the batch norms
     classes = len(data.labels)
     sums: dict[str, float] = {}
     for index in range(batches):
         rate = _learning_rate(options, epoch + index / batches)
         model.optimizer.learning_rate = rate
-        chosen = order[index * options.batch_size : (index + 1) * options.batch_size]
+        chosen = order[index * size : (index + 1) * size]
         inputs = data.real(examples.codes[chosen])
         if data.objective == CLASSIFY:
             targets = np.eye(classes, dtype=np.float32)[examples.labels[chosen]]
@@ -120,6 +124,11 @@ def _one_epoch(
             progress.batch(epoch + 1, index + 1, batches)
     row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate}
     return row | {f"train_{name}": total / batches for name, total in sums.items()}
+
+
+def _batch_size(options: FitOptions, examples: int) -> int:
+    """The option's, or less on a small data set: batch norms need some steps an epoch for their moving averages."""
+    return min(options.batch_size, max(SMALLEST_BATCH, examples // STEPS_AN_EPOCH))
 
 
 def _after_epoch(
