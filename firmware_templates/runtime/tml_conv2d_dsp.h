@@ -14,17 +14,17 @@
 
 /* Three pixels, two channels, two weight words: 17 instructions for 24 products. GCC left to intrinsics hoists the
  * loads and spills (1.3 instructions a product). The first step takes the biases as addends instead of moving them. */
-#define TML_GEMM_STEP(IO, S0, S1, B0, B1) { int32_t r_, q_; __asm__( \
-    "ldrd %[r], %[q], [%[w]], #8\n\t" "ldm %[x]!, {r0, r1, r2}\n\t" \
-    "smlad %[s0], %[r], r0, " S0 "\n\t" "smlad %[s1], %[r], r1, " S1 "\n\t" "smlad %[s2], %[r], r2, %[s2]\n\t" \
+#define TML_GEMM_STEP(IO, S0, S1, B0, B1) { int32_t r_, q_; __asm__ volatile( \
+    "ldrd %[r], %[q], [%[w]], #8\n\t" "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[s0], %[r], r11, " S0 "\n\t" "smlad %[s1], %[r], r12, " S1 "\n\t" "smlad %[s2], %[r], lr, %[s2]\n\t" \
     "sxtb16 %[r], %[r]\n\t" \
-    "smlad %[b0], %[r], r0, " B0 "\n\t" "smlad %[b1], %[r], r1, " B1 "\n\t" "smlad %[b2], %[r], r2, %[b2]\n\t" \
-    "ldm %[x]!, {r0, r1, r2}\n\t" \
-    "smlad %[s0], %[q], r0, %[s0]\n\t" "smlad %[s1], %[q], r1, %[s1]\n\t" "smlad %[s2], %[q], r2, %[s2]\n\t" \
+    "smlad %[b0], %[r], r11, " B0 "\n\t" "smlad %[b1], %[r], r12, " B1 "\n\t" "smlad %[b2], %[r], lr, %[b2]\n\t" \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[s0], %[q], r11, %[s0]\n\t" "smlad %[s1], %[q], r12, %[s1]\n\t" "smlad %[s2], %[q], lr, %[s2]\n\t" \
     "sxtb16 %[q], %[q]\n\t" \
-    "smlad %[b0], %[q], r0, %[b0]\n\t" "smlad %[b1], %[q], r1, %[b1]\n\t" "smlad %[b2], %[q], r2, %[b2]" \
+    "smlad %[b0], %[q], r11, %[b0]\n\t" "smlad %[b1], %[q], r12, %[b1]\n\t" "smlad %[b2], %[q], lr, %[b2]" \
     : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x), \
-      [r] "=&r"(r_), [q] "=&r"(q_) : : "r0", "r1", "r2"); }
+      [r] "=&r"(r_), [q] "=&r"(q_) : : "r11", "r12", "lr"); }
 
 /* One block: three pixels (x: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them unrolled
  * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */

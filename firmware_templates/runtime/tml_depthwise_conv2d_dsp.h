@@ -6,7 +6,7 @@
  *
  * Streams, one for each output channel, kw the kernel's width made odd with a zero weight (3, 5 or 7), w0 .. the taps of a row:
  *     3x3, stride 1: { for each kernel row [w0 w1] [w1 w2], bias, mul, par }
- *     others: { bias, mul, par, for each kernel row: }
+ *     others: { bias, for each kernel row the words below, mul, par }
  *         horizontal stride 1: [w0 w1] .. [w(kw-3) w(kw-2)], [w1 w2] .. [w(kw-2) w(kw-1)]
  *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0] */
 #ifndef TML_DEPTHWISE_CONV2D_DSP_H
@@ -18,7 +18,7 @@
 TML_INLINE void tml_dw3x3_2x2_dsp(const int16_t *plane, int pitch, const int32_t k[6], const int32_t *prm, int8_t *y, int row, int column,
                                   int rounding, int32_t zp, int32_t lo, int32_t hi) {
     int32_t a, b, c = prm[0], d, s, t, m, p;
-    __asm__("ldrd %[s], %[t], [%[x]]\n\t"
+    __asm__ volatile("ldrd %[s], %[t], [%[x]]\n\t"
             "smlad %[a], %[k0], %[s], %[c]\n\t" "smlabt %[b], %[k0], %[s], %[c]\n\t"
             "smlatb %[a], %[k1], %[t], %[a]\n\t" "smlad %[b], %[k1], %[t], %[b]\n\t"
             "ldrd %[s], %[t], [%[x], %[o1]]\n\t"
@@ -97,49 +97,61 @@ TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_
     }
 }
 
-/* One kernel row of four output columns: a to d += taps * columns. r0 to r3 hold pairs of columns. */
-#define TML_DW_STEP(TEXT, ...) __asm__(TEXT "add %[x], %[x], %[pitch]" \
-    : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w) : [pitch] "i"(2 * pitch) \
-    : "r0", "r1", "r2", "r3", "r4", "r5", __VA_ARGS__)
-#define TML_DW_3_1 "ldm %[w]!, {r4, r5}\n\t" "ldm %[x], {r0, r1, r2}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "smlabt %[b], r4, r0, %[b]\n\t" "smlad %[c], r4, r1, %[c]\n\t" "smlabt %[d], r4, r1, %[d]\n\t" \
-    "smlatb %[a], r5, r1, %[a]\n\t" "smlad %[b], r5, r1, %[b]\n\t" "smlatb %[c], r5, r2, %[c]\n\t" "smlad %[d], r5, r2, %[d]\n\t"
-#define TML_DW_5_1 "ldm %[w]!, {r4, r5, r6, r8}\n\t" "ldm %[x], {r0, r1, r2, r3}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "smlabt %[b], r4, r0, %[b]\n\t" "smlad %[c], r4, r1, %[c]\n\t" "smlabt %[d], r4, r1, %[d]\n\t" \
-    "smlad %[a], r5, r1, %[a]\n\t" "smlad %[b], r6, r1, %[b]\n\t" "smlad %[c], r5, r2, %[c]\n\t" "smlad %[d], r6, r2, %[d]\n\t" \
-    "smlatb %[a], r8, r2, %[a]\n\t" "smlad %[b], r8, r2, %[b]\n\t" "smlatb %[c], r8, r3, %[c]\n\t" "smlad %[d], r8, r3, %[d]\n\t"
-#define TML_DW_7_1 "ldm %[w]!, {r4, r5, r6}\n\t" "ldm %[x], {r0, r1, r2, r3}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "smlabt %[b], r4, r0, %[b]\n\t" "smlad %[c], r4, r1, %[c]\n\t" "smlabt %[d], r4, r1, %[d]\n\t" \
-    "ldr r0, [%[x], #16]\n\t" \
-    "smlad %[a], r5, r1, %[a]\n\t" "smlad %[c], r5, r2, %[c]\n\t" "smlad %[a], r6, r2, %[a]\n\t" "smlad %[c], r6, r3, %[c]\n\t" \
-    "ldm %[w]!, {r4, r5, r6}\n\t" \
-    "smlad %[b], r4, r1, %[b]\n\t" "smlad %[d], r4, r2, %[d]\n\t" "smlad %[b], r5, r2, %[b]\n\t" "smlad %[d], r5, r3, %[d]\n\t" \
-    "smlatb %[a], r6, r3, %[a]\n\t" "smlad %[b], r6, r3, %[b]\n\t" "smlatb %[c], r6, r0, %[c]\n\t" "smlad %[d], r6, r0, %[d]\n\t"
-#define TML_DW_3_2 "ldm %[w]!, {r4, r5}\n\t" "ldm %[x], {r0, r1, r2, r3}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "ldr r0, [%[x], #16]\n\t" "smlabb %[a], r5, r1, %[a]\n\t" \
-    "smlad %[b], r4, r1, %[b]\n\t" "smlabb %[b], r5, r2, %[b]\n\t" "smlad %[c], r4, r2, %[c]\n\t" "smlabb %[c], r5, r3, %[c]\n\t" \
-    "smlad %[d], r4, r3, %[d]\n\t" "smlabb %[d], r5, r0, %[d]\n\t"
-#define TML_DW_5_2 "ldm %[w]!, {r4, r5, r6}\n\t" "ldm %[x], {r0, r1, r2, r3}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "smlad %[a], r5, r1, %[a]\n\t" "smlabb %[a], r6, r2, %[a]\n\t" \
-    "smlad %[b], r4, r1, %[b]\n\t" "smlad %[b], r5, r2, %[b]\n\t" "smlabb %[b], r6, r3, %[b]\n\t" \
-    "ldrd r0, r1, [%[x], #16]\n\t" \
-    "smlad %[c], r4, r2, %[c]\n\t" "smlad %[c], r5, r3, %[c]\n\t" "smlabb %[c], r6, r0, %[c]\n\t" \
-    "smlad %[d], r4, r3, %[d]\n\t" "smlad %[d], r5, r0, %[d]\n\t" "smlabb %[d], r6, r1, %[d]\n\t"
-#define TML_DW_7_2 "ldm %[w]!, {r4, r5, r6, r8}\n\t" "ldm %[x], {r0, r1, r2, r3}\n\t" \
-    "smlad %[a], r4, r0, %[a]\n\t" "smlad %[a], r5, r1, %[a]\n\t" "smlad %[a], r6, r2, %[a]\n\t" "smlabb %[a], r8, r3, %[a]\n\t" \
-    "smlad %[b], r4, r1, %[b]\n\t" "ldrd r0, r1, [%[x], #16]\n\t" \
-    "smlad %[b], r5, r2, %[b]\n\t" "smlad %[b], r6, r3, %[b]\n\t" "smlabb %[b], r8, r0, %[b]\n\t" \
-    "smlad %[c], r4, r2, %[c]\n\t" "ldr r2, [%[x], #24]\n\t" \
-    "smlad %[c], r5, r3, %[c]\n\t" "smlad %[c], r6, r0, %[c]\n\t" "smlabb %[c], r8, r1, %[c]\n\t" \
-    "smlad %[d], r4, r3, %[d]\n\t" "smlad %[d], r5, r0, %[d]\n\t" "smlad %[d], r6, r1, %[d]\n\t" "smlabb %[d], r8, r2, %[d]\n\t"
+/* One kernel row of four output columns: pairs of columns in r8 to r11, taps in the others. A, B and C are what a, b and c
+ * are added to: themselves, or for the first row the bias, which is in d. */
+#define TML_DW_3_1(A, B, C) "ldm %[w]!, {r12, lr}\n\t" "ldm %[x], {r8, r9, r10}\n\t" \
+    "smlad %[a], r12, r8, " A "\n\t" "smlabt %[b], r12, r8, " B "\n\t" "smlad %[c], r12, r9, " C "\n\t" "smlabt %[d], r12, r9, %[d]\n\t" \
+    "smlatb %[a], lr, r9, %[a]\n\t" "smlad %[b], lr, r9, %[b]\n\t" "smlatb %[c], lr, r10, %[c]\n\t" "smlad %[d], lr, r10, %[d]\n\t"
+#define TML_DW_5_1(A, B, C) "ldm %[w]!, {r5, r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r5, r8, " A "\n\t" "smlabt %[b], r5, r8, " B "\n\t" "smlad %[c], r5, r9, " C "\n\t" "smlabt %[d], r5, r9, %[d]\n\t" \
+    "smlad %[a], r6, r9, %[a]\n\t" "smlad %[b], r12, r9, %[b]\n\t" "smlad %[c], r6, r10, %[c]\n\t" "smlad %[d], r12, r10, %[d]\n\t" \
+    "smlatb %[a], lr, r10, %[a]\n\t" "smlad %[b], lr, r10, %[b]\n\t" "smlatb %[c], lr, r11, %[c]\n\t" "smlad %[d], lr, r11, %[d]\n\t"
+#define TML_DW_7_1(A, B, C) "ldm %[w]!, {r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r6, r8, " A "\n\t" "smlabt %[b], r6, r8, " B "\n\t" "smlad %[c], r6, r9, " C "\n\t" "smlabt %[d], r6, r9, %[d]\n\t" \
+    "ldr r8, [%[x], #16]\n\t" \
+    "smlad %[a], r12, r9, %[a]\n\t" "smlad %[c], r12, r10, %[c]\n\t" "smlad %[a], lr, r10, %[a]\n\t" "smlad %[c], lr, r11, %[c]\n\t" \
+    "ldm %[w]!, {r6, r12, lr}\n\t" \
+    "smlad %[b], r6, r9, %[b]\n\t" "smlad %[d], r6, r10, %[d]\n\t" "smlad %[b], r12, r10, %[b]\n\t" "smlad %[d], r12, r11, %[d]\n\t" \
+    "smlatb %[a], lr, r11, %[a]\n\t" "smlad %[b], lr, r11, %[b]\n\t" "smlatb %[c], lr, r8, %[c]\n\t" "smlad %[d], lr, r8, %[d]\n\t"
+#define TML_DW_3_2(A, B, C) "ldm %[w]!, {r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r12, r8, " A "\n\t" "ldr r8, [%[x], #16]\n\t" "smlabb %[a], lr, r9, %[a]\n\t" \
+    "smlad %[b], r12, r9, " B "\n\t" "smlabb %[b], lr, r10, %[b]\n\t" "smlad %[c], r12, r10, " C "\n\t" "smlabb %[c], lr, r11, %[c]\n\t" \
+    "smlad %[d], r12, r11, %[d]\n\t" "smlabb %[d], lr, r8, %[d]\n\t"
+#define TML_DW_5_2(A, B, C) "ldm %[w]!, {r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r6, r8, " A "\n\t" "smlad %[a], r12, r9, %[a]\n\t" "smlabb %[a], lr, r10, %[a]\n\t" \
+    "smlad %[b], r6, r9, " B "\n\t" "smlad %[b], r12, r10, %[b]\n\t" "smlabb %[b], lr, r11, %[b]\n\t" \
+    "ldrd r8, r9, [%[x], #16]\n\t" \
+    "smlad %[c], r6, r10, " C "\n\t" "smlad %[c], r12, r11, %[c]\n\t" "smlabb %[c], lr, r8, %[c]\n\t" \
+    "smlad %[d], r6, r11, %[d]\n\t" "smlad %[d], r12, r8, %[d]\n\t" "smlabb %[d], lr, r9, %[d]\n\t"
+#define TML_DW_7_2(A, B, C) "ldm %[w]!, {r5, r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r5, r8, " A "\n\t" "smlad %[a], r6, r9, %[a]\n\t" "smlad %[a], r12, r10, %[a]\n\t" "smlabb %[a], lr, r11, %[a]\n\t" \
+    "smlad %[b], r5, r9, " B "\n\t" "ldrd r8, r9, [%[x], #16]\n\t" \
+    "smlad %[b], r6, r10, %[b]\n\t" "smlad %[b], r12, r11, %[b]\n\t" "smlabb %[b], lr, r8, %[b]\n\t" \
+    "smlad %[c], r5, r10, " C "\n\t" "ldr r10, [%[x], #24]\n\t" \
+    "smlad %[c], r6, r11, %[c]\n\t" "smlad %[c], r12, r8, %[c]\n\t" "smlabb %[c], lr, r9, %[c]\n\t" \
+    "smlad %[d], r5, r11, %[d]\n\t" "smlad %[d], r6, r8, %[d]\n\t" "smlad %[d], r12, r9, %[d]\n\t" "smlabb %[d], lr, r10, %[d]\n\t"
 
-/* Four columns of one output row. */
-#define TML_DW_BLOCK(TEXT, ...) do { \
-    TML_UNROLL(8) \
-    for (int i = 0; i < kernel_h; ++i) TML_DW_STEP(TEXT, __VA_ARGS__); \
-    } while (0)
+#define TML_DW_FIRST(ROW) "ldr %[d], [%[w]], #4\n\t" ROW("%[d]", "%[d]", "%[d]")
+#define TML_DW_THEN(ROW) "add %[x], %[x], %[pitch]\n\t" ROW("%[a]", "%[b]", "%[c]")
+/* All kernel rows in one statement for the usual heights. The named registers are high ones, since GCC wants low ones. */
+#define TML_DW_ASM(IO, TEXT, ...) __asm__ volatile(TEXT \
+    : [a] IO(a), [b] IO(b), [c] IO(c), [d] IO(d), [x] "+r"(x), [w] "+r"(w) : [pitch] "i"(2 * pitch) \
+    : "r8", "r9", "r10", "r11", "r12", "lr", __VA_ARGS__)
+#define TML_DW_BLOCK(ROW, ...) do { \
+    if (kernel_h == 3) { \
+        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), __VA_ARGS__); \
+    } else if (kernel_h == 5) { \
+        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), __VA_ARGS__); \
+    } else if (kernel_h == 7) { \
+        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) \
+                   TML_DW_THEN(ROW), __VA_ARGS__); \
+    } else { \
+        TML_DW_ASM("=&r", TML_DW_FIRST(ROW), __VA_ARGS__); \
+        TML_NO_UNROLL \
+        for (int k = 1; k < kernel_h; ++k) TML_DW_ASM("+r", TML_DW_THEN(ROW), __VA_ARGS__); \
+    } } while (0)
 
-/* `rows` rows of any kernel of width 3, 5 or 7 at horizontal stride 1 or 2. */
+/* `rows` rows of any kernel of width 3, 5 or 7 at horizontal stride 1 or 2, four columns at a time. */
 TML_INLINE void tml_dw_rows_dsp(const int16_t *plane, const int32_t *stream, int8_t *y, int rows, int kernel_h, int kernel_w, int stride_h,
                                 int stride_w, int out_w, int stride, int pitch, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     TML_PUBLISH(plane);
@@ -149,16 +161,15 @@ TML_INLINE void tml_dw_rows_dsp(const int16_t *plane, const int32_t *stream, int
         TML_NO_UNROLL
         for (int j = 0; j < out_w; j += 4, p += 4 * stride_w, y += 4 * stride) {
             const int16_t *x = p;
-            const int32_t *w = stream + 3;
-            int32_t a = stream[0], b = a, c = a, d = a;
-            __asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d)); /* four registers before the scheduler moves loads among the blocks */
+            const int32_t *w = stream;
+            int32_t a, b, c, d, m, q;
             if (kernel_w == 3 && stride_w == 1) TML_DW_BLOCK(TML_DW_3_1, "cc");
-            if (kernel_w == 5 && stride_w == 1) TML_DW_BLOCK(TML_DW_5_1, "r6", "r8");
+            if (kernel_w == 5 && stride_w == 1) TML_DW_BLOCK(TML_DW_5_1, "r5", "r6");
             if (kernel_w == 7 && stride_w == 1) TML_DW_BLOCK(TML_DW_7_1, "r6");
             if (kernel_w == 3 && stride_w == 2) TML_DW_BLOCK(TML_DW_3_2, "cc");
             if (kernel_w == 5 && stride_w == 2) TML_DW_BLOCK(TML_DW_5_2, "r6");
-            if (kernel_w == 7 && stride_w == 2) TML_DW_BLOCK(TML_DW_7_2, "r6", "r8");
-            const int32_t m = stream[1], q = stream[2];
+            if (kernel_w == 7 && stride_w == 2) TML_DW_BLOCK(TML_DW_7_2, "r5", "r6");
+            TML_LDRD(m, q, w);
             const int full = out_w % 4 == 0 || j + 4 <= out_w;
             y[0] = (int8_t)tml_requant_dsp(a, m, q, rounding, zp, lo, hi);
             if (full || out_w % 4 >= 2) y[stride] = (int8_t)tml_requant_dsp(b, m, q, rounding, zp, lo, hi);

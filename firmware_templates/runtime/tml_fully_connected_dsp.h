@@ -36,11 +36,11 @@ TML_INLINE void tml_expand1_dsp(int32_t *o, const int8_t *x, int depth) {
     }
 }
 
-#define TML_FC_PAIRS(X0, X1) "ldm %[w]!, {r0, r1, r2, r3}\n\t" \
-    "smlad %[s0], r0, " X0 ", %[s0]\n\t" "smlad %[s1], r1, " X0 ", %[s1]\n\t" "sxtb16 r0, r0\n\t" "sxtb16 r1, r1\n\t" \
-    "smlad %[b0], r0, " X0 ", %[b0]\n\t" "smlad %[b1], r1, " X0 ", %[b1]\n\t" \
-    "smlad %[s0], r2, " X1 ", %[s0]\n\t" "smlad %[s1], r3, " X1 ", %[s1]\n\t" "sxtb16 r2, r2\n\t" "sxtb16 r3, r3\n\t" \
-    "smlad %[b0], r2, " X1 ", %[b0]\n\t" "smlad %[b1], r3, " X1 ", %[b1]\n\t"
+#define TML_FC_PAIRS(X0, X1) "ldm %[w]!, {r8, r9, r10, r11}\n\t" \
+    "smlad %[s0], r8, " X0 ", %[s0]\n\t" "smlad %[s1], r9, " X0 ", %[s1]\n\t" "sxtb16 r8, r8\n\t" "sxtb16 r9, r9\n\t" \
+    "smlad %[b0], r8, " X0 ", %[b0]\n\t" "smlad %[b1], r9, " X0 ", %[b1]\n\t" \
+    "smlad %[s0], r10, " X1 ", %[s0]\n\t" "smlad %[s1], r11, " X1 ", %[s1]\n\t" "sxtb16 r10, r10\n\t" "sxtb16 r11, r11\n\t" \
+    "smlad %[b0], r10, " X1 ", %[b0]\n\t" "smlad %[b1], r11, " X1 ", %[b1]\n\t"
 
 /* `rows` rows of `depth` inputs; 27 instructions for 32 products. `unroll` divides the padded depth and is a multiple of 8.
  * Scratch: 2 * padded depth bytes. */
@@ -62,9 +62,9 @@ TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_
             do {
                 TML_UNROLL(64)
                 for (int i = 0; i < unroll; i += 8)
-                    __asm__("ldm %[x]!, {r4, r5, r6, r8}\n\t" TML_FC_PAIRS("r4", "r5") TML_FC_PAIRS("r6", "r8")
+                    __asm__ volatile("ldm %[x]!, {r5, r6, r12, lr}\n\t" TML_FC_PAIRS("r5", "r6") TML_FC_PAIRS("r12", "lr")
                             : [s0] "+r"(s0), [s1] "+r"(s1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(xp)
-                            : : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8");
+                            : : "r8", "r9", "r10", "r11", "r5", "r6", "r12", "lr");
             } while (w != end);
             y[0] = (int8_t)tml_requant_dsp((s0 - b0) >> 8, w[0], w[1], rounding, zp, lo, hi);
             if (channels % 4 == 0 || c + 1 < channels) y[1] = (int8_t)tml_requant_dsp(b0, w[2], w[3], rounding, zp, lo, hi);

@@ -76,8 +76,13 @@ def compile_core(
     else:
         require_module("ziglang")
         command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabihf", *CORES[core].zig]
-        command += ["-fno-sanitize=undefined", "-isystem", str(REPOSITORY / "firmware_templates/platform/zig_include")]
-    command += ["-std=c11", optimise, *WARNINGS, "-ffreestanding", "-ffunction-sections", "-nostartfiles", "-nostdlib"]
+        command += [
+            "-fomit-frame-pointer",
+            "-fno-sanitize=undefined",
+            "-isystem",
+            str(REPOSITORY / "firmware_templates/platform/zig_include"),
+        ]
+    command += ["-std=c11", optimise, *WARNINGS, "-ffreestanding", "-ffunction-sections", "-nostdlib"]
     command += ["-I", str(RUNTIME), "-I", str(directory), str(c_file), "-o", str(elf), "-T", str(script)]
     command += [flag for entry in entries for flag in ("-Wl,-u," + entry,)] + ["-Wl,-e," + entries[0]]
     if compiler == "gcc":

@@ -1,7 +1,8 @@
-"""Runs one lowered step on its own: its C call with its constants, on a core in Unicorn."""
+"""Runs lowered steps on their own: their C calls with their constants, on a core in Unicorn."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,100 +14,118 @@ from tests.support.core_build import Machine, compile_core
 from tinyml.graph.ir import Graph
 from tinyml.lower.program import Arg, Const, ConstRef, Float, In, Int, Ints, Out, Scratch, Step
 
+Array = npt.NDArray[Any]
+
 _C_TYPES = {"i1": "int8_t", "u1": "uint8_t", "i2": "int16_t", "u2": "uint16_t", "i4": "int32_t", "u4": "uint32_t"}
 _GUARD_BYTES = 64
 _GUARD = 0xA5
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """A step of a graph, and whether its output is to lie over its input."""
+
+    graph: Graph
+    step: Step
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StepRun:
-    """What came out of a step and what it took."""
+    """What came out of a step and, where they were counted, the instructions."""
 
-    outputs: list[npt.NDArray[Any]]
+    outputs: list[Array]
     instructions: int
-    code_bytes: int
 
 
-def c_type(data: npt.NDArray[Any]) -> str:
-    """The C type of an array's elements."""
+class StepProgram:
+    """Steps compiled into one ELF, each with buffers of its own between guard bytes."""
+
+    def __init__(
+        self, cases: Sequence[Case], core: str, directory: Path, *, compiler: str = "gcc", optimise: str = "-O3"
+    ) -> None:
+        self._cases = list(cases)
+        headers = sorted({case.step.header for case in cases})
+        source = "".join(f'#include "{header}"\n' for header in headers)
+        source += "".join(_source(case, f"s{i}_") for i, case in enumerate(cases))
+        names = [f"s{i}_{name}" for i, case in enumerate(cases) for name in ("run", *_sizes(case))]
+        elf = compile_core(source, core, directory, entries=tuple(names), compiler=compiler, optimise=optimise)
+        self._machine = Machine(elf, core)
+
+    def code_bytes(self, index: int) -> int:
+        """Bytes of the code of step ``index``."""
+        return self._machine.size(f"s{index}_run")
+
+    def run(self, index: int, inputs: Sequence[Array], *, count: bool = False) -> StepRun:
+        """Run step ``index`` once; fails where a byte outside of its buffers was written."""
+        case, machine, prefix = self._cases[index], self._machine, f"s{index}_"
+        guard = bytes([_GUARD]) * _GUARD_BYTES
+        for name, size in _sizes(case).items():
+            machine.write(prefix + name, bytes([_GUARD]) * (size + 2 * _GUARD_BYTES))
+        for position, array in enumerate(inputs):
+            machine.write(f"{prefix}in_{position}", array.tobytes(), _GUARD_BYTES)
+        instructions = machine.count(prefix + "run") if count else machine.call(prefix + "run") or 0
+        for name, size in _sizes(case).items():
+            ends = (machine.read(prefix + name, _GUARD_BYTES, at) for at in (0, size + _GUARD_BYTES))
+            assert all(end == guard for end in ends), f"{case.step.kernel} wrote outside of {name}"
+        outputs = []
+        for position, tensor in enumerate(case.step.outputs):
+            info = case.graph.tensor(tensor)
+            name = f"{prefix}{_out_name(case, position)}"
+            data = machine.read(name, info.size_bytes, _GUARD_BYTES)
+            outputs.append(np.frombuffer(data, info.dtype.numpy).reshape(info.shape))
+        return StepRun(outputs, instructions)
+
+
+def _out_name(case: Case, position: int) -> str:
+    return f"{'in' if case.in_place else 'out'}_{position}"
+
+
+def _sizes(case: Case) -> dict[str, int]:
+    sizes = {f"in_{i}": case.graph.tensor(t).size_bytes for i, t in enumerate(case.step.inputs)}
+    if not case.in_place:
+        sizes |= {f"out_{i}": case.graph.tensor(t).size_bytes for i, t in enumerate(case.step.outputs)}
+    return sizes | {"scratch": case.step.scratch_bytes}
+
+
+def _c_type(data: Array) -> str:
     return _C_TYPES[data.dtype.str[1:]]
 
 
 def _const_text(name: str, const: Const) -> str:
     values = ",".join(str(v) if v > -(2**31) else "(-2147483647 - 1)" for v in const.data.ravel().tolist())
-    return f"static const {c_type(const.data)} {name}[] __attribute__((aligned(8))) = {{{values}}};\n"
+    kind = _c_type(const.data)
+    return f"static const {kind} {name}[] __attribute__((aligned({const.align_bytes}))) = {{{values}}};\n"
 
 
-def step_source(graph: Graph, step: Step, in_place: bool) -> str:
-    """C with buffers ``in_0``, ``out_0`` … and ``scratch``, each between guard bytes, and a function ``run``."""
-    text = f'#include <stdint.h>\n#include <string.h>\n#include "{step.header}"\n'
-    for index, const in enumerate(step.consts):
-        text += _const_text(f"const_{index}", const)
-    sizes = {f"in_{i}": graph.tensor(t).size_bytes for i, t in enumerate(step.inputs)}
-    sizes |= {f"out_{i}": graph.tensor(t).size_bytes for i, t in enumerate(step.outputs)}
-    sizes["scratch"] = step.scratch_bytes
-    for name, size in sizes.items():
-        text += f"uint8_t {name}[{size + 2 * _GUARD_BYTES}] __attribute__((aligned(16)));\n"
+def _source(case: Case, prefix: str) -> str:
+    graph, step = case.graph, case.step
+    text = "".join(_const_text(f"{prefix}const_{i}", const) for i, const in enumerate(step.consts))
+    for name, size in _sizes(case).items():
+        text += f"uint8_t {prefix}{name}[{size + 2 * _GUARD_BYTES}] __attribute__((aligned(16)));\n"
+
+    def buffer(name: str, tensor: int, qualifier: str) -> str:
+        kind = _c_type(np.empty(0, graph.tensor(tensor).dtype.numpy))
+        return f"({qualifier}{kind} *)({qualifier}void *)({prefix}{name} + {_GUARD_BYTES})"
 
     def argument(arg: Arg) -> str:
         match arg:
             case In(i):
-                kind = c_type(np.empty(0, graph.tensor(step.inputs[i]).dtype.numpy))
-                return f"(const {kind} *)(const void *)(in_{i} + {_GUARD_BYTES})"
+                return buffer(f"in_{i}", step.inputs[i], "const ")
             case Out(i):
-                kind = c_type(np.empty(0, graph.tensor(step.outputs[i]).dtype.numpy))
-                return f"({kind} *)(void *)({'in' if in_place else 'out'}_{i} + {_GUARD_BYTES})"
+                return buffer(_out_name(case, i), step.outputs[i], "")
             case Scratch():
-                return f"(void *)(scratch + {_GUARD_BYTES})"
+                return f"(void *)({prefix}scratch + {_GUARD_BYTES})"
             case ConstRef(i):
-                return f"const_{i}"
+                return f"{prefix}const_{i}"
             case Int(name, value):
                 return f"{value} /* {name} */"
-            case Float(name, value):
-                return f"{value!r}f /* {name} */"
+            case Float(name, number):
+                return f"{number!r}f /* {name} */"
             case Ints(_, values):
                 return f"(const int32_t[]){{{','.join(map(str, values))}}}"
             case _:
                 raise NotImplementedError(type(arg).__name__)
 
     call = ", ".join(argument(a) for a in step.args)
-    return text + f"__attribute__((noinline)) void run(void) {{ {step.kernel}({call}); }}\n"
-
-
-def run_step(
-    graph: Graph,
-    step: Step,
-    inputs: list[npt.NDArray[Any]],
-    core: str,
-    directory: Path,
-    *,
-    compiler: str = "gcc",
-    optimise: str = "-O3",
-    in_place: bool = False,
-    count: bool = False,
-) -> StepRun:
-    """Run ``step`` once; fails where a byte outside of its buffers was written."""
-    names = [f"in_{i}" for i in range(len(step.inputs))] + [f"out_{i}" for i in range(len(step.outputs))] + ["scratch"]
-    source, entries = step_source(graph, step, in_place), ("run", *names)
-    elf = compile_core(source, core, directory, entries=entries, compiler=compiler, optimise=optimise)
-    machine = Machine(elf, core)
-    guard = bytes([_GUARD]) * _GUARD_BYTES
-    for name in names:
-        machine.write(name, bytes([_GUARD]) * machine.size(name))
-    for index, array in enumerate(inputs):
-        machine.write(f"in_{index}", array.tobytes(), _GUARD_BYTES)
-    if count:
-        instructions = machine.count("run")
-    else:
-        machine.call("run")
-        instructions = 0
-    for name in names:
-        end = machine.size(name) - _GUARD_BYTES
-        assert machine.read(name, _GUARD_BYTES) == guard, f"bytes before {name} were written"
-        assert machine.read(name, _GUARD_BYTES, end) == guard, f"bytes after {name} were written"
-    outputs = []
-    for index, tensor in enumerate(step.outputs):
-        info = graph.tensor(tensor)
-        data = machine.read(f"{'in' if in_place else 'out'}_{index}", info.size_bytes, _GUARD_BYTES)
-        outputs.append(np.frombuffer(data, info.dtype.numpy).reshape(info.shape))
-    return StepRun(outputs, instructions, machine.size("run"))
+    return text + f"__attribute__((noinline)) void {prefix}run(void) {{ {step.kernel}({call}); }}\n"
