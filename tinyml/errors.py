@@ -37,7 +37,7 @@ class DoesNotFitError(TinymlError):
 
 
 class UnsupportedError(TinymlError):
-    """The model file is damaged, not full-integer int8, or holds an op or a variant that is not supported (exit code 4)."""
+    """The model is damaged, not full-integer int8, or holds an op or variant that is not supported (exit code 4)."""
 
     exit_code = 4
     kind = "unsupported"

@@ -56,6 +56,7 @@ def build_model() -> keras.Model:
 
 
 def main() -> None:
+    """Train on made-up recordings and write the model and samples of its inputs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(), help="where the files go (default: here)")
     parser.add_argument("--epochs", type=int, default=12)
