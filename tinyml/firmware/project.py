@@ -117,7 +117,8 @@ def _update(directory: Path, files: Mapping[str, str], hashes: Mapping[str, str]
             f"{directory} has {len(edited)} edited file{'s' if len(edited) > 1 else ''}: {names}",
             hint="keep the folder and choose another with --output, or undo the edits, or overwrite them with --force",
         )
-    in_the_way = [name for name in hashes if name not in known and _differs(directory / name, hashes[name])]
+    unknown = [name for name in hashes if name not in known and (directory / name).exists()]
+    in_the_way = [name for name in unknown if _differs(directory / name, hashes[name])]
     if in_the_way and not force:
         raise UsageError(
             f"{directory / in_the_way[0]} is not tinyml's and would be overwritten",
