@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,7 @@ def command(
                     output=output,
                     data_options=DataOptions(words=split_words(words), unknown=unknown, seed=seed),
                     fit=given,
+                    command=shlex.join(["tinyml", *sys.argv[1:]]),
                 )
                 trained = train(request, progress)
     except InterruptedRunError as interruption:

@@ -19,8 +19,8 @@ class ImageAugmentation:
     """
 
     flip: bool = True
-    smallest_crop: float = 0.55
-    aspect: float = 0.25
+    smallest_crop: float = 0.75
+    aspect: float = 0.2
     light: float = 0.3
     colour: float = 0.15
 

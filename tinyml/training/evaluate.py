@@ -96,6 +96,20 @@ def requantise(codes: Codes, data: TrainingData, scale: float, zero_point: int) 
     return np.clip(np.round(real / scale) + zero_point, -128, 127).astype(np.int8)
 
 
+def detection_threshold(outputs: Reals, labels: Labels, names: Sequence[str], false_accepts: float = 0.01) -> float:
+    """The lowest probability at which a keyword may be announced.
+
+    Of the examples of the other classes (names that begin with ``_``) at most the share ``false_accepts`` reaches it
+    with a keyword.
+    """
+    other = np.array([name.startswith("_") for name in names])
+    highest = np.sort(outputs[other[labels]][:, ~other].max(axis=1))
+    if not len(highest):
+        return 0.5
+    allowed = int(false_accepts * len(highest))
+    return min(1.0, max(0.5, float(np.nextafter(highest[-1 - allowed], np.float32(2.0)))))
+
+
 def score(data: TrainingData, examples: Examples, outputs: Reals) -> Scores:
     """Scores from a model's outputs: class probabilities, or the reconstructed input."""
     if not len(examples):

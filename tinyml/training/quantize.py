@@ -15,7 +15,7 @@ import tinyml
 from tinyml.errors import UsageError
 from tinyml.files import write_file
 from tinyml.tflite.convert import convert
-from tinyml.training.evaluate import Scores, evaluate_float, evaluate_int8
+from tinyml.training.evaluate import Scores, detection_threshold, evaluate_float, evaluate_int8, predict_int8
 from tinyml.training.examples import CLASSIFY, TrainingData
 
 CALIBRATION_EXAMPLES = 300
@@ -23,13 +23,17 @@ CALIBRATION_EXAMPLES = 300
 
 @dataclass(frozen=True)
 class Quantised:
-    """An int8 model, and how it does on the test split beside the float model it came from."""
+    """An int8 model, and how it does on the test split beside the float model it came from.
+
+    ``threshold`` is :func:`detection_threshold` on the validation split, None where there is nothing to detect.
+    """
 
     content: bytes
     float_scores: Scores
     int8_scores: Scores
     input_scale: float
     input_zero_point: int
+    threshold: float | None = None
 
     @property
     def loss(self) -> float:
@@ -50,6 +54,7 @@ class Quantised:
             "float": self.float_scores.as_json(),
             "int8": self.int8_scores.as_json(),
             "loss": self.loss,
+            "threshold": self.threshold,
         }
 
 
@@ -80,6 +85,7 @@ def quantise(
         int8_scores=evaluate_int8(content, data, data.test),
         input_scale=scale,
         input_zero_point=zero_point,
+        threshold=_threshold(content, data),
     )
 
 
@@ -139,11 +145,20 @@ def manifest_of(quantised: Quantised, data: TrainingData, facts: Mapping[str, An
         },
         metric: {"float": quantised.float_scores.value, "int8": quantised.int8_scores.value},
         "recall": dict(zip(quantised.int8_scores.labels, quantised.int8_scores.recalls(), strict=True)),
+        "threshold": quantised.threshold,
+        "counts": {split: dict(counts) for split, counts in data.counts.items()},
         "test_examples": quantised.int8_scores.examples,
         "bytes": len(quantised.content),
         "sha256": quantised.sha256,
         "tinyml_version": tinyml.__version__,
     }
+
+
+def _threshold(content: bytes, data: TrainingData) -> float | None:
+    if data.objective != CLASSIFY or not any(name.startswith("_") for name in data.labels):
+        return None
+    outputs = predict_int8(content, data, data.validation.codes)
+    return detection_threshold(outputs, data.validation.labels, data.labels)
 
 
 def _input_quantisation(content: bytes) -> tuple[float, int]:

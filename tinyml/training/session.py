@@ -23,13 +23,15 @@ from tinyml.training.runs import COMPLETE, Run, TrainState, check_free
 
 @dataclass(frozen=True)
 class Request:
-    """What ``tinyml train`` is asked for; ``fit`` holds the options that replace the recipe's."""
+    """What ``tinyml train`` is asked for; ``fit`` holds the options that replace the recipe's, ``command``
+    the command line for the record."""
 
     model: str
     data: Path
     output: Path | None = None
     data_options: DataOptions = field(default_factory=DataOptions)
     fit: Mapping[str, Any] | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
         {
             "model": {"source": definition.source, "name": definition.name, "parameters": int(model.count_params())},
             "task": recipe.name,
+            "command": request.command,
             "data": {
                 "folder": str(request.data.resolve()),
                 "words": list(request.data_options.words),
@@ -158,6 +161,7 @@ def quantise_run(path: Path, *, data_folder: Path | None = None, output: Path | 
     target = output or run.path / "model.tflite"
     facts = {
         "model": manifest.get("model"),
+        "command": manifest.get("command"),
         "seed": manifest.get("seed"),
         "options": manifest.get("options"),
         "versions": manifest.get("versions"),

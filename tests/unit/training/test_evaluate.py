@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyml.training.evaluate import area_under_roc, draw_confusion, requantise, score
+from tinyml.training.evaluate import area_under_roc, detection_threshold, draw_confusion, requantise, score
 from tinyml.training.examples import RECONSTRUCT, Examples, TrainingData
 
 
@@ -59,3 +59,14 @@ def test_confusion_picture_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw_confusion(tmp_path / "confusion.png", [[3, 1], [0, 4]], ["yes", "no"], "two words")
     assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_threshold_lets_few_others_through() -> None:
+    source = np.random.default_rng(2)
+    labels = source.integers(0, 4, 4000)
+    outputs = source.dirichlet([1, 1, 1, 1], 4000).astype(np.float32)
+    names = ("yes", "no", "_silence_", "_unknown_")
+    threshold = detection_threshold(outputs, labels, names, false_accepts=0.05)
+    share = np.mean(outputs[labels >= 2, :2].max(axis=1) >= threshold)
+    assert 0.045 < share <= 0.05
+    assert detection_threshold(outputs[labels < 2], labels[labels < 2], names) == 0.5
