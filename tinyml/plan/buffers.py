@@ -99,10 +99,11 @@ def tensor_buffers(program: Program) -> dict[int, Buffer]:
             touch(tensor, time)
     for tensor in graph.outputs:
         touch(tensor, end)
+    made_by = {program.storage(t): f"{step.name} output" for step in reversed(program.steps) for t in step.outputs}
     buffers = {}
     for t in first:
         align_bytes = max(TENSOR_ALIGN_BYTES, graph.tensors[t].dtype.size_bytes)
-        buffers[t] = Buffer(t, graph.tensors[t].name, size[t], first[t], last[t], align_bytes)
+        buffers[t] = Buffer(t, made_by.get(t, graph.tensors[t].name), size[t], first[t], last[t], align_bytes)
     return buffers
 
 
