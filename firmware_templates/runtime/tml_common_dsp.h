@@ -10,6 +10,9 @@
 #define TML_INLINE static inline __attribute__((always_inline))
 #endif
 
+/* Four bytes of a tensor at any address. */
+typedef uint32_t __attribute__((may_alias, aligned(1))) tml_word;
+
 /* Unroll the next loop n times; both compilers only honour their own spelling. */
 #define TML_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__)

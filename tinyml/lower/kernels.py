@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
+from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
@@ -73,6 +74,8 @@ KERNELS: tuple[KernelRow, ...] = (
         "portable C, software float64",
     ),
     _dsp("FULLY_CONNECTED", dsp_fully_connected.applies, dsp_fully_connected.build, "SMLAD on 4 channels"),
+    _dsp("ADD", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
+    _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),
