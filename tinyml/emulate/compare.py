@@ -117,7 +117,7 @@ def _compare_outputs(graph: Graph, content: bytes, wanted: Sequence[Array], name
 
 
 def _difference(graph: Graph, index: int, source: int, data: bytes, want: Array, name: str) -> Difference | None:
-    wanted = np.ascontiguousarray(want)
+    wanted = np.ascontiguousarray(graph.of_source(index, want))
     if data == wanted.tobytes():
         return None
     tensor: Tensor = graph.tensors[index]

@@ -54,6 +54,8 @@ def problems(graph: Graph) -> Iterator[str]:
         return
     if len(graph.source_tensors) not in (0, count):
         yield f"{len(graph.source_tensors)} source indices for {count} tensors"
+    if len(graph.source_channels) not in (0, count):
+        yield f"{len(graph.source_channels)} lists of source channels for {count} tensors"
     for tensor in graph.tensors:
         yield from (f"tensor {tensor.name[:80]!r} {problem}" for problem in _tensor_problems(tensor))
     yield from _order_problems(graph)

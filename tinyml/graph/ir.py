@@ -165,7 +165,9 @@ class Graph:
     """A network: tensors, ops in execution order, and which tensors are its inputs and outputs.
 
     ``source_tensors[i]`` is the index in the ``.tflite`` file of tensor ``i`` (-1 where a pass made it): the trace
-    compares these with LiteRT's. ``labels`` are the class names, empty where the file has none.
+    compares these with LiteRT's. ``source_channels[i]`` are the channels (last dimension) of that tensor of the file
+    which tensor ``i`` still holds, None for all; empty where no pass removed channels. ``labels`` are the class names,
+    empty where the file has none.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     source_tensors: tuple[int, ...] = ()
+    source_channels: tuple[tuple[int, ...] | None, ...] = ()
     labels: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = field(default=())
 
@@ -182,6 +185,11 @@ class Graph:
         if index < 0:
             raise IndexError("the optional tensor is absent")
         return self.tensors[index]
+
+    def of_source(self, index: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What tensor ``index`` must hold, given the ``values`` of the tensor in the file that it comes from."""
+        channels = self.source_channels[index] if self.source_channels else None
+        return values if channels is None else np.take(values, channels, axis=-1)
 
     def producers(self) -> dict[int, int]:
         """Map each tensor that an op writes to that op's index."""

@@ -5,47 +5,58 @@ from __future__ import annotations
 from tinyml.graph.check import problems
 from tinyml.graph.ir import Graph
 from tinyml.graph.ops import SPECS
-from tinyml.graph.passes.base import Pass, View
+from tinyml.graph.passes.base import GraphPass, Pass, View
 from tinyml.graph.passes.drop_identities import DropIdentities
 from tinyml.graph.passes.edit import compacted
+from tinyml.graph.passes.fold_constant_channels import FoldConstantChannels
 from tinyml.graph.passes.fold_constant_reshape import FoldConstantReshape
 from tinyml.graph.passes.fold_pad import FoldPad
 from tinyml.graph.passes.fuse_activation import FuseActivation
 from tinyml.graph.passes.remove_dead_ops import RemoveDeadOps
+from tinyml.graph.passes.remove_unread_channels import RemoveUnreadChannels
 
-__all__ = ["PASSES", "Pass", "View", "run_pass", "run_passes"]
+__all__ = ["PASSES", "GraphPass", "Pass", "View", "run_pass", "run_passes"]
 
-PASSES: tuple[Pass, ...] = (
+PASSES: tuple[Pass | GraphPass, ...] = (
     RemoveDeadOps(),
     FoldConstantReshape(),
     DropIdentities(),
     FuseActivation(),
     FoldPad(),
+    FoldConstantChannels(),
+    RemoveUnreadChannels(),
 )
 
 
-def run_passes(graph: Graph, passes: tuple[Pass, ...] = PASSES) -> Graph:
+def run_passes(graph: Graph, passes: tuple[Pass | GraphPass, ...] = PASSES) -> Graph:
     """The graph after all passes; raises RuntimeError where a pass leaves one that is not sound (a bug of ours)."""
     for one in passes:
         graph = run_pass(graph, one)
     return graph
 
 
-def run_pass(graph: Graph, one: Pass) -> Graph:
+def run_pass(graph: Graph, one: Pass | GraphPass) -> Graph:
     """The graph rewritten by one pass wherever it matches, checked, without tensors that are no longer named."""
-    view = View.of(graph)
-    position = len(graph.ops)
-    while position:
-        # From the end, so that ops whose readers go become dead in the same round.
-        position -= 1
-        op = view.graph.ops[position]
-        if one.match(view, op):
-            view = View.of(one.transform(view, op))
-            position = min(position + 1, len(view.graph.ops))
-    result = compacted(view.graph)
+    if isinstance(one, GraphPass):
+        view = View.of(graph)
+        rewritten = one.transform(view) if one.match(view) else graph
+    else:
+        rewritten = _rewritten(graph, one)
+    result = compacted(rewritten)
     for problem in problems(result):
         raise RuntimeError(f"the pass {one.name} left a graph that is not sound: {problem}")
     for op in result.ops:
         for rule, facts in SPECS[op.kind].violations(result, op):
             raise RuntimeError(f"the pass {one.name} left {op.name!r} against the rule {rule!r}: {facts}")
     return result
+
+
+def _rewritten(graph: Graph, one: Pass) -> Graph:
+    view, position = View.of(graph), 0
+    while position < len(view.graph.ops):
+        op = view.graph.ops[position if one.forward else -1 - position]
+        if one.match(view, op):
+            view = View.of(one.transform(view, op))
+        else:
+            position += 1
+    return view.graph

@@ -39,10 +39,29 @@ class View:
         return tensor in self.graph.outputs
 
 
-class Pass:
-    """One exact rewriting: every tensor that remains with a source index holds the bytes it held before."""
+class GraphPass:
+    """One exact rewriting that has to see the whole graph; every tensor that remains keeps its bytes."""
 
     name: ClassVar[str]
+
+    def match(self, view: View) -> bool:
+        """Whether there is anything to rewrite."""
+        raise NotImplementedError
+
+    def transform(self, view: View) -> Graph:
+        """The graph rewritten, which matched."""
+        raise NotImplementedError
+
+
+class Pass:
+    """One exact rewriting: every tensor that remains with a source index holds the bytes it held before.
+
+    Ops are visited from the last to the first, so that what becomes dead goes in the same round, or from the first to
+    the last where ``forward``, for passes whose rewriting lets the next op match.
+    """
+
+    name: ClassVar[str]
+    forward: ClassVar[bool] = False
 
     def match(self, view: View, op: Op) -> bool:
         """Whether the pass applies at ``op``."""

@@ -30,7 +30,9 @@ def with_tensor(graph: Graph, index: int, tensor: Tensor, *, traceable: bool) ->
 def added(graph: Graph, tensor: Tensor) -> tuple[Graph, int]:
     """The graph with one more tensor, and that tensor's index."""
     sources = (*graph.source_tensors, -1) if graph.source_tensors else ()
-    return replace(graph, tensors=(*graph.tensors, tensor), source_tensors=sources), len(graph.tensors)
+    channels = (*graph.source_channels, None) if graph.source_channels else ()
+    tensors = (*graph.tensors, tensor)
+    return replace(graph, tensors=tensors, source_tensors=sources, source_channels=channels), len(graph.tensors)
 
 
 def reading(graph: Graph, instead: Mapping[int, int]) -> Graph:
@@ -64,6 +66,7 @@ def compacted(graph: Graph) -> Graph:
         graph,
         tensors=tuple(graph.tensors[i] for i in kept),
         source_tensors=tuple(graph.source_tensors[i] for i in kept) if graph.source_tensors else (),
+        source_channels=tuple(graph.source_channels[i] for i in kept) if graph.source_channels else (),
         ops=tuple(replace(op, inputs=renumbered(op.inputs), outputs=renumbered(op.outputs)) for op in graph.ops),
         inputs=renumbered(graph.inputs),
         outputs=renumbered(graph.outputs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.passes.base import Pass, View
@@ -13,6 +14,7 @@ class FoldConstantReshape(Pass):
     """RESHAPE, SQUEEZE and EXPAND_DIMS of a constant become a constant."""
 
     name = "fold-constant-reshape"
+    forward: ClassVar[bool] = True
 
     def match(self, view: View, op: Op) -> bool:
         """Whether ``op`` only gives a constant another shape."""
