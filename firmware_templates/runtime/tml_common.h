@@ -16,6 +16,10 @@
 #define TML_STEP static __attribute__((noinline))
 #define TML_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
+/* Ends every step: all of memory counts as read and written there. Without it GCC 12 removes calls of steps whose
+ * results only assembly reads. */
+#define TML_STEP_DONE() __asm__ volatile("" : : : "memory")
+
 #if defined(TML_TRACE) && TML_TRACE
 #ifdef __cplusplus
 extern "C"

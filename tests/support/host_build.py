@@ -179,8 +179,14 @@ def run_program(program: Path, networks: Sequence[Network], inputs: Sequence[Seq
     stdin = b"".join(content for one in inputs for content in one)
     done = subprocess.run([str(program)], input=stdin, capture_output=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[:4000]
-    records = _records(done.stdout)
-    return [[_result(records) for _ in one] for _, one in zip(networks, inputs, strict=True)]
+    results = iter(read_results(done.stdout, sum(map(len, inputs))))
+    return [[next(results) for _ in one] for _, one in zip(networks, inputs, strict=True)]
+
+
+def read_results(data: bytes, count: int) -> list[Result]:
+    """``count`` results from the records of a trace."""
+    records = _records(data)
+    return [_result(records) for _ in range(count)]
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,21 +1,25 @@
 """Random Keras networks from a seed: small, over every op, stride, padding, dilation, group and branch that Keras has.
 
-    model = random_keras(seed)          # a keras.Model
-    data = random_tflite(seed)          # the same converted to int8
+    drawn = random_tflite(seed)     # drawn.model: the int8 file; drawn.attempts: how many draws it took
 
-The same seed gives the same architecture and weights; Keras and TensorFlow are imported on first use.
+The same seed gives the same network. A draw that TFLite's own kernels refuse (a softmax over a scale of 1e-8 behind a
+ReLU that never fires) is drawn again. Keras and TensorFlow are imported on first use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tinyml.errors import UnsupportedError
 from tinyml.tflite.convert import convert
+from tinyml.tflite.read import read_graph
 
 CALIBRATION_SAMPLES = 4
+MAX_ATTEMPTS = 5
 MAX_ELEMENTS = 2000
 """The generator keeps every activation at most this large, so that a network runs in an instant."""
 
@@ -23,7 +27,7 @@ ACTIVATIONS = (None, None, "relu", "relu", "relu6", "hard_swish", "sigmoid", "ta
 
 
 class _Generator:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: tuple[int, int]) -> None:
         import keras
 
         self.keras: Any = keras
@@ -207,18 +211,33 @@ class _Generator:
         return self.keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
 
 
-def random_keras(seed: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A random network as an int8 ``.tflite`` file, and at which attempt it was one that TFLite runs."""
+
+    model: bytes
+    attempts: int
+
+
+def random_keras(seed: int, attempt: int = 0) -> Any:
     """The Keras network of ``seed``."""
-    return _Generator(seed).model()
+    return _Generator((seed, attempt)).model()
 
 
-def random_tflite(seed: int) -> bytes:
+def random_tflite(seed: int) -> Drawn:
     """The network of ``seed`` converted to full-integer int8 with random calibration data."""
     import keras
 
-    keras.utils.clear_session()
-    model = random_keras(seed)
-    rng = np.random.default_rng(seed)
-    scale = float(rng.uniform(0.3, 3.0))
-    samples = [rng.normal(0, scale, model.inputs[0].shape).astype(np.float32) for _ in range(CALIBRATION_SAMPLES)]
-    return convert(model, samples, per_channel_dense=bool(rng.integers(2)))
+    for attempt in range(MAX_ATTEMPTS):
+        keras.utils.clear_session()
+        model = random_keras(seed, attempt)
+        rng = np.random.default_rng((seed, attempt, 1))
+        scale = float(rng.uniform(0.3, 3.0))
+        samples = [rng.normal(0, scale, model.inputs[0].shape).astype(np.float32) for _ in range(CALIBRATION_SAMPLES)]
+        try:
+            data = convert(model, samples, per_channel_dense=bool(rng.integers(2)))
+            read_graph(data)
+            return Drawn(data, attempt + 1)
+        except UnsupportedError as error:
+            print(f"seed {seed}, attempt {attempt}: {error.message}")
+    raise AssertionError(f"seed {seed}: {MAX_ATTEMPTS} networks in a row were refused")
