@@ -291,7 +291,9 @@ def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationR
     from tinyml.tflite.reference import Reference
 
     own = file_stimuli(compiled.graph, options.input_files, compiled.source.manifest) if options.input_files else []
-    stimuli = own + proof_stimuli(compiled.graph, options.inputs, options.seed)
+    drawn = proof_stimuli(compiled.graph, options.inputs, options.seed)
+    reference = Reference(compiled.source.content, match=options.match)
+    stimuli = own + ([s for s in drawn if reference.defined(s.arrays)] or drawn)
     contents = [s.content for s in stimuli]
     built = _build_for_emulator(compiled, project, options)
     run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator)
@@ -299,7 +301,6 @@ def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationR
         traced = _build_for_emulator(compiled, project, options, trace=True)
         traces = run_firmware(traced.elf, compiled.board, contents, emulator=options.emulator, trace=True).traces
         run = replace(run, traces=traces)
-    reference = Reference(compiled.source.content, match=options.match)
     comparison = compare(compiled.graph, run, reference, stimuli)
     result = _emulation_result(compiled, run, comparison, own, options)
     if not comparison.equal:

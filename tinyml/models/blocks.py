@@ -17,6 +17,10 @@ RELU6 = "relu6"
 RELU = "relu"
 HARD_SWISH = "hard_swish"
 
+MOST_PROBABILITIES = 511
+"""TFLite's int8 SOFTMAX gives multiples of 1/256, and its reference kernel is undefined for longer rows that are nearly
+flat (:mod:`tinyml.tflite.wide_softmax`): with so many classes logits are of more use."""
+
 
 def divisible(value: float, divisor: int = 8) -> int:
     """Round ``value`` to a multiple of ``divisor``, never below 90 % of it nor below ``divisor``.
@@ -142,13 +146,24 @@ def inverted_residual(
 
 
 def classify(x: Layer, classes: int, *, dropout: float = 0.0) -> Layer:
-    """Global average pool, dropout where asked, dense layer, softmax: probabilities of ``classes`` classes."""
+    """Global average pool, dropout where asked, dense layer, softmax: probabilities of ``classes`` classes.
+
+    Above :data:`MOST_PROBABILITIES` classes the outputs are logits.
+    """
     import keras
 
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout > 0:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    return keras.layers.Dense(classes, activation="softmax", name="classifier")(x)
+    return scores(x, classes)
+
+
+def scores(x: Layer, classes: int) -> Layer:
+    """The last dense layer: probabilities, or logits above :data:`MOST_PROBABILITIES` classes."""
+    import keras
+
+    activation = "softmax" if classes <= MOST_PROBABILITIES else None
+    return keras.layers.Dense(classes, activation=activation, name="classifier")(x)
 
 
 def finish(inputs: Layer, outputs: Layer, name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinyml.models.blocks import HARD_SWISH, RELU, conv, divisible, finish, image_input, inverted_residual
+from tinyml.models.blocks import HARD_SWISH, RELU, conv, divisible, finish, image_input, inverted_residual, scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +124,4 @@ def _build(
     x = keras.layers.Dense(hidden, activation=HARD_SWISH, name="head")(x)
     if dropout > 0:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    x = keras.layers.Dense(classes, activation="softmax", name="classifier")(x)
-    return finish(inputs, x, name)
+    return finish(inputs, scores(x, classes), name)

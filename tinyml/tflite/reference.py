@@ -18,7 +18,8 @@ from tinyml.errors import UnsupportedError, UsageError
 from tinyml.graph.ir import Graph
 from tinyml.tflite.quiet import quiet_native_stderr
 from tinyml.tflite.read import read_graph
-from tinyml.tflite.repair import repair
+from tinyml.tflite.repair import repair, without_wide_softmax
+from tinyml.tflite.wide_softmax import is_defined, wide_softmaxes
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +42,10 @@ class Reference:
     def __init__(self, model: Path | bytes, match: str = "litert") -> None:
         self.graph: Graph = read_graph(model, match=match)
         data = repair(model if isinstance(model, bytes) else model.read_bytes())
+        self._wide = wide_softmaxes(self.graph)
+        self._head: Engine | None = None
+        if self._wide:
+            self._head = _LiteRt(without_wide_softmax(data, self.graph), self._file_indices(self.graph.inputs))
         self._engine: Engine
         if match == "tflm":
             from tinyml.tflite.reference_tflm import TfliteRuntime
@@ -49,14 +54,30 @@ class Reference:
         else:
             self._engine = _LiteRt(data, self._file_indices(self.graph.inputs))
 
+    def defined(self, inputs: Sequence[Array]) -> bool:
+        """Whether the kernels give a result for ``inputs``; a SOFTMAX of very many nearly equal logits has none."""
+        if self._head is None:
+            return True
+        wanted = self._file_indices([op.inputs[0] for op in self._wide])
+        logits = self._head.invoke(self._checked(inputs), wanted)
+        return all(is_defined(self.graph, op, values) for op, values in zip(self._wide, logits, strict=True))
+
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """The outputs for ``inputs``, arrays of the graph's shapes and dtypes, in the graph's order."""
-        return self._engine.invoke(self._checked(inputs), self._file_indices(self.graph.outputs))
+        """The outputs for ``inputs``, arrays of the graph's shapes and dtypes, in the graph's order.
+
+        Raises UnsupportedError where they are not :meth:`defined`.
+        """
+        return self._invoke(inputs, self._file_indices(self.graph.outputs))
 
     def trace(self, inputs: Sequence[Array]) -> dict[int, Array]:
         """Every run-time tensor for ``inputs``: the graph's inputs and each op's output, by its index in the file."""
         wanted = self._file_indices(tuple(self.graph.activations()))
-        return dict(zip(wanted, self._engine.invoke(self._checked(inputs), wanted), strict=True))
+        return dict(zip(wanted, self._invoke(inputs, wanted), strict=True))
+
+    def _invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
+        if not self.defined(inputs):
+            raise undefined(self._wide[0].name)
+        return self._engine.invoke(self._checked(inputs), wanted)
 
     def _file_indices(self, tensors: Sequence[int]) -> list[int]:
         return [self.graph.source_tensors[t] for t in tensors]
@@ -102,6 +123,14 @@ class _LiteRt:
         except (ValueError, RuntimeError) as error:
             raise refused("LiteRT", error) from error
         return [np.array(self._interpreter.get_tensor(index)) for index in wanted]
+
+
+def undefined(layer: str) -> UnsupportedError:
+    """The error for an input on which a wide SOFTMAX has no result, where the runtime would stop the process."""
+    return UnsupportedError(
+        f"TFLite's SOFTMAX of layer {layer!r} is not defined for this input: its logits are too many and nearly equal",
+        hint="leave the softmax out of the model: the largest logit is the same class",
+    )
 
 
 def refused(runtime: str, error: Exception) -> UnsupportedError:

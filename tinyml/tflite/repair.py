@@ -12,7 +12,9 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tinyml.graph.ir import Graph
 from tinyml.tflite.flatbuffer import DAMAGE, damaged
+from tinyml.tflite.wide_softmax import without_softmaxes
 
 _NO_TENSOR = -1
 _CONV_2D = schema.BuiltinOperator.CONV_2D
@@ -38,6 +40,11 @@ def repair(data: bytes) -> bytes:
         return _repacked(data, (_clear_axes, _add_biases, _sum_in_uint8)) if axes or biases or sums else data
     except DAMAGE as error:
         raise damaged(f"an offset or a length in it points outside ({type(error).__name__})") from error
+
+
+def without_wide_softmax(data: bytes, graph: Graph) -> bytes:
+    """``data`` up to the ops of :func:`~tinyml.tflite.wide_softmax.wide_softmaxes`, their inputs as outputs."""
+    return _repacked(data, (lambda model: without_softmaxes(model, graph),))
 
 
 def with_outputs(data: bytes, outputs: Sequence[int]) -> bytes:
