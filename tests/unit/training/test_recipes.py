@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.unit.data import makers
 from tinyml.errors import UsageError
 from tinyml.training.recipes import RECIPES, DataOptions, open_data
 from tinyml.training.recipes.keywords import OWN_PART, SILENCE_SHARE, UNKNOWN_SHARE
@@ -15,36 +15,18 @@ from tinyml.training.recipes.keywords import OWN_PART, SILENCE_SHARE, UNKNOWN_SH
 RATE_HZ = 16_000
 
 
-def write_wav(path: Path, samples: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(samples.astype("<i2").tobytes())
-
-
-def tone(hz: float, seconds: float, seed: int) -> np.ndarray:
+def hum(hz: float, seconds: float, seed: int) -> np.ndarray:
+    """A tone in soft noise, int16."""
     source = np.random.default_rng(seed)
     time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
-    return np.round(6000 * np.sin(2 * np.pi * hz * time_s + source.uniform(0, 6)) + source.normal(0, 200, len(time_s)))
+    noisy = 6000 * np.sin(2 * np.pi * hz * time_s + source.uniform(0, 6)) + source.normal(0, 200, len(time_s))
+    return np.round(noisy).astype(np.int16)
 
 
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
-    """Two keywords and two other words in the layout of Speech Commands, with lists and noise."""
-    folder = tmp_path / "speech"
-    lists: dict[str, list[str]] = {"validation": [], "testing": []}
-    for number, word in enumerate(("yes", "no", "bed", "cat")):
-        for index in range(8):
-            name = f"{word}/{index}_nohash_0.wav"
-            write_wav(folder / name, tone(300 + 400 * number, 1.0, 10 * number + index))
-            if index >= 4:
-                lists["validation" if index < 6 else "testing"].append(name)
-    for split, names in lists.items():
-        (folder / f"{split}_list.txt").write_text("\n".join(names))
-    write_wav(folder / "_background_noise_" / "hiss.wav", np.random.default_rng(3).normal(0, 300, 20 * RATE_HZ))
-    return folder
+    """Two keywords and two other words in the layout of Speech Commands."""
+    return makers.speech_commands(tmp_path / "speech", dict.fromkeys(("yes", "no", "bed", "cat"), (4, 2, 2)))
 
 
 def test_keywords_become_features_of_the_models_shape(speech: Path) -> None:
@@ -70,8 +52,8 @@ def test_every_epoch_is_drawn_anew_and_balanced(speech: Path) -> None:
 
 
 def test_extra_unknown_words_are_used_but_never_keywords(speech: Path, tmp_path: Path) -> None:
-    write_wav(tmp_path / "extra" / "zebra" / "0.wav", tone(2000, 0.5, 1))
-    write_wav(tmp_path / "extra" / "yes" / "0.wav", tone(2500, 0.5, 1))
+    makers.write(tmp_path / "extra" / "zebra" / "0.wav", makers.wav_bytes(hum(2000, 0.5, 1)))
+    makers.write(tmp_path / "extra" / "yes" / "0.wav", makers.wav_bytes(hum(2500, 0.5, 1)))
     from tinyml.training.recipes.keywords import read_extra
 
     dataset, _ = open_data(speech, DataOptions(words=("yes", "no")))
@@ -97,14 +79,43 @@ def test_shapes_that_speech_cannot_give(speech: Path, shape: tuple[int, ...]) ->
         recipe.prepare(dataset, DataOptions(), shape)
 
 
+def test_small_pictures_are_shifted_every_epoch(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    sets = {
+        "mnist": (makers.mnist(tmp_path / "m", 40, 20), (28, 28, 1)),
+        "cifar10": (makers.cifar10(tmp_path / "c", 40, 20), (32, 32, 3)),
+    }
+    for name, (folder, shape) in sets.items():
+        dataset, recipe = open_data(folder, DataOptions())
+        data = recipe.prepare(dataset, DataOptions(), shape)
+        assert (recipe.name, data.input_shape, len(data.test)) == (name, shape, 20)
+        assert len(data.plain) + len(data.validation) == 40
+        epoch = data.epoch(np.random.default_rng(1))
+        assert epoch.codes.shape == data.plain.codes.shape
+        assert not np.array_equal(epoch.codes, data.epoch(np.random.default_rng(2)).codes)
+
+
+def test_photographs_are_cropped_to_the_models_size(tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
+    folders = {f"{split}/{name}": 3 for split in ("train", "val", "test") for name in ("person", "notperson")}
+    dataset, recipe = open_data(makers.pictures(tmp_path / "vww", folders), DataOptions())
+    assert recipe.name == "images"
+    data = recipe.prepare(dataset, DataOptions(), (12, 12, 1))
+    assert data.labels == ("notperson", "person")
+    assert data.epoch(np.random.default_rng(1)).codes.shape == (6, 12, 12, 1)
+    assert data.input_range == pytest.approx((0.0, 1.0))
+    with pytest.raises(UsageError, match=r"\(12, 10, 3\)"):
+        recipe.prepare(dataset, DataOptions(), (12, 10, 3))
+
+
 @pytest.fixture
 def machines(tmp_path: Path) -> Path:
     """Ten-second recordings of a machine, one of them with another note."""
     folder = tmp_path / "machine"
-    for index in range(4):
-        write_wav(folder / "train" / f"normal_{index}.wav", tone(500, 10.0, index))
-    write_wav(folder / "test" / "normal_a.wav", tone(500, 10.0, 11))
-    write_wav(folder / "test" / "anomaly_a.wav", tone(1500, 10.0, 12))
+    sounds = {f"train/normal_{index}.wav": hum(500, 10.0, index) for index in range(4)}
+    sounds |= {"test/normal_a.wav": hum(500, 10.0, 11), "test/anomaly_a.wav": hum(1500, 10.0, 12)}
+    for name, samples in sounds.items():
+        makers.write(folder / name, makers.wav_bytes(samples))
     return folder
 
 
