@@ -37,7 +37,7 @@ class EpochProgress:
     def note(self, message: str) -> None:
         """One line with a remark."""
         if self._bar is not None:
-            self._bar.console.print(f"note: {message}")
+            self._bar.console.print(f"note: {message}", soft_wrap=True)
         else:
             output.note(f"note: {message}")
 
@@ -48,9 +48,9 @@ class EpochProgress:
 
     def epoch(self, row: dict[str, float], best: bool) -> None:
         """One line with the epoch's figures; a star marks the best so far."""
-        shown = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in row if name.startswith(("train_", "valid"))]
+        shown = [f"{name.replace('_', ' ')} {row[name]:.3f}" for name in row if name.startswith(("train_", "valid"))]
         line = f"epoch {row['epoch']:.0f}{'*' if best else ' '} {row['seconds']:.1f} s  {'  '.join(shown)}"
         if self._bar is not None:
-            self._bar.console.print(line)
+            self._bar.console.print(line, soft_wrap=True)
         else:
             output.note(line)
