@@ -20,8 +20,8 @@ from tinyml.errors import UnsupportedError
 MAX_FILE_BYTES = 64 << 20
 """Larger than the flash of any microcontroller; a file beyond it is refused unread."""
 
-MAX_OPERATORS = 4096
-MAX_TENSORS = 20_000
+MAX_OPERATORS = 2048
+MAX_TENSORS = 16_384
 MAX_RANK = 6
 MAX_NAME_BYTES = 4096
 MAX_CONSTANT_BYTES = 4 * MAX_FILE_BYTES

@@ -6,6 +6,7 @@ by the environment variable :data:`PYTHON_VARIABLE`, and is spoken to through fi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -98,8 +99,10 @@ class TfliteRuntime:
 
 def _stop(process: subprocess.Popen[str], folder: Path) -> None:
     for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
+        with contextlib.suppress(OSError):
+            # Of a process that died, closing writes what it did not take, and fails.
+            if stream is not None:
+                stream.close()
     process.terminate()
     process.wait()
     shutil.rmtree(folder, ignore_errors=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +96,35 @@ def test_damaged_files_are_read_or_refused(sample: object) -> None:
                 answers["refused"] += 1
     assert answers["graph"] > 20, answers
     assert answers["refused"] > 100, answers
+
+
+_RUN = """
+import sys
+import numpy as np
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+from test_mutations import mutated
+from tests.support.sample_models import sample_conv_model, sample_of_every_op
+from tinyml.errors import UnsupportedError
+from tinyml.tflite.reference import Reference
+for data in (sample_conv_model(), sample_of_every_op()):
+    for seed in range(500):
+        try:
+            reference = Reference(mutated(data, seed))
+            tensors = [reference.graph.tensors[i] for i in reference.graph.inputs]
+            reference.trace([np.zeros(t.shape, t.dtype.numpy) for t in tensors])
+            print("ran")
+        except UnsupportedError:
+            print("refused")
+"""
+
+
+def test_damaged_files_that_are_read_do_not_crash_the_reference() -> None:
+    here = Path(__file__).resolve()
+    command = [sys.executable, "-c", _RUN, str(here.parents[3]), str(here.parent)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout.count("ran\n") > 50
+    assert run.stdout.count("ran\n") + run.stdout.count("refused\n") == 1000
 
 
 def test_the_same_seed_damages_the_same_way() -> None:

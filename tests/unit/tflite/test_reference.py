@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
 from tinyml.errors import BuildError, UnsupportedError, UsageError
 from tinyml.tflite.reference import Reference
-from tinyml.tflite.reference_tflm import PYTHON_VARIABLE
+from tinyml.tflite.reference_tflm import PYTHON_VARIABLE, TfliteRuntime
 
 
 def _ramp(shape: tuple[int, ...]) -> np.ndarray:
@@ -104,6 +107,65 @@ def test_per_channel_dense_layers_cannot_be_proven_with_tflite_runtime() -> None
     y = model.fully_connected(x, np.ones((2, 4)), [0.1, 0.2])
     with pytest.raises(UnsupportedError, match="ignores"):
         Reference(model.build([y]), match="tflm")
+
+
+_STAND_IN = "from ai_edge_litert.interpreter import Interpreter, OpResolverType\n"
+
+_REFUSING = """
+class OpResolverType:
+    BUILTIN_REF = 0
+
+def Interpreter(**options):
+    raise ValueError("too new")
+"""
+
+
+@pytest.fixture
+def stand_in_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Python whose tflite_runtime is LiteRT, to test all that lies between it and us; gives that module's path."""
+    package = tmp_path / "modules" / "tflite_runtime"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "interpreter.py").write_text(_STAND_IN)
+    python = tmp_path / "python"
+    log = tmp_path / "arguments.log"
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >> "{log}"\nshift\nPYTHONPATH="{package.parent}" exec "{sys.executable}" "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setenv(PYTHON_VARIABLE, str(python))
+    return package / "interpreter.py"
+
+
+def test_the_other_process_answers_as_this_one(stand_in_runtime: Path) -> None:
+    theirs, ours = Reference(sample_of_every_op(), match="tflm"), Reference(sample_of_every_op())
+    x = np.linspace(-4, 4, 288, dtype=np.float32).reshape(1, 9, 8, 4)
+    for _ in range(2):
+        assert all(np.array_equal(a, b) for a, b in zip(theirs.run([x]), ours.run([x]), strict=True))
+    mine, other = ours.trace([x]), theirs.trace([x])
+    assert mine.keys() == other.keys()
+    assert all(np.array_equal(mine[t], other[t]) for t in mine)
+    model = Path((stand_in_runtime.parents[2] / "arguments.log").read_text().split()[-1])
+    assert model.exists()
+    del theirs
+    gc.collect()
+    assert not model.parent.exists()
+
+
+def test_a_runtime_that_refuses_dies_or_is_missing_is_reported(stand_in_runtime: Path) -> None:
+    reference = Reference(sample_conv_model(), match="tflm")
+    engine = reference._engine
+    assert isinstance(engine, TfliteRuntime)
+    engine._process.kill()
+    engine._process.wait()
+    with pytest.raises(UnsupportedError, match="tflite-runtime"):
+        reference.run([_ramp((1, 9, 8, 4))])
+    stand_in_runtime.write_text(_REFUSING)
+    with pytest.raises(UnsupportedError, match="too new"):
+        Reference(sample_conv_model(), match="tflm")
+    stand_in_runtime.write_text("raise ImportError('numpy 2')")
+    with pytest.raises(BuildError, match="numpy 2"):
+        Reference(sample_conv_model(), match="tflm")
 
 
 @pytest.mark.shared
