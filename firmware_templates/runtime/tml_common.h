@@ -14,6 +14,12 @@
 
 #define TML_INLINE static inline __attribute__((always_inline))
 #define TML_STEP static __attribute__((noinline))
+/* A kernel that several steps call: one copy, which GCC would otherwise clone for each. */
+#if defined(__clang__)
+#define TML_SHARED static __attribute__((noinline))
+#else
+#define TML_SHARED static __attribute__((noinline, noclone))
+#endif
 #define TML_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 /* Ends every step: all of memory counts as read and written there. Without it GCC 12 removes calls of steps whose

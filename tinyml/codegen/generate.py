@@ -47,6 +47,7 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "outputs": [border(graph, plan, i, t) for i, t in enumerate(graph.outputs)],
         "headers": sorted({step.header for step in program.steps} | {"tml_common.h"}),
         "arrays": arrays(program, names),
+        "shared_kernels": builder.shared,
         "calls": [builder.call(i) for i in range(len(program.steps))],
         "traced_inputs": builder.traced(graph.inputs),
     }

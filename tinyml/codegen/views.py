@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyml.codegen.literals import C_TYPES, array_body, c_float, c_int, wrap
 from tinyml.codegen.names import c_comment
+from tinyml.codegen.sharing import SharedKernel, shared_kernels
 from tinyml.graph.ir import Graph, Tensor
 from tinyml.lower.program import (
     Arg,
@@ -138,6 +139,7 @@ class CallBuilder:
         self._plan = plan
         self._prefix = prefix
         self._names = names
+        self._shared = shared_kernels(program, prefix)
         self._aliases: dict[int, list[int]] = {}
         for alias, storage in program.alias_of.items():
             self._aliases.setdefault(storage, []).append(alias)
@@ -145,19 +147,27 @@ class CallBuilder:
     def call(self, index: int) -> Call:
         """The call of step ``index``."""
         step = self._program.steps[index]
+        shared = self._shared.get(index)
         pieces: list[str] = []
         declared: list[str] = []
         for arg in step.args:
+            if shared is not None and isinstance(arg, Int):
+                continue
             pieces.append(self._argument(arg, step, index))
             declared.extend(self._local(arg, step))
         return Call(
             symbol=f"{self._prefix}_step_{index:03d}",
             comment=self._comment(step, index),
             locals=tuple(declared),
-            kernel=step.kernel,
+            kernel=step.kernel if shared is None else shared.symbol,
             arguments=wrap(pieces, " " * 8),
             traced=self.traced(step.outputs),
         )
+
+    @property
+    def shared(self) -> list[SharedKernel]:
+        """The functions that several steps call, in the order of their first use."""
+        return list(dict.fromkeys(self._shared[index] for index in sorted(self._shared)))
 
     def traced(self, tensors: tuple[int, ...]) -> tuple[Traced, ...]:
         """Those of ``tensors``, each followed by its aliases, that the file has."""
