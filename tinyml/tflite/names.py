@@ -23,12 +23,14 @@ def layer_name(kind: str, tensor_name: str) -> str:
 
     Converters join the names of all that they fused with ``;`` (``m/act/Relu;m/bn/FusedBatchNorm;m/conv/BiasAdd``)
     and share constants between layers, so later parts can belong to other layers. The first part whose last component
-    is what the op computes is preferred; its other components without the outermost, the model's, are the name.
+    is what the op computes is preferred, with the ``1`` that the converter appends to a name that other layers' parts
+    repeat; its other components without the outermost, the model's, are the name.
     """
     parts = [p.removesuffix(":0") for p in tensor_name.split(";") if p]
     if not parts:
         return kind.lower()
-    chosen = next((p for tail in _TAILS.get(kind, ()) for p in parts if p.rsplit("/", 1)[-1] == tail), parts[0])
+    tails = (tail + digit for tail in _TAILS.get(kind, ()) for digit in ("1", ""))
+    chosen = next((p for tail in tails for p in parts if p.rsplit("/", 1)[-1] == tail), parts[0])
     components = [c for c in chosen.split("/") if c]
     if len(components) > 1:
         components = components[:-1]

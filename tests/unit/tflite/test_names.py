@@ -12,6 +12,9 @@ from tinyml.tflite.names import MAX_LAYER_NAME, layer_name, unique_names
     [
         ("CONV_2D", "m/activation/Relu;m/bn/FusedBatchNormV3;m/conv/BiasAdd;m/conv_4/Conv2D;m/conv/Conv2D1", "conv"),
         ("DEPTHWISE_CONV_2D", "m/act/Relu;m/dw/depthwise;m/other/Conv2D", "dw"),
+        ("CONV_2D", "m/bn/batchnorm/add_1;m/other/convolution;m/conv/convolution1", "conv"),
+        ("CONV_2D", "stem_relu/Relu6;stem_conv/convolution", "stem_conv"),
+        ("FULLY_CONNECTED", "fc2/MatMul1", "fc2"),
         ("ADD", "m/activation_2/Relu;m/add/add", "add"),
         ("MEAN", "m/global_average_pooling2d/Mean", "global_average_pooling2d"),
         ("SOFTMAX", "Identity_int8", "softmax"),
