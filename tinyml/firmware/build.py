@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -163,29 +165,44 @@ def _run(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,
         )
     except OSError as error:
         raise BuildError(f"PlatformIO does not start: {error}") from error
-    timer = threading.Timer(timeout_s, process.kill)
+    expired = threading.Event()
+
+    def stop() -> None:
+        expired.set()
+        _kill(process)
+
+    timer = threading.Timer(timeout_s, stop)
     timer.start()
     lines: list[str] = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            if on_line is not None:
-                on_line(line.rstrip())
-        code = process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        expired = not timer.is_alive()
-        timer.cancel()
-    if expired and code != 0:
+    with process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if on_line is not None:
+                    on_line(line.rstrip())
+            code = process.wait()
+        except BaseException:
+            _kill(process)
+            raise
+        finally:
+            timer.cancel()
+    if expired.is_set():
         raise BuildError(f"the build took longer than {timeout_s:.0f} s and was stopped")
     return code, lines
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Ends PlatformIO and the compilers it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _failure(project: Project, lines: list[str]) -> BuildError | DoesNotFitError:
