@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.support.exactness import assert_exact
 from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
-from tests.unit.graph.test_passes import assert_exact
 from tinyml.graph.ir import Graph
 from tinyml.graph.ops import SPECS
 from tinyml.graph.passes import run_passes
