@@ -25,6 +25,7 @@ from tinyml.firmware.measure import measure_sizes, stack_bound
 from tinyml.firmware.project import render_project
 from tinyml.graph.ir import DType, Graph, Quant, Tensor
 from tinyml.lower.program import Isa, Program, Target
+from tinyml.lower.sharing import shared_groups
 from tinyml.pipeline import Options, compile_model
 from tinyml.plan.budget import Sizes
 from tinyml.plan.code_size import TABLE, features, fit
@@ -34,6 +35,8 @@ APP = "benchmark"
 RIDGE = 1e-3
 REFERENCE_BOARDS = ("nucleo_l4r5zi", "mps2-an385", "mps3-an547", "pico")
 """One board an instruction set, each with room for large models."""
+SHARED_CALL_BYTES = 28
+"""A step that only loads four pointers and calls: four literals, four loads, a branch."""
 GOALS = ("balanced", "size", "speed")
 
 
@@ -69,7 +72,7 @@ def _toolchain(toolchain: str, models: Sequence[str]) -> dict[str, Any]:
             for kernel, rows in sorted(samples.items())
         }
     boards = {f"{board.name}/{APP}": _base(board, Options(toolchain=toolchain)) for board in list_boards()}
-    return {"boards": boards, "kernels": kernels}
+    return {"boards": boards, "kernels": kernels, "shared_call_bytes": SHARED_CALL_BYTES}
 
 
 def _sample(
@@ -85,9 +88,13 @@ def _sample(
     except DoesNotFitError:
         sys.stderr.write(f"left out: {model} does not fit {board.name}\n")
         return
+    leaders = {index: group[0] for group in shared_groups(compiled.program) for index in group}
     for index, step in enumerate(compiled.program.steps):
-        symbol = f"network_step_{index:03d}"
-        samples[step.kernel].append((features(step), code.get(symbol, 0), stack.get(symbol, 0)))
+        if leaders.get(index, index) != index:
+            continue
+        names = (f"network_step_{index:03d}", f"network_kernel_{index:03d}")
+        row = (features(step), sum(code.get(n, 0) for n in names), sum(stack.get(n, 0) for n in names))
+        samples[step.kernel].append(row)
         ops[step.kernel] = step.kind
     sys.stderr.write(f"{board.isa_name} {options.toolchain} {options.optimize} {model}\n")
 

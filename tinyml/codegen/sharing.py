@@ -1,7 +1,6 @@
-"""Steps that call the same kernel with the same numbers share one copy of its code.
+"""The C function that steps share which call the same kernel with the same numbers (:mod:`tinyml.lower.sharing`).
 
-Repeated blocks of a network differ in their tensors and weights only. Their kernel becomes one function that takes the
-pointers; it costs about ten instructions a step and saves a kernel's code for every repetition.
+It takes the pointers, costs about ten instructions a step and saves a kernel's code for every repetition.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 
 from tinyml.codegen.literals import C_TYPES, c_int, wrap
 from tinyml.codegen.names import c_comment
-from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Program, Scratch, Step
+from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Program, Step
+from tinyml.lower.sharing import shared_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,11 @@ class SharedKernel:
 
 def shared_kernels(program: Program, prefix: str) -> dict[int, SharedKernel]:
     """The shared function of every step that has one, by the step's index."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for index, step in enumerate(program.steps):
-        key = _key(program, step)
-        if key is not None:
-            groups.setdefault(key, []).append(index)
     shared: dict[int, SharedKernel] = {}
-    for indices in groups.values():
-        if len(indices) > 1:
-            function = _function(program, indices, f"{prefix}_kernel_{indices[0]:03d}")
-            shared.update(dict.fromkeys(indices, function))
+    for indices in shared_groups(program):
+        function = _function(program, indices, f"{prefix}_kernel_{indices[0]:03d}")
+        shared.update(dict.fromkeys(indices, function))
     return shared
-
-
-def _key(program: Program, step: Step) -> tuple[object, ...] | None:
-    """Equal for steps that can share: the kernel, every number, every pointer's type. None for kernels with arrays."""
-    parts: list[object] = [step.kernel, step.scratch_bytes == 0]
-    for arg in step.args:
-        if isinstance(arg, Int):
-            parts.append(arg.value)
-        elif isinstance(arg, In | Out | ConstRef | Scratch):
-            parts.append(_parameter_type(program, step, arg))
-        else:
-            return None
-    return tuple(parts)
 
 
 def _parameter_type(program: Program, step: Step, arg: Arg) -> str:
@@ -64,7 +45,7 @@ def _parameter_type(program: Program, step: Step, arg: Arg) -> str:
             return "void *"
 
 
-def _function(program: Program, indices: list[int], symbol: str) -> SharedKernel:
+def _function(program: Program, indices: tuple[int, ...], symbol: str) -> SharedKernel:
     step = program.steps[indices[0]]
     parameters: list[str] = []
     arguments: list[str] = []

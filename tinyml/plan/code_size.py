@@ -18,6 +18,7 @@ from typing import Any
 
 from tinyml.boards import Board
 from tinyml.lower.program import Int, Program, Step
+from tinyml.lower.sharing import shared_groups
 from tinyml.plan.budget import Sizes
 
 TABLE = Path(__file__).with_name("code_sizes.json")
@@ -52,13 +53,17 @@ def _table() -> dict[str, Any]:
 def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> Sizes:
     """Estimate what the plan does not know: code, stack, ``.data``, ``.bss`` and read-only data besides weights.
 
-    A board that was not measured is taken for the measured one of its instruction set with the largest firmware, a
-    kernel that was not measured for the largest of its op.
+    Steps that share a kernel count it once, and a call each. A board that was not measured is taken for the measured
+    one of its instruction set with the largest firmware, a kernel that was not measured for the largest of its op.
     """
     measured = _table()[assumed_toolchain(toolchain)]
     base = _base(measured["boards"], board, app)
     kernels = measured["kernels"].get(board.isa_name, {})
-    code = [_predict(kernels, step, "code") for step in program.steps]
+    copies = {index for group in shared_groups(program) for index in group[1:]}
+    code = [
+        float(measured["shared_call_bytes"]) if index in copies else _predict(kernels, step, "code")
+        for index, step in enumerate(program.steps)
+    ]
     stack = [_predict(kernels, step, "stack") for step in program.steps]
     return Sizes(
         code_bytes=round(base["code_bytes"] + sum(code)),
