@@ -242,10 +242,11 @@ def first_difference(network: Network, inputs: Sequence[Array], got: Result, ref
     wanted = reference.trace(inputs)
     graph = network.graph
     produced_by = {graph.source_tensors[t]: op for op in graph.ops for t in op.outputs}
+    index_of = {source: index for index, source in enumerate(graph.source_tensors) if source >= 0}
     assert set(got.trace) <= set(wanted), "a traced tensor is not the file's"
     assert all(graph.source_tensors[t] in got.trace for t in graph.outputs if graph.source_tensors[t] >= 0)
     for tensor, content in got.trace.items():
-        expected = wanted[tensor]
+        expected = graph.of_source(index_of[tensor], wanted[tensor])
         if content != expected.tobytes():
             actual = np.frombuffer(content, expected.dtype)
             wrong = np.flatnonzero(actual != expected.ravel())
