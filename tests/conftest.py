@@ -7,7 +7,9 @@ from typing import Protocol
 
 import pytest
 
-GOLDEN_DIR = Path(__file__).resolve().parent / "golden"
+TESTS_DIR = Path(__file__).resolve().parent
+GOLDEN_DIR = TESTS_DIR / "golden"
+SLOW_FOLDERS = ("kernels", "emulate")
 
 
 class Golden(Protocol):
@@ -22,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite the text goldens that differ, and fail, so that a run cannot bless itself",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compiles firmware and runs it in emulation counts as slow without being marked one by one."""
+    for item in items:
+        if item.path.relative_to(TESTS_DIR).parts[0] in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
