@@ -54,7 +54,7 @@ def _prove_on_host(drawn: dict[int, Drawn], folder: Path) -> None:
     host = folder / "host"
     host.mkdir()
     networks = [compile_network(one.model, f"net{seed}") for seed, one in drawn.items()]
-    prove_networks(networks, host, RANDOM_INPUTS)
+    prove_networks(networks, host, RANDOM_INPUTS, optimise="-O0")
 
 
 def _prove_on_m4(drawn: dict[int, Drawn], folder: Path) -> None:
