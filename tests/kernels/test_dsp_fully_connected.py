@@ -9,7 +9,7 @@ import pytest
 
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
-from tests.support.shared import require_module
+from tests.support.shared import require_tflite_runtime
 from tests.support.step_build import Case, StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Optimize
@@ -70,7 +70,7 @@ def test_every_shift(tmp_path: Path) -> None:
 
 def test_two_roundings(tmp_path: Path) -> None:
     """What TFLM and tflite-runtime do, proven against the latter."""
-    require_module("tflite_runtime")
+    require_tflite_runtime()
     rng = Rng(3)
     made = [lowered(dense(rng, *shape[:3], False, shape[4], 0.4), match="tflm") for shape in SHAPES]
     program = StepProgram([Case(graph, step) for _, graph, step in made], "cortex-m4", tmp_path)

@@ -51,3 +51,10 @@ def require_module(name: str) -> None:
     """Skip the test unless the module ``name`` can be imported (it is not imported here)."""
     if importlib.util.find_spec(name) is None:
         missing(f"the Python module {name} is not installed")
+
+
+def require_tflite_runtime() -> None:
+    """Skip the test unless a Python with tflite-runtime is at hand; never more, as it has no wheel past Python 3.11."""
+    variable = "TINYML_TFLITE_RUNTIME_PYTHON"
+    if variable not in os.environ and importlib.util.find_spec("tflite_runtime") is None:
+        pytest.skip(f"tflite-runtime is not installed, and {variable} names no Python that has it")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.sample_models import sample_conv_model, sample_of_every_op
-from tests.support.shared import require_shared
+from tests.support.shared import require_shared, require_tflite_runtime
 from tests.support.tflite_builder import Builder
 from tinyml.errors import BuildError, UnsupportedError, UsageError
 from tinyml.tflite.reference import Reference
@@ -170,8 +169,7 @@ def test_a_runtime_that_refuses_dies_or_is_missing_is_reported(stand_in_runtime:
 
 @pytest.mark.shared
 def test_tflite_runtime_differs_in_dense_layers_only() -> None:
-    if PYTHON_VARIABLE not in os.environ:
-        pytest.skip(f"{PYTHON_VARIABLE} names no Python with tflite-runtime, which has no wheel past Python 3.11")
+    require_tflite_runtime()
     residual = require_shared("models/pretrainedResnet_quant.tflite")
     x = _ramp((1, 32, 32, 3))
     ours, theirs = Reference(residual).trace([x]), Reference(residual, match="tflm").trace([x])
