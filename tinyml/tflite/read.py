@@ -6,6 +6,7 @@ Whatever the file holds, the answer is a graph whose every fact has been checked
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,15 @@ def _parse(data: bytes, name: str, rounding: Rounding) -> Graph:
         outputs=outputs,
         source_tensors=tuple(parser.numbers),
         labels=read_labels(data, parser.tensors[outputs[0]].shape[-1] if parser.tensors[outputs[0]].shape else 0),
-        metadata=(("description", text(model.Description())),) if model.Description() else (),
+        metadata=_metadata(data, model),
     )
     _check_integer(graph)
     return graph
+
+
+def _metadata(data: bytes, model: Any) -> tuple[tuple[str, str], ...]:
+    digest = ("sha256", hashlib.sha256(data).hexdigest())
+    return (digest, ("description", text(model.Description()))) if model.Description() else (digest,)
 
 
 def _kind(code: Any) -> str:

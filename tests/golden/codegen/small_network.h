@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 #define NETWORK_MODEL_NAME "small"
-#define NETWORK_MODEL_HASH ""
+#define NETWORK_MODEL_HASH "0123abcd"
 #define NETWORK_MACS 8
 #define NETWORK_STEP_COUNT 2
 #define NETWORK_WEIGHTS_BYTES 58

@@ -31,7 +31,8 @@ def sources(graph: Graph, name: str = "network") -> dict[str, str]:
 
 
 def test_a_whole_network(golden: Golden) -> None:
-    text = sources(replace(small_graph(), labels=("yes", 'no "really"')))
+    graph = replace(small_graph(), labels=("yes", 'no "really"'), metadata=(("sha256", "0123abcd"),))
+    text = sources(graph)
     for name, content in text.items():
         golden(f"codegen/small_{name}", content)
 
