@@ -30,6 +30,7 @@ from tinyml.firmware.build import build_project
 from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import stack_bound
 
+pytestmark = pytest.mark.slow
 INPUTS = some_inputs(4)
 WANTED = [outputs(x) for x in INPUTS]
 

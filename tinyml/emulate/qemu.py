@@ -59,6 +59,9 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
             shutil.copy(plugin, scratch / _PLUGIN)
             command += ["-plugin", f"./{_PLUGIN},spec={_SPEC},out={_COUNTS}"]
         console, errors, code = _execute(command, scratch, timeout_s)
+        if plugin is not None and code != 0 and _refuses_plugins(errors):
+            plugin = None
+            console, errors, code = _execute(command[: command.index("-plugin")], scratch, timeout_s)
         if "Lockup" in errors or code not in range(256):
             where = re.search(r"R15=([0-9a-f]{8})", errors)
             at = f" at {image.where(int(where[1], 16))}" if where else ""
@@ -124,6 +127,11 @@ def _execute(command: list[str], folder: Path, timeout_s: float) -> tuple[str, s
     except OSError as error:
         raise BuildError(f"{PROGRAM} does not start: {error}", hint=INSTALL_HINT) from error
     return process.stdout.decode("utf-8", "replace"), process.stderr.decode("utf-8", "replace"), process.returncode
+
+
+def _refuses_plugins(errors: str) -> bool:
+    """Whether QEMU was built without plugins, or with another version of their interface."""
+    return any("plugin" in line.lower() and PROGRAM in line for line in errors.splitlines())
 
 
 def _write_spec(scratch: Path, points: CountPoints) -> None:

@@ -58,7 +58,9 @@ def test_faults_name_the_function() -> None:
     assert caught.value.exit_code == 7 and caught.value.hint
 
 
-@pytest.mark.parametrize(("code", "message"), [(3, "no input file"), (4, "multiple"), (77, "exit code 77"), (None, "None")])
+@pytest.mark.parametrize(
+    ("code", "message"), [(3, "no input file"), (4, "multiple"), (77, "exit code 77"), (None, "None")]
+)
 def test_other_exits_are_build_errors(code: int | None, message: str) -> None:
     with pytest.raises(BuildError, match=message):
         check_exit(code, "", IMAGE, "QEMU")

@@ -70,10 +70,10 @@ def test_a_board_without_console_prints_to_its_host_only() -> None:
 
 
 def test_the_boot_stage_has_the_checksum_that_the_boot_rom_wants() -> None:
-    """RP2040 datasheet, 2.8.1.3.1: CRC-32 with polynomial 0x04C11DB7 over 252 bytes, not reflected, nothing inverted."""
+    """RP2040 datasheet, 2.8.1.3.1: CRC-32, polynomial 0x04C11DB7, over 252 bytes, not reflected, not inverted."""
     source = (templates_dir() / "drivers" / "boot2_rp2040.c").read_text()
-    body = source[source.index("{") :]
-    words = [int(word, 16) for word in re.findall(r"\b0x([0-9A-F]{8})u,", re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL))]
+    body = re.sub(r"/\*.*?\*/", "", source[source.index("{") :], flags=re.DOTALL)
+    words = [int(word, 16) for word in re.findall(r"\b0x([0-9A-F]{8})u,", body)]
     content = b"".join(word.to_bytes(4, "little") for word in words[:-1]).ljust(252, b"\0")
     crc = 0xFFFFFFFF
     for byte in content:
@@ -91,5 +91,6 @@ def test_memory_maps() -> None:
     moved = memory_map(pico, pico.emulator("qemu"))
     assert (moved.flash.origin, moved.ram.origin, moved.boot2) == (0, 0x20000000, None)
     assert moved.flash.size_bytes == layout.flash.size_bytes
-    assert {region.section for region in memory_map(load_board("nucleo_h743zi")).extra} >= {"region_dtcm", "region_itcm"}
+    sections = {region.section for region in memory_map(load_board("nucleo_h743zi")).extra}
+    assert sections >= {"region_dtcm", "region_itcm"}
     assert memory_map(load_board("nano33ble")).flash.origin == 0x10000

@@ -25,11 +25,23 @@ def test_the_project_builds_by_itself(tmp_path: Path) -> None:
     render(tmp_path / "p")
     names = set(files_of(tmp_path / "p"))
     assert {
-        "platformio.ini", "README.md", ".gitignore", "manifest.json", "src/main.c", "src/network.c", "include/network.h",
-        "include/app_config.h", "boards/nano33ble.json", "ldscripts/nano33ble.ld", "platform/platform.json",
-        "platform/platform.py", "platform/builder/main.py", "lib/tinyml_drivers/src/tml_startup.c",
-        "lib/tinyml_drivers/src/uart_nrf_uarte.c", "lib/tinyml_drivers/src/board_config.h",
-    } <= names  # fmt: skip
+        "platformio.ini",
+        "README.md",
+        ".gitignore",
+        "manifest.json",
+        "src/main.c",
+        "src/network.c",
+        "include/network.h",
+        "include/app_config.h",
+        "boards/nano33ble.json",
+        "ldscripts/nano33ble.ld",
+        "platform/platform.json",
+        "platform/platform.py",
+        "platform/builder/main.py",
+        "lib/tinyml_drivers/src/tml_startup.c",
+        "lib/tinyml_drivers/src/uart_nrf_uarte.c",
+        "lib/tinyml_drivers/src/board_config.h",
+    } <= names
     assert not any("stm32" in name or "rp2" in name for name in names if name.endswith(".c"))
 
 

@@ -16,6 +16,8 @@ from tinyml.firmware.image import Image, read_image
 from tinyml.firmware.measure import stack_bound
 from tinyml.firmware.stack import read_stack_usage, worst_case_stack
 
+pytestmark = pytest.mark.slow
+
 TOOLCHAINS = ["gcc", "zig"]
 
 
@@ -39,7 +41,8 @@ def test_every_byte_is_accounted_for(tmp_path_factory: pytest.TempPathFactory, t
 def test_initialised_data_counts_in_flash_and_in_ram(tmp_path: Path) -> None:
     plain = render(tmp_path / "plain", toolchain=any_toolchain())
     source = SOURCE.replace("network_arena[NETWORK_ARENA_BYTES]", "network_state[40] = {1, 2, 3}, network_arena[64]")
-    source = source.replace("network_step_000();", "network_step_000();\n    network_state[network_arena[0] % 40]++;", 1)
+    statement = "network_step_000();\n    network_state[network_arena[0] % 40]++;"
+    source = source.replace("network_step_000();", statement, 1)
     stateful = render(tmp_path / "stateful", sources={**SOURCES, "network.c": source}, toolchain=any_toolchain())
     board = load_board("nano33ble")
     before, after = (measure(build_project(project).elf, board) for project in (plain, stateful))
@@ -57,9 +60,9 @@ def test_frames_decoded_equal_those_the_compiler_reports(
 ) -> None:
     firmware = built(tmp_path_factory, "nano33ble", require_toolchain(toolchain))
     image = read_image(firmware.elf)
-    reported = read_stack_usage(firmware.build_dir)[0] | {
-        function.name: size for function in image.functions for address, size in image.stack_sizes if address == function.address
-    }
+    names = {function.address: function.name for function in image.functions}
+    by_clang = {names[address]: size for address, size in image.stack_sizes if address in names}
+    reported = read_stack_usage(firmware.build_dir)[0] | by_clang
     decoded = worst_case_stack(read_image_without_reports(firmware.elf)).frames
     known = {name: size for name, size in reported.items() if name in decoded}
     assert len(known) > 10
@@ -72,7 +75,8 @@ def read_image_without_reports(elf: Path) -> Image:
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 def test_the_deepest_path_is_named(tmp_path: Path, toolchain: str) -> None:
-    source = SOURCE.replace("int8_t copy[16];", "int8_t copy[1024];").replace("memcpy(copy", "memset(copy, 1, 1024); memcpy(copy")
+    source = SOURCE.replace("int8_t copy[16];", "int8_t copy[1024];")
+    source = source.replace("memcpy(copy", "memset(copy, 1, 1024); memcpy(copy")
     project = render(tmp_path / "p", sources={**SOURCES, "network.c": source}, toolchain=require_toolchain(toolchain))
     bound = stack_bound(build_project(project), load_board("nano33ble"))
     names = [name for name, _ in bound.path]
@@ -89,12 +93,14 @@ def test_the_deepest_path_is_named(tmp_path: Path, toolchain: str) -> None:
     [
         (
             "__attribute__((noinline)) int network_deep(int n);\n"
-            "int network_deep(int n) { volatile int x = n; return n < 2 ? x : network_deep(n - 1) + network_deep(n - 2) + x; }\n",
+            "int network_deep(int n) {\n    volatile int x = n;\n"
+            "    return n < 2 ? x : network_deep(n - 1) + network_deep(n - 2) + x;\n}\n",
             "network_arena[0] = (uint8_t)network_deep(network_arena[1]);",
             "recursive",
         ),
         (
-            "static void network_a(void) { network_arena[3] = 1; }\nvoid (*volatile network_pointer)(void) = network_a;\n",
+            "static void network_a(void) { network_arena[3] = 1; }\n"
+            "void (*volatile network_pointer)(void) = network_a;\n",
             "network_pointer();\n    network_arena[4] = 2;",
             "indirect",
         ),
