@@ -15,17 +15,26 @@ def command(name: str | None, as_json: bool) -> None:
     """List the networks that tinyml defines, or show NAME.
 
     Parameters and MACs are counted from the Keras definition; weights, arena and the boards that fit come from the
-    compiler's own plans. A family's name, such as mobilenet_v1, stands for its first entry.
+    compiler's own plans. A family's name, such as mobilenet_v1, stands for its first entry. The names under
+    "trained" are networks with weights, which ship with tinyml.
     """
     from tinyml.models.catalog import CATALOG, find_entry
+    from tinyml.models.trained import trained_models
     from tinyml.report import models as report
     from tinyml.report.tables import print_report
 
-    entries = CATALOG if name is None else (find_entry(name),)
+    known = trained_models()
+    trained = list(known.values()) if name is None else [known[name]] if name in known else []
+    entries = CATALOG if name is None else (find_entry(trained[0].entry if trained else name),)
     if as_json:
-        output.print_json({"models": [report.model_json(entry) for entry in entries]})
-    elif name is None:
-        output.print_table(report.CATALOG_HEADINGS, report.catalog_rows(entries), right=report.CATALOG_RIGHT)
-        output.note(report.CATALOG_NOTE)
-    else:
+        models = [report.model_json(entry) for entry in entries]
+        output.print_json({"models": models, "trained": [model.to_json() for model in trained]})
+    elif trained and name is not None:
+        print_report(*report.trained_report(trained[0]))
+    elif name is not None:
         print_report(*report.model_report(entries[0]))
+    else:
+        output.print_table(report.CATALOG_HEADINGS, report.catalog_rows(entries), right=report.CATALOG_RIGHT)
+        click.echo()
+        output.print_table(report.TRAINED_HEADINGS, report.trained_rows())
+        output.note(report.CATALOG_NOTE)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tinyml.models.catalog import CATALOG, Entry
 from tinyml.models.figures import REFERENCE_BOARD, load_figures
-from tinyml.sources import PRETRAINED_DIR
+from tinyml.models.trained import Trained, trained_models
 
 
 def model_json(entry: Entry) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def model_json(entry: Entry) -> dict[str, Any]:
         "published": None
         if published is None
         else {"source": published.source, "parameters": published.parameters, "macs": published.macs},
-        "trained": (PRETRAINED_DIR / f"{entry.name}.tflite").is_file(),
+        "trained": [trained.name for trained in trained_models().values() if trained.entry == entry.name],
     }
 
 
@@ -55,6 +55,39 @@ def catalog_rows(entries: Sequence[Entry]) -> list[list[str]]:
         ]
         for entry in entries
     ]
+
+
+TRAINED_HEADINGS = ["trained", "network", "score", "classes"]
+
+
+def trained_rows() -> list[list[str]]:
+    """The second table of ``tinyml models``: the models that ship with weights, under :data:`TRAINED_HEADINGS`."""
+    return [
+        [trained.name, trained.entry, f"{trained.metric} {trained.scores['int8']:.3f} int8", " ".join(trained.labels)]
+        for trained in trained_models().values()
+    ]
+
+
+def trained_report(trained: Trained) -> list[RenderableType]:
+    """The lines of ``tinyml models NAME`` for a model that ships with weights."""
+    rows = [
+        ("network", f"{trained.entry}, trained; `tinyml models {trained.entry}` tells its size"),
+        ("task", trained.task),
+        ("classes", " ".join(trained.labels)),
+        (trained.metric, f"float {trained.scores['float']:.4f}, int8 {trained.scores['int8']:.4f} on its test split"),
+        ("file", f"{trained.size_bytes:,} bytes"),
+        ("card", str(trained.card)),
+    ]
+    return [Text(trained.name, style="bold"), _grid(rows)]
+
+
+def _grid(rows: Sequence[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        grid.add_row(label, Text(value))
+    return grid
 
 
 def _short(count: int) -> str:
@@ -87,12 +120,7 @@ def model_report(entry: Entry) -> list[RenderableType]:
     others = [other.name for other in CATALOG if other.family == entry.family and other.name != entry.name]
     if others:
         rows.append(("same family", ", ".join(others)))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in rows:
-        grid.add_row(label, Text(value))
-    return [Text(entry.name, style="bold"), grid]
+    return [Text(entry.name, style="bold"), _grid(rows)]
 
 
 def _plain(value: Any) -> str:

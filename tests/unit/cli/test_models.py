@@ -50,6 +50,19 @@ def test_a_familys_name_shows_its_first_entry(capsys: pytest.CaptureFixture[str]
     assert (row["name"], row["macs"], row["classes"]) == ("mobilenet_v1_025_96", 7_489_664, 2)
 
 
+def test_trained_models_are_listed_with_their_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "kws_ds_cnn_s", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (trained,) = printed["trained"]
+    assert (trained["name"], trained["model"], trained["metric"]) == ("kws_ds_cnn_s", "ds_cnn", "accuracy")
+    assert 0.8 < trained["int8"] <= 1
+    assert printed["models"][0]["trained"] == ["kws_ds_cnn_s"]
+    assert main(["models", "kws_ds_cnn_s"]) == 0
+    words = capsys.readouterr().out
+    assert "_unknown_" in words
+    assert "kws_ds_cnn_s.md" in words.replace("\n", "").replace(" ", "")
+
+
 def test_one_model_in_words_names_paper_boards_and_relatives(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "mcunet-in3"]) == 0
     out = capsys.readouterr().out
