@@ -35,8 +35,6 @@ APP = "benchmark"
 RIDGE = 1e-3
 REFERENCE_BOARDS = ("nucleo_l4r5zi", "mps2-an385", "mps3-an547", "pico")
 """One board an instruction set, each with room for large models."""
-SHARED_CALL_BYTES = 28
-"""A step that only loads four pointers and calls: four literals, four loads, a branch."""
 GOALS = ("balanced", "size", "speed")
 
 
@@ -72,7 +70,7 @@ def _toolchain(toolchain: str, models: Sequence[str]) -> dict[str, Any]:
             for kernel, rows in sorted(samples.items())
         }
     boards = {f"{board.name}/{APP}": _base(board, Options(toolchain=toolchain)) for board in list_boards()}
-    return {"boards": boards, "kernels": kernels, "shared_call_bytes": SHARED_CALL_BYTES}
+    return {"boards": boards, "kernels": kernels}
 
 
 def _sample(
