@@ -10,9 +10,7 @@
 
 TML_INLINE int8_t tml_saturate_dsp(int32_t sum, int shift, int32_t lo, int32_t hi) {
     __asm__("ssat %0, #8, %0, asr %1" : "+r"(sum) : "i"(shift));
-    if (lo > -128) sum = sum < lo ? lo : sum;
-    if (hi < 127) sum = sum > hi ? hi : sum;
-    return (int8_t)sum;
+    return (int8_t)tml_clamp_dsp(sum, lo, hi);
 }
 
 /* y may be a or b. */

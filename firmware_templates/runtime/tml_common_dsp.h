@@ -29,11 +29,13 @@ typedef uint32_t __attribute__((may_alias, aligned(1))) tml_word;
 /* Two words from p, which is a multiple of four bytes. */
 #define TML_LDRD(a, b, p) __asm__("ldrd %0, %1, %2" : "=r"(a), "=r"(b) : "Uv"(*(const int64_t *)(const void *)(p)))
 
-/* Rounding of a requantisation. FAST needs right shifts of 2 to 31 (DOUBLE) or 3 to 31 (SINGLE), which the compiler proves. */
+/* How an accumulator becomes an output. FAST needs right shifts of 2 to 31 (DOUBLE) or 3 to 31 (SINGLE); LINEAR is one
+ * linear function, which the compiler proves for every accumulator that can occur (tinyml/lower/dsp/linear.py). */
 #define TML_DOUBLE_FAST 0
 #define TML_DOUBLE_ANY 1
 #define TML_SINGLE_FAST 2
 #define TML_SINGLE_ANY 3
+#define TML_LINEAR 4
 
 TML_INLINE int32_t tml_smmlar(int32_t a, int32_t b, int32_t c) {
     int32_t d;
@@ -57,7 +59,13 @@ TML_INLINE int32_t tml_scale_single_dsp(int32_t acc, int32_t multiplier, int32_t
     return (int32_t)(((int64_t)acc * multiplier + ((int64_t)1 << (shift - 1))) >> shift);
 }
 
-/* Accumulator to int8. `rounding`, `zp`, `lo` and `hi` are constants.
+TML_INLINE int32_t tml_clamp_dsp(int32_t q, int32_t lo, int32_t hi) {
+    if (lo > -128) q = q < lo ? lo : q;
+    if (hi < 127) q = q > hi ? hi : q;
+    return q;
+}
+
+/* Accumulator to int8. `rounding`, `zp`, `lo` and `hi` are constants; zp is the zero point, or LINEAR's shift.
  *
  * DOUBLE_FAST: mul = (int32)(2 * m) wraps negative and SMMLAR's addend acc puts the 2^32 back, so
  *   y = (acc * 2^32 + acc * (2m - 2^32) + 2^31) >> 32 = (2 * acc * m + 2^31) >> 32, gemmlowp's rounding doubling high
@@ -66,6 +74,10 @@ TML_INLINE int32_t tml_scale_single_dsp(int32_t acc, int32_t multiplier, int32_t
  * SINGLE_FAST: mul = m, par = 2^(32 - (r - 1)): the low word of acc * m cannot carry into a rounding at bit 30 + r. */
 TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     int32_t q;
+    if (rounding == TML_LINEAR) {
+        __asm__("smmla %0, %1, %2, %3\n\t" "ssat %0, #8, %0, asr %4" : "=r"(q) : "r"(acc), "r"(mul), "r"(par), "i"(zp));
+        return tml_clamp_dsp(q, lo, hi);
+    }
     if (rounding == TML_DOUBLE_FAST) {
         int32_t y = tml_smmlar(acc, mul, acc);
         if (lo < zp) y += y >> 31;
@@ -77,10 +89,12 @@ TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int ro
     } else {
         q = tml_scale_single_dsp(acc, mul, par) + zp;
     }
-    q = __ssat(q, 8);
-    if (lo > -128) q = q < lo ? lo : q;
-    if (hi < 127) q = q > hi ? hi : q;
-    return q;
+    return tml_clamp_dsp(__ssat(q, 8), lo, hi);
+}
+
+/* The same for the first of two packed channels, whose accumulator comes 256 times. */
+TML_INLINE int32_t tml_requant256_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    return tml_requant_dsp(rounding == TML_LINEAR ? acc : acc >> 8, mul, par, rounding, rounding == TML_LINEAR ? zp + 8 : zp, lo, hi);
 }
 
 /* Copy `bytes`, inline because a call costs more than the few words. `aligned`: both ends are multiples of four bytes. */

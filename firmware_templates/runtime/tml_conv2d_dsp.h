@@ -47,9 +47,9 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, i
         } while (w != end);
     }
     TML_LDRD(m, p, w);
-    y[0] = (int8_t)tml_requant_dsp((s0 - b0) >> 8, m, p, rounding, zp, lo, hi);
-    y[stride] = (int8_t)tml_requant_dsp((s1 - b1) >> 8, m, p, rounding, zp, lo, hi);
-    y[2 * stride] = (int8_t)tml_requant_dsp((s2 - b2) >> 8, m, p, rounding, zp, lo, hi);
+    y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
+    y[stride] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+    y[2 * stride] = (int8_t)tml_requant256_dsp(s2 - b2, m, p, rounding, zp, lo, hi);
     TML_LDRD(m, p, w + 2);
     y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
     y[stride + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);

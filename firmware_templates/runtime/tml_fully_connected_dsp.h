@@ -66,9 +66,9 @@ TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_
                             : [s0] "+r"(s0), [s1] "+r"(s1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(xp)
                             : : "r8", "r9", "r10", "r11", "r5", "r6", "r12", "lr");
             } while (w != end);
-            y[0] = (int8_t)tml_requant_dsp((s0 - b0) >> 8, w[0], w[1], rounding, zp, lo, hi);
+            y[0] = (int8_t)tml_requant256_dsp(s0 - b0, w[0], w[1], rounding, zp, lo, hi);
             if (channels % 4 == 0 || c + 1 < channels) y[1] = (int8_t)tml_requant_dsp(b0, w[2], w[3], rounding, zp, lo, hi);
-            if (channels % 4 == 0 || c + 2 < channels) y[2] = (int8_t)tml_requant_dsp((s1 - b1) >> 8, w[4], w[5], rounding, zp, lo, hi);
+            if (channels % 4 == 0 || c + 2 < channels) y[2] = (int8_t)tml_requant256_dsp(s1 - b1, w[4], w[5], rounding, zp, lo, hi);
             if (channels % 4 == 0 || c + 3 < channels) y[3] = (int8_t)tml_requant_dsp(b1, w[6], w[7], rounding, zp, lo, hi);
             w += 8;
             y += channels % 4 == 0 || c + 4 <= channels ? 4 : channels % 4;

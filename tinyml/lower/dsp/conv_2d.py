@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -10,7 +11,7 @@ from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp import fully_connected
-from tinyml.lower.dsp.gemm import choose_loop, pack_pairs, padded_order, pairs_of, patch_order, why_not
+from tinyml.lower.dsp.gemm import Rows, choose_loop, fours_of, pack_pairs, padded_order, pairs_of, patch_order, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
@@ -21,14 +22,17 @@ _HEADER = "tml_conv2d_dsp.h"
 _LEAST_PIXELS = 3
 
 
-def op_layer(graph: Graph, op: Op) -> Layer:
+@lru_cache(maxsize=4)
+def op_layer(graph: Graph, op: Op, rows: Rows) -> Layer:
     """The op as a matrix product over patches; convolutions round twice in every runtime."""
     weights, output = constant(graph, op, 1), first_output(graph, op)
     flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
     bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
     clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    multipliers = requantisation(graph, op)
-    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, output.zero_point, clamps)
+    return layer(
+        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps,
+        rows=rows(len(flat)),
+    )  # fmt: skip
 
 
 def is_pointwise(graph: Graph, op: Op) -> bool:
@@ -39,17 +43,17 @@ def is_pointwise(graph: Graph, op: Op) -> bool:
     return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
 
 
-def _packs(graph: Graph, op: Op) -> str | None:
-    product = op_layer(graph, op)
-    return why_not(product, pairs_of(len(product.weights)))
-
-
 def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
     """1×1, stride 1, at least three pixels, and weights that pack in twos."""
     x = first_input(graph, op)
     pixels = x.shape[1] * x.shape[2]
     ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
-    return ungrouped and is_pointwise(graph, op) and pixels >= _LEAST_PIXELS and _packs(graph, op) is None
+    return (
+        ungrouped
+        and is_pointwise(graph, op)
+        and pixels >= _LEAST_PIXELS
+        and why_not(op_layer(graph, op, pairs_of)) is None
+    )
 
 
 def few_pixels_applies(graph: Graph, op: Op, target: Target) -> bool:
@@ -59,18 +63,18 @@ def few_pixels_applies(graph: Graph, op: Op, target: Target) -> bool:
     ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
     if not (ungrouped and is_pointwise(graph, op) and pixels < _LEAST_PIXELS):
         return False
-    return fully_connected.packs(op_layer(graph, op)) is None
+    return why_not(op_layer(graph, op, fours_of)) is None
 
 
 def general_applies(graph: Graph, op: Op, target: Target) -> bool:
     """One group, and weights that pack in twos; any kernel, stride, dilation and padding."""
-    return cast(Conv2DAttrs, op.attrs).groups == 1 and _packs(graph, op) is None
+    return cast(Conv2DAttrs, op.attrs).groups == 1 and why_not(op_layer(graph, op, pairs_of)) is None
 
 
 def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_pointwise_dsp``; in place where the output is no deeper than the input."""
-    product = op_layer(graph, op)
-    channels, depth = product.weights.shape
+    product = op_layer(graph, op, pairs_of)
+    channels, depth = first_output(graph, op).shape[3], product.weights.shape[1]
     pixels = first_input(graph, op).elements // depth
     loop = choose_loop((depth + 1) // 2, target.optimize)
     order = padded_order(patch_order(1, depth), loop.words)
@@ -89,7 +93,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
 
 def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_fully_connected_dsp`` with one row a pixel."""
-    return fully_connected.build_rows(graph, op, target, op_layer(graph, op))
+    return fully_connected.build_rows(graph, op, target, op_layer(graph, op, fours_of))
 
 
 def build_general(graph: Graph, op: Op, target: Target) -> Step:
@@ -97,8 +101,8 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     attrs = cast(Conv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
-    product = op_layer(graph, op)
-    channels, patch = product.weights.shape
+    product = op_layer(graph, op, pairs_of)
+    channels, patch = output.shape[3], product.weights.shape[1]
     loop = choose_loop((patch + 1) // 2, target.optimize)
     order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
     ints: dict[str, int] = {

@@ -73,7 +73,7 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
     channels = len(product.weights)
     taps = product.weights.reshape(channels, kernel_h, -1)
     rows = np.pad(taps, ((0, 0), (0, 0), (0, plan.kernel_w - taps.shape[2])))
-    bias = product.bias.astype(np.int32)[:, None]
+    bias = (product.bias + product.requant.start).astype(np.int32)[:, None]
     scales = np.stack([product.requant.mul, product.requant.par], axis=1)
     if stride_w == 2:
         even = np.pad(rows, ((0, 0), (0, 0), (0, 1)))

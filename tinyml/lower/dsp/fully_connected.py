@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.gemm import pack_fours, why_not
+from tinyml.lower.dsp.gemm import fours_of, pack_fours, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
@@ -20,6 +20,7 @@ from tinyml.lower.requant import fold_input_zero_point
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 
 
+@lru_cache(maxsize=4)
 def op_layer(graph: Graph, op: Op) -> Layer:
     """The op as a matrix product."""
     attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
@@ -27,20 +28,16 @@ def op_layer(graph: Graph, op: Op) -> Layer:
     bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
     clamps = activation_range(attrs.activation, output)
     multipliers = requantisation(graph, op, clamps)
-    return layer(weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps)
-
-
-def packs(product: Layer) -> str | None:
-    """Why the layer cannot be packed in fours, None where it can."""
-    odd = len(product.weights) % 2
-    padded = replace(product, weights=np.pad(product.weights, ((0, odd), (0, 0))), bias=np.pad(product.bias, (0, odd)))
-    return why_not(padded, [(c, c + 1) for c in range(0, len(padded.weights), 2)])
+    return layer(
+        weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps,
+        rows=fours_of(len(weights)),
+    )  # fmt: skip
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
     """Weights that pack in twos, and scaled accumulators that stay within int32."""
     attrs = cast(FullyConnectedAttrs, op.attrs)
-    if packs(op_layer(graph, op)) is not None:
+    if why_not(op_layer(graph, op)) is not None:
         return False
     clamps = activation_range(attrs.activation, first_output(graph, op))
     return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
@@ -60,7 +57,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
 
 def build_rows(graph: Graph, op: Op, target: Target, product: Layer) -> Step:
     """The step for any op that multiplies rows of its input by a matrix."""
-    channels, depth = product.weights.shape
+    channels, depth = first_output(graph, op).shape[-1], product.weights.shape[1]
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),

@@ -6,12 +6,16 @@ A 32-bit weight word holds, for two inputs, the int16 ``256 * wA + wB`` of chann
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, accumulator_range
 from tinyml.lower.program import Optimize
+
+Rows = Callable[[int], list[int]]
+"""From a number of channels to the order in which streams have them."""
 
 ABSENT = -1
 """Stands for an input that does not exist: its weight is 0."""
@@ -20,24 +24,26 @@ _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
 
 
-def pairs_of(channels: int) -> list[tuple[int, int]]:
-    """Channels in twos; an odd last one goes with the one before it again, a single one with itself."""
-    pairs = [(c, c + 1) for c in range(0, channels - 1, 2)]
-    if channels % 2:
-        pairs.append((max(channels - 2, 0), channels - 1))
-    return pairs
+def pairs_of(channels: int) -> list[int]:
+    """The channels in twos; an odd last one goes with the one before it again, a single one with itself."""
+    even = list(range(channels - channels % 2))
+    return [*even, max(channels - 2, 0), channels - 1] if channels % 2 else even
 
 
-def why_not(layer: Layer, pairs: list[tuple[int, int]]) -> str | None:
-    """Why the layer's channels cannot be packed in ``pairs``, None where they can.
+def fours_of(channels: int) -> list[int]:
+    """The channels in fours; the last is repeated where some are missing."""
+    return list(range(channels)) + [channels - 1] * (-channels % 4)
+
+
+def why_not(layer: Layer) -> str | None:
+    """Why the layer's rows cannot be packed in twos, None where they can.
 
     ``256 * wA + wB`` has to fit int16, which only a weight of -128 over a negative one breaks. A's accumulator has to
     lie in [-2^23, 2^23), which is checked at its exact extremes. B's may wrap as TFLite's does.
     """
-    a, b = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
-    if bool(((layer.weights[a] == -128) & (layer.weights[b] < 0)).any()):
+    if bool(((layer.weights[0::2] == -128) & (layer.weights[1::2] < 0)).any()):
         return "a weight of -128 does not pack with its neighbour"
-    lowest, highest = accumulator_range(layer.weights[a], layer.bias[a])
+    lowest, highest = accumulator_range(layer.weights[0::2], layer.bias[0::2])
     if bool(((highest >= _LIMIT) | (lowest < -_LIMIT)).any()):
         return f"an accumulator may reach {int(max(highest.max(), -lowest.min()))}, packing holds to {_LIMIT}"
     return None
@@ -91,27 +97,27 @@ def pack_words(a: Ints64, b: Ints64) -> Words:
     return (halves[..., 0::2] | halves[..., 1::2] << 16).astype(np.uint32).view(np.int32)
 
 
+def _heads(layer: Layer) -> Words:
+    """The two first words of each pair: 256 times A's bias and B's, and B's, each with what the form adds to it."""
+    first = layer.bias + layer.requant.start
+    start = layer.requant.start[0::2]
+    return np.stack([256 * layer.bias[0::2] + start + first[1::2], first[1::2]], axis=1).astype(np.int32)
+
+
 def pack_pairs(layer: Layer, order: list[int]) -> Words:
     """The streams of ``tml_gemm_3x2_dsp``: for each pair two biases, the weight words, then mul and par of A and B."""
-    weights, bias, mul, par = ordered(layer.weights, order), layer.bias, layer.requant.mul, layer.requant.par
-    streams = []
-    for a, b in pairs_of(len(weights)):
-        head = np.array([256 * bias[a] + bias[b], bias[b]]).astype(np.int32)
-        streams += [head, pack_words(weights[a], weights[b]), np.array([mul[a], par[a], mul[b], par[b]], np.int32)]
-    return np.concatenate(streams)
+    weights = ordered(layer.weights, order)
+    words = pack_words(weights[0::2], weights[1::2])
+    tails = np.stack([layer.requant.mul, layer.requant.par], axis=1).reshape(-1, 4)
+    return np.concatenate([_heads(layer), words, tails], axis=1).ravel()
 
 
 def pack_fours(layer: Layer) -> Words:
     """The streams of ``tml_fully_connected_dsp``: four channels, inputs filled up to a multiple of eight."""
-    channels, depth = layer.weights.shape
-    extra, padded = -channels % 4, -(-depth // 8) * 8
-    order = [i if i < depth else ABSENT for i in patch_order(1, padded)]
-    weights = np.pad(ordered(layer.weights, order), ((0, extra), (0, 0)))
-    bias, mul, par = (np.pad(v, (0, extra)) for v in (layer.bias, layer.requant.mul, layer.requant.par))
-    streams = []
-    for c in range(0, channels, 4):
-        head = [256 * bias[c] + bias[c + 1], bias[c + 1], 256 * bias[c + 2] + bias[c + 3], bias[c + 3]]
-        words = [pack_words(weights[c], weights[c + 1]), pack_words(weights[c + 2], weights[c + 3])]
-        tail = np.stack([mul[c : c + 4], par[c : c + 4]], axis=1)
-        streams += [np.array(head).astype(np.int32), np.stack(words, axis=1).ravel(), tail.ravel().astype(np.int32)]
-    return np.concatenate(streams)
+    rows, depth = layer.weights.shape
+    order = [i if i < depth else ABSENT for i in patch_order(1, -(-depth // 8) * 8)]
+    weights = ordered(layer.weights, order)
+    pairs = pack_words(weights[0::2], weights[1::2])
+    words = np.stack([pairs[0::2], pairs[1::2]], axis=2).reshape(rows // 4, -1)
+    tails = np.stack([layer.requant.mul, layer.requant.par], axis=1).reshape(-1, 8)
+    return np.concatenate([_heads(layer).reshape(-1, 4), words, tails], axis=1).ravel()

@@ -1,6 +1,7 @@
-"""The requantisation words of ``tml_requant_dsp`` (``firmware_templates/runtime/tml_common_dsp.h``).
+"""How a kernel requantises: the words of ``tml_requant_dsp`` (``firmware_templates/runtime/tml_common_dsp.h``).
 
-The fast forms need right shifts that SMMLAR can do; others have a slower form that holds for every shift.
+One linear function of the accumulator where there is one, then TFLite's own roundings for right shifts that SMMLAR can
+do, then a slower form that holds for every shift.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
 from tinyml.graph.ir import Rounding
 from tinyml.graph.quantisation import Range
+from tinyml.lower.dsp.linear import find_line
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers
 
@@ -31,23 +33,28 @@ class Form(enum.IntEnum):
     DOUBLE_ANY = 1
     SINGLE_FAST = 2
     SINGLE_ANY = 3
+    LINEAR = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requant:
-    """How a kernel requantises: the form, and for each output channel the words ``mul`` and ``par``."""
+    """The form, and for each row the words ``mul`` and ``par`` and what is added to its accumulator beforehand.
+
+    ``offset`` is the output's zero point, or the shift of the linear form.
+    """
 
     form: Form
     mul: Words
     par: Words
-    zero_point: int
+    start: Ints64
+    offset: int
     clamps: Range
 
     def ints(self) -> tuple[Int, ...]:
         """The last four arguments of every kernel."""
         return (
             Int("rounding", int(self.form)),
-            Int("out_zero_point", self.zero_point),
+            Int("shift" if self.form is Form.LINEAR else "out_zero_point", self.offset),
             Int("out_min", self.clamps.low),
             Int("out_max", self.clamps.high),
         )
@@ -55,7 +62,10 @@ class Requant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A matrix product ready to pack: weights [channels, inputs], folded biases, and how its sums become outputs."""
+    """A matrix product ready to pack: weights [rows, inputs], folded biases, and how its sums become outputs.
+
+    Rows are output channels, in the order in which a kernel's streams have them; some may be there twice.
+    """
 
     weights: Ints64
     bias: Ints64
@@ -63,20 +73,28 @@ class Layer:
 
 
 def layer(
-    weights: Ints64, bias: Ints64, multipliers: Multipliers, rounding: Rounding, zero_point: int, clamps: Range
+    weights: Ints64,
+    bias: Ints64,
+    multipliers: Multipliers,
+    rounding: Rounding,
+    zero_point: int,
+    clamps: Range,
+    *,
+    rows: list[int] | None = None,
 ) -> Layer:
-    """Choose the form for all channels; channels whose output never changes are rewritten as the constant they are.
+    """Choose the form for all rows; channels whose output never changes are rewritten as the constant they are.
 
-    ``bias`` has the input's zero point folded in, so that the inputs are -128..127. A constant channel gets weights of
-    0 and a small bias: converters give dead channels biases near 2^30 and multipliers near 0, which would cost all
-    the other channels the fast form.
+    ``bias`` has the input's zero point folded in, so that the inputs are -128..127. ``rows`` are the channels in the
+    order of packed pairs, of which the first has its accumulator 256 times; None where they are not packed. A constant
+    channel gets weights of 0 and a small bias: converters give dead channels biases near 2^30 and multipliers near 0,
+    which would cost all the other channels the fast forms.
     """
     channels = len(weights)
     repeat = channels // len(multipliers.multipliers)
-    scales = [(m, s) for m, s in zip(multipliers.multipliers, multipliers.shifts, strict=True) for _ in range(repeat)]
+    scales = np.repeat(np.array([multipliers.multipliers, multipliers.shifts], np.int64).T, repeat, axis=0)
     weights, bias = weights.copy(), bias.copy()
     lowest, highest = accumulator_range(weights, bias)
-    for channel, (multiplier, shift) in enumerate(scales):
+    for channel, (multiplier, shift) in enumerate(scales.tolist()):
         ends = [
             _output(int(end), multiplier, shift, rounding, zero_point, clamps)
             for end in (lowest[channel], highest[channel])
@@ -84,7 +102,14 @@ def layer(
         if ends[0] is not None and ends[0] == ends[1]:
             weights[channel], bias[channel] = 0, (ends[0] - zero_point) * _CONSTANT_UNIT
             scales[channel] = _CONSTANT_SCALE
-    return Layer(weights, bias, _requant(scales, rounding, zero_point, clamps))
+    order = list(range(channels)) if rows is None else rows
+    weights, bias, scales = weights[order], bias[order], scales[order]
+    unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None else 1, 1).astype(np.int64)
+    line = find_line(scales, *accumulator_range(weights, bias), unit, rounding, zero_point, clamps)
+    if line is None:
+        return Layer(weights, bias, _two_steps(scales, rounding, zero_point, clamps))
+    mul, par = line.multiplier.astype(np.int32), line.addend.astype(np.int32)
+    return Layer(weights, bias, Requant(Form.LINEAR, mul, par, line.start, line.shift, clamps))
 
 
 def accumulator_range(weights: Ints64, bias: Ints64) -> tuple[Ints64, Ints64]:
@@ -106,15 +131,16 @@ def _output(
     return min(max(scaled + zero_point, clamps.low), clamps.high)
 
 
-def _requant(scales: list[tuple[int, int]], rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
-    m, shift = (np.array([scale[i] for scale in scales], np.int64) for i in (0, 1))
+def _two_steps(scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
+    m, shift = scales[:, 0], scales[:, 1]
+    start = np.zeros_like(m)
     single = rounding is Rounding.SINGLE
     least = 3 if single else 2
     if not bool(((-shift >= least) & (-shift <= 31) & (m >= 1 << 30)).all()):
         form = Form.SINGLE_ANY if single else Form.DOUBLE_ANY
-        return Requant(form, m.astype(np.int32), shift.astype(np.int32), zero_point, clamps)
+        return Requant(form, m.astype(np.int32), shift.astype(np.int32), start, zero_point, clamps)
     if single:
         mul, par, form = m, np.left_shift(1, 33 + shift), Form.SINGLE_FAST
     else:
         mul, par, form = 2 * m, np.left_shift(1, 32 + shift), Form.DOUBLE_FAST
-    return Requant(form, mul.astype(np.int32), par.astype(np.int32), zero_point, clamps)
+    return Requant(form, mul.astype(np.int32), par.astype(np.int32), start, zero_point, clamps)
