@@ -13,7 +13,6 @@ INPUT_FILE, OUTPUT_FILE, TRACE_FILE = "tml_inputs.bin", "tml_outputs.bin", "tml_
 FAULT_EXIT_CODE = 112
 _TRACE_MARK = 0xFFFFFFFF
 _EXITS = {
-    3: "found no input file",
     4: "got inputs whose size is not a multiple of the network's",
     5: "could not write its outputs",
 }

@@ -1,6 +1,6 @@
-/* Runs the network and reports. One image for emulator and board: where a semihosting host answers, the inputs come from
- * its file and the outputs go to another; on a board alone the network runs on built-in inputs, and results and times go
- * to the serial line, one JSON object a line. */
+/* Runs the network and reports. One image for emulator and board: where a semihosting host has a file of inputs, the
+ * outputs go to another; else the network runs on built-in inputs, and results and times go to the console, which is
+ * the serial line of a board alone, one JSON object a line. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,7 +11,7 @@
 #include "tml_semihosting.h"
 #include "tml_stack.h"
 
-enum { EXIT_OK = 0, EXIT_NO_INPUT = 3, EXIT_SHORT_INPUT = 4, EXIT_NO_OUTPUT = 5 };
+enum { EXIT_OK = 0, EXIT_SHORT_INPUT = 4, EXIT_NO_OUTPUT = 5 };
 
 static const uint32_t input_bytes[APP_INPUT_COUNT] = APP_INPUT_BYTES;
 static const uint32_t output_bytes[APP_OUTPUT_COUNT] = APP_OUTPUT_BYTES;
@@ -50,9 +50,7 @@ static void print_field(const char *name, uint32_t value) {
     tml_print_u32(value);
 }
 
-static int run_on_host(void) {
-    const int input_file = tml_host_open("tml_inputs.bin", TML_FILE_READ);
-    if (input_file < 0) return EXIT_NO_INPUT;
+static int run_files(int input_file) {
     const int output_file = tml_host_open("tml_outputs.bin", TML_FILE_WRITE);
     if (output_file < 0) return EXIT_NO_OUTPUT;
     const uint32_t file_bytes = (uint32_t)tml_host_file_bytes(input_file);
@@ -111,7 +109,7 @@ static void report(uint32_t n, uint32_t cycles) {
     tml_print("]}\n");
 }
 
-static void run_on_board(void) {
+static void run_built_in_inputs(void) {
     uint32_t stack_bytes = 0;
     tml_print("{\"event\":\"start\",\"model\":" APP_MODEL_JSON);
     print_field("core_hz", TML_CORE_HZ);
@@ -138,7 +136,10 @@ static void run_on_board(void) {
 
 int main(void) {
     tml_console_init();
-    if (tml_host_present()) return run_on_host();
-    run_on_board();
+    if (tml_host_present()) {
+        const int input_file = tml_host_open("tml_inputs.bin", TML_FILE_READ);
+        if (input_file >= 0) return run_files(input_file);
+    }
+    run_built_in_inputs();
     return EXIT_OK;
 }

@@ -59,7 +59,7 @@ def test_faults_name_the_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "message"), [(3, "no input file"), (4, "multiple"), (77, "exit code 77"), (None, "None")]
+    ("code", "message"), [(5, "could not write"), (4, "multiple"), (77, "exit code 77"), (None, "None")]
 )
 def test_other_exits_are_build_errors(code: int | None, message: str) -> None:
     with pytest.raises(BuildError, match=message):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from tests.support.shared import require_tool
 from tests.support.trivial_network import (
     HEADER,
     SOURCE,
@@ -25,6 +28,7 @@ from tinyml.firmware import build as build_module
 from tinyml.firmware.build import build_project, choose_toolchain, compiler_version
 
 pytestmark = pytest.mark.slow
+
 
 def with_source(source: str, header: str = HEADER) -> dict[str, str]:
     return {"network.h": header, "network.c": source}
@@ -154,3 +158,29 @@ def test_lines_are_passed_on(tmp_path: Path) -> None:
     build_project(render(tmp_path / "p", toolchain=any_toolchain()), on_line=lines.append)
     assert any("network.c" in line or "network.o" in line for line in lines)
     assert os.linesep not in "".join(lines)
+
+
+def test_the_project_builds_without_tinyml(tmp_path: Path) -> None:
+    """As a user does it: ``pio run`` in the folder, with nothing of tinyml's in the environment."""
+    any_toolchain()
+    project = render(tmp_path / "p")
+    (tmp_path / "home").mkdir()
+    environment = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    environment["PLATFORMIO_SETTING_ENABLE_TELEMETRY"] = "no"
+    command = [sys.executable, "-m", "platformio", "run"]
+    done = subprocess.run(command, cwd=project.directory, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.directory / ".pio/build/nano33ble/firmware.elf").is_file()
+    assert not (tmp_path / "home/.platformio").exists()
+
+
+def test_the_qemu_target_runs_the_built_in_inputs(tmp_path: Path) -> None:
+    """The image finds a host but no file of inputs: it prints to the host what it would print on a board."""
+    require_tool("qemu-system-arm")
+    project = render(tmp_path / "p", "mps2-an386", toolchain=any_toolchain(), model_name='a "quoted" \\ model\n??/')
+    build_project(project)
+    command = [sys.executable, "-m", "platformio", "run", "-t", "qemu"]
+    done = subprocess.run(command, cwd=project.directory, capture_output=True, text=True, timeout=300, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [event["event"] for event in events] == ["start", "result", "result", "result", "done"]
+    assert events[0]["model"] == 'a "quoted" \\ model\n??/'

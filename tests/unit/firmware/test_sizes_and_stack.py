@@ -17,7 +17,6 @@ from tinyml.firmware.measure import stack_bound
 from tinyml.firmware.stack import read_stack_usage, worst_case_stack
 
 pytestmark = pytest.mark.slow
-
 TOOLCHAINS = ["gcc", "zig"]
 
 
