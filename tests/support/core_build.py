@@ -72,7 +72,7 @@ def compile_core(
     for name, text in (headers or {}).items():
         (directory / name).write_text(text)
     if compiler == "gcc":
-        command = [str(require_tool("arm-none-eabi-gcc")), *CORES[core].gcc, "-mthumb", "-lc", "-lgcc"]
+        command = [str(require_tool("arm-none-eabi-gcc")), *CORES[core].gcc, "-mthumb", "-nostdlib"]
     else:
         require_module("ziglang")
         command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabihf", *CORES[core].zig]
@@ -82,7 +82,7 @@ def compile_core(
             "-isystem",
             str(REPOSITORY / "firmware_templates/platform/zig_include"),
         ]
-    command += ["-std=c11", optimise, *WARNINGS, "-ffreestanding", "-ffunction-sections", "-nostdlib"]
+    command += ["-std=c11", optimise, *WARNINGS, "-ffreestanding", "-ffunction-sections"]
     command += ["-I", str(RUNTIME), "-I", str(directory), str(c_file), "-o", str(elf), "-T", str(script)]
     command += [flag for entry in entries for flag in ("-Wl,-u," + entry,)] + ["-Wl,-e," + entries[0]]
     if compiler == "gcc":

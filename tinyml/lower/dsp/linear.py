@@ -20,8 +20,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _MOST_RIGHT_SHIFT = 20
-_MOST_SHIFT = 14
-"""Levels times 2^32 stay within int64."""
+_USUAL_SHIFT, _MOST_SHIFT = 4, 14
+"""One shift for most layers, so that they can share code; the largest for which levels times 2^32 fit int64."""
 _CANDIDATES = (256, 16_384)
 _INT32 = 2**31
 
@@ -67,32 +67,47 @@ def find_line(
     if not moving.any() or not ((scales[:, 1] >= -_MOST_RIGHT_SHIFT) & (scales[:, 1] <= 0) & (scales[:, 0] > 0)).all():
         return None
     slope = np.where(moving, np.ldexp(scales[:, 0].astype(np.float64), scales[:, 1] - 31), 0.0)
-    shift = int(np.floor(-1 - np.log2(slope.max())))
-    if not 1 <= shift <= _MOST_SHIFT:
-        return None
+    most = min(int(np.floor(-1 - np.log2(slope.max()))), _MOST_SHIFT)
     first = np.clip(thresholds(scales, rounding, zero_point, clamps), lowest[:, None], highest[:, None] + 1)
-    levels = np.arange(clamps.low + 1, clamps.high + 1, dtype=np.int64)[None, :] << (shift + _log2(unit))[:, None]
-    # Ties with the start of the range are always reached, those beyond its end never: one side of each bounds nothing.
+    # Levels below the start of the range are always reached, those beyond its end never: one side binds nothing.
     reached, missed = first <= highest[:, None], first > lowest[:, None]
-    gain = np.maximum(np.round(slope * 2.0 ** (32 + shift)), 1.0)
-    staircase = Staircase(first, levels, reached, missed, gain, unit)
+    constant = np.where(reached.all(axis=1), clamps.high, np.argmax(~reached, axis=1) + clamps.low)
+    ends = Ends(lowest, highest, np.where(moving, 0, constant))
+    for shift in dict.fromkeys(s for s in (_USUAL_SHIFT, most) if 1 <= s <= most):
+        levels = np.arange(clamps.low + 1, clamps.high + 1, dtype=np.int64)[None, :] << (shift + _log2(unit))[:, None]
+        gain = np.maximum(np.round(slope * 2.0 ** (32 + shift)), 1.0)
+        line = _line(Staircase(first, levels, reached, missed, gain, unit), ends, shift)
+        if line is not None:
+            return line
+    return None
+
+
+def _line(staircase: Staircase, ends: Ends, shift: int) -> Line | None:
+    moving, unit = ends.lowest < ends.highest, staircase.unit
     found, addend, start = _fit(staircase, _CANDIDATES[0])
     left = np.flatnonzero(moving & (found == 0))
     found[left], addend[left], start[left] = _fit(staircase.rows(left), _CANDIDATES[1])
-    constant = np.argmax(~reached, axis=1) + clamps.low
-    constant = np.where(reached.all(axis=1), clamps.high, constant)
     half = 1 << (shift + _log2(unit) - 1)
     multiplier = np.where(moving, found, 0)
-    addend = np.where(moving, addend, (constant << (shift + _log2(unit))) + half)
-    start = np.where(moving, start, -unit * lowest)
-    ends = np.stack([unit * lowest + start, unit * highest + start])
-    fits = (np.abs(ends) < _INT32 - 1).all() and (np.abs(addend) < _INT32 // 2).all()
+    addend = np.where(moving, addend, (ends.constant << (shift + _log2(unit))) + half)
+    start = np.where(moving, start, -unit * ends.lowest)
+    sums = np.stack([unit * ends.lowest + start, unit * ends.highest + start])
+    fits = (np.abs(sums) < _INT32 - 1).all() and (np.abs(addend) < _INT32 // 2).all()
     exact = (multiplier[moving] > 0).all() and (multiplier < _INT32).all()
     return Line(multiplier, addend, start, shift) if bool(fits and exact) else None
 
 
 def _log2(unit: Ints64) -> Ints64:
     return np.where(unit == 256, 8, 0).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """The accumulators' range of each channel, and the output of channels where that is a single one."""
+
+    lowest: Ints64
+    highest: Ints64
+    constant: Ints64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
