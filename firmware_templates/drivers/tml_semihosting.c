@@ -24,9 +24,11 @@ static int call(int operation, const void *argument) {
 
 bool tml_host_present(void) {
     if (host_state == HOST_UNKNOWN) {
-        /* SYS_ISERROR of the status 0 is 0 on every host; the fault handler's answer is -1. */
-        const uint32_t status = 0;
-        host_state = call(SYS_ISERROR, &status) == 0 ? HOST_PRESENT : HOST_ABSENT;
+        /* A host says that status 0 is no error and that -1 is one. The fault handler says -1 to both, and an emulator
+         * that only steps over the breakpoint leaves the same value both times. */
+        const uint32_t good = 0, bad = 0xFFFFFFFFu;
+        const bool present = call(SYS_ISERROR, &good) == 0 && call(SYS_ISERROR, &bad) > 0;
+        host_state = present ? HOST_PRESENT : HOST_ABSENT;
     }
     return host_state == HOST_PRESENT;
 }

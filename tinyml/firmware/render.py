@@ -50,6 +50,8 @@ def render_files(
     files |= {f"{'include' if name.endswith('.h') else 'src'}/{name}": text for name, text in sources.items()}
     files |= _driver_files(board, drivers)
     files |= _runtime_files(sources)
+    renode = sorted((templates_dir() / "renode").glob(f"{board.name}.re*"))
+    files |= {f"renode/{path.name}": path.read_text("utf-8") for path in renode}
     files["include/app_config.h"] = _app_config(sources, model_name)
     for environment in listed:
         if not environment.trace:
