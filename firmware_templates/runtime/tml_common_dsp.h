@@ -3,12 +3,8 @@
 #define TML_COMMON_DSP_H
 
 #include <arm_acle.h>
-#include <stdint.h>
-#include <string.h>
 
-#ifndef TML_INLINE
-#define TML_INLINE static inline __attribute__((always_inline))
-#endif
+#include "tml_common.h"
 
 /* Four bytes of a tensor at any address. */
 typedef uint32_t __attribute__((may_alias, aligned(1))) tml_word;
@@ -43,21 +39,14 @@ TML_INLINE int32_t tml_smmlar(int32_t a, int32_t b, int32_t c) {
     return d;
 }
 
+/* Bytes 1 and 3; GCC 12 does not fold the rotation into SXTB16 by itself. */
+TML_INLINE int32_t tml_sxtb16_high(int32_t word) {
+    int32_t d;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(d) : "r"(word));
+    return d;
+}
+
 TML_INLINE int32_t tml_smmul(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
-
-/* TFLite's MultiplyByQuantizedMultiplier for any exponent: both roundings, then without the first. */
-TML_INLINE int32_t tml_scale_double_dsp(int32_t acc, int32_t multiplier, int32_t exponent) {
-    const int32_t left = exponent > 0 ? exponent : 0, right = exponent > 0 ? 0 : -exponent;
-    const int32_t v = (int32_t)((uint32_t)acc << left);
-    const int32_t y = (int32_t)(((int64_t)v * multiplier + (1 << 30)) >> 31);
-    const int32_t mask = (int32_t)((1u << right) - 1u);
-    return (y >> right) + ((y & mask) > ((mask >> 1) + (y < 0)));
-}
-
-TML_INLINE int32_t tml_scale_single_dsp(int32_t acc, int32_t multiplier, int32_t exponent) {
-    const int32_t shift = 31 - exponent;
-    return (int32_t)(((int64_t)acc * multiplier + ((int64_t)1 << (shift - 1))) >> shift);
-}
 
 TML_INLINE int32_t tml_clamp_dsp(int32_t q, int32_t lo, int32_t hi) {
     if (lo > -128) q = q < lo ? lo : q;
@@ -85,9 +74,9 @@ TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int ro
     } else if (rounding == TML_SINGLE_FAST) {
         q = tml_smmlar(tml_smmul(acc, mul), par, zp);
     } else if (rounding == TML_DOUBLE_ANY) {
-        q = tml_scale_double_dsp(acc, mul, par) + zp;
+        q = tml_wrap_add(tml_multiply(acc, mul, par, 31), zp);
     } else {
-        q = tml_scale_single_dsp(acc, mul, par) + zp;
+        q = tml_multiply_single(acc, mul, par, 0) + zp;
     }
     return tml_clamp_dsp(__ssat(q, 8), lo, hi);
 }

@@ -16,6 +16,9 @@ from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
+from tinyml.lower.dsp import pool_2d as dsp_pool_2d
+from tinyml.lower.mve import conv_2d as mve_conv_2d
+from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.ops import (
     binary,
     concatenation,
@@ -64,7 +67,14 @@ def _dsp(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
     return KernelRow(kind, frozenset({Isa.DSP}), ANY_GOAL, applies, build, note)
 
 
+def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
+    return KernelRow(kind, frozenset({Isa.MVE}), ANY_GOAL, applies, build, note)
+
+
 KERNELS: tuple[KernelRow, ...] = (
+    _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
+    _mve("CONV_2D", mve_conv_2d.pointwise_applies, mve_conv_2d.build_pointwise, "VMLADAVA on 4 channels by 2 pixels"),
+    _mve("CONV_2D", mve_conv_2d.general_applies, mve_conv_2d.build_general, "VMLADAVA on 4 channels by 2 patches"),
     _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
@@ -73,9 +83,12 @@ KERNELS: tuple[KernelRow, ...] = (
         "FULLY_CONNECTED", ANY_ISA, ANY_GOAL, fully_connected.needs_float64, fully_connected.build_float64,
         "portable C, software float64",
     ),
+    _mve("FULLY_CONNECTED", mve_fully_connected.applies, mve_fully_connected.build, "VMLADAVA on 8 channels"),
     _dsp("FULLY_CONNECTED", dsp_fully_connected.applies, dsp_fully_connected.build, "SMLAD on 4 channels"),
     _dsp("ADD", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
+    _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),
+    _dsp("MEAN", dsp_pool_2d.mean_applies, dsp_pool_2d.build_mean, "SADD16 on 4 channels"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),
