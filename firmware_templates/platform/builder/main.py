@@ -54,8 +54,9 @@ if toolchain == "gcc":
                 SIZEDATAREGEXP=r"^(?:\.data|\.bss|\.noinit)\s+(\d+).*")
     machine = list(board.get("build.gcc_flags"))
     libraries = ["c", "m", "gcc"]
-    link_flags = ["--specs=nano.specs", "--specs=nosys.specs", "-Wl,--no-warn-rwx-segments"]
-    compile_flags = ["-fstack-usage"]
+    link_flags = ["--specs=nano.specs", "--specs=nosys.specs"]
+    # two steps of the network with equal code stay two functions, so that sizes and counts are each layer's own
+    compile_flags = ["-fstack-usage", "-fno-ipa-icf"]
 elif toolchain == "zig":
     zig = find_zig()
     if zig is None:
