@@ -46,7 +46,7 @@ def _prove(seeds: range, folder: Path) -> None:
     require_module("tensorflow")
     drawn = {seed: random_tflite(seed) for seed in seeds}
     _prove_on_host(drawn, folder)
-    _prove_on_m4(drawn, folder)
+    _prove_on_core(drawn, folder)
     assert sum(d.attempts for d in drawn.values()) <= 2 * len(drawn), "the generator's networks are mostly refused"
 
 
@@ -57,15 +57,17 @@ def _prove_on_host(drawn: dict[int, Drawn], folder: Path) -> None:
     prove_networks(networks, host, RANDOM_INPUTS, optimise="-O0")
 
 
-def _prove_on_m4(drawn: dict[int, Drawn], folder: Path) -> None:
-    core = folder / "core"
-    core.mkdir()
+def _prove_on_core(
+    drawn: dict[int, Drawn], folder: Path, core: str = "cortex-m4", isa: Isa = Isa.DSP, compiler: str = "gcc"
+) -> None:
+    place = folder / f"{core}-{compiler}"
+    place.mkdir()
     goals = list(Optimize)
     networks = [
-        compile_network(one.model, f"net{seed}", isa=Isa.DSP, optimize=goals[seed % len(goals)])
+        compile_network(one.model, f"net{seed}", isa=isa, optimize=goals[seed % len(goals)])
         for seed, one in drawn.items()
     ]
-    program = CoreProgram(networks, "cortex-m4", core)
+    program = CoreProgram(networks, core, place, compiler=compiler)
     differences = [text for network in networks if (text := _differs(program, network))]
     assert not differences, "\n".join(differences)
 
@@ -86,6 +88,38 @@ def _kernels(network: Network) -> Sequence[str]:
 @pytest.mark.parametrize("seeds", _batches(0, GRAPHS), ids=_name)
 def test_random_graphs(seeds: range, tmp_path: Path) -> None:
     _prove(seeds, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def drawn_once() -> dict[int, Drawn]:
+    """A few networks for the other cores and compilers."""
+    require_module("tensorflow")
+    return {seed: random_tflite(seed) for seed in range(100_000, 100_012)}
+
+
+@pytest.mark.parametrize(
+    ("core", "isa", "compiler"),
+    [
+        ("cortex-m4", Isa.DSP, "zig"),
+        ("cortex-m7", Isa.DSP, "gcc"),
+        ("cortex-m33", Isa.DSP, "gcc"),
+        ("cortex-m3", Isa.V7M, "gcc"),
+        ("cortex-m0plus", Isa.V6M, "gcc"),
+        ("cortex-m0plus", Isa.V6M, "zig"),
+    ],
+)
+def test_other_cores_and_compilers(
+    core: str, isa: Isa, compiler: str, drawn_once: dict[int, Drawn], tmp_path: Path
+) -> None:
+    """Unicorn's Cortex-M7 has no double precision: the networks that round in float64 are left to the others."""
+    drawn = drawn_once
+    if core == "cortex-m7":
+        drawn = {seed: one for seed, one in drawn.items() if not _rounds_in_float64(one)}
+    _prove_on_core(drawn, tmp_path, core, isa, compiler)
+
+
+def _rounds_in_float64(drawn: Drawn) -> bool:
+    return "tml_fully_connected_float64" in _kernels(compile_network(drawn.model, isa=Isa.DSP))
 
 
 @pytest.mark.sweep

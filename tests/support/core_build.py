@@ -75,7 +75,8 @@ def compile_core(
         command = [str(require_tool("arm-none-eabi-gcc")), *CORES[core].gcc, "-mthumb", "-nostdlib"]
     else:
         require_module("ziglang")
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabihf", *CORES[core].zig]
+        abi = "eabihf" if "-mfloat-abi=hard" in CORES[core].gcc else "eabi"
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", f"thumb-freestanding-{abi}", *CORES[core].zig]
         command += [
             "-fomit-frame-pointer",
             "-fno-sanitize=undefined",
