@@ -1,0 +1,217 @@
+/* CONV_2D on cores with MVE, as a matrix product of four output channels by two pixels at a time.
+ *
+ * The weights are one stream for each four output channels:
+ *     { int32 bias[4], multiplier[4], shift[4]; int8 weight[vectors][4][16] }
+ * with the inputs of a pixel filled up to whole vectors of 16 by weights of 0, so that what lies behind a pixel does not
+ * matter. The last four channels overlap those before where the number is no multiple of four; with fewer than four,
+ * the last channel is there again. `places` is where the eight results of a block go, relative to its first byte. */
+#ifndef TML_CONV2D_MVE_H
+#define TML_CONV2D_MVE_H
+
+#include "tml_common_mve.h"
+
+/* Sixteen inputs of two pixels by four channels: 14 instructions for 128 products. */
+#define TML_MVE_GEMM_STEP(a)                                                                                     \
+    " vldrb.u8 q0, [%[x0]], #16\n vldrb.u8 q1, [%[x1]], #16\n"                                                   \
+    " vldrb.u8 q2, [%[w]], #16\n vmladav" a ".s8 r0, q2, q0\n vmladav" a ".s8 r8, q2, q1\n"                      \
+    " vldrb.u8 q3, [%[w]], #16\n vmladav" a ".s8 r2, q3, q0\n vmladav" a ".s8 r10, q3, q1\n"                     \
+    " vldrb.u8 q2, [%[w]], #16\n vmladav" a ".s8 r4, q2, q0\n vmladav" a ".s8 r12, q2, q1\n"                     \
+    " vldrb.u8 q3, [%[w]], #16\n vmladav" a ".s8 r6, q3, q0\n vmladav" a ".s8 lr, q3, q1\n"
+
+/* The same for vector v of at most two, by offsets from one pointer each. */
+#define TML_MVE_GEMM_SMALL_STEP(a, v)                                                                            \
+    " vldrb.u8 q0, [%[x0], #16 * " v "]\n vldrb.u8 q1, [%[x0], #%c[stride] + 16 * " v "]\n"                      \
+    " vldrb.u8 q2, [%[w], #64 * " v "]\n vmladav" a ".s8 r0, q2, q0\n vmladav" a ".s8 r8, q2, q1\n"              \
+    " vldrb.u8 q3, [%[w], #64 * " v " + 16]\n vmladav" a ".s8 r2, q3, q0\n vmladav" a ".s8 r10, q3, q1\n"        \
+    " vldrb.u8 q2, [%[w], #64 * " v " + 32]\n vmladav" a ".s8 r4, q2, q0\n vmladav" a ".s8 r12, q2, q1\n"        \
+    " vldrb.u8 q3, [%[w], #64 * " v " + 48]\n vmladav" a ".s8 r6, q3, q0\n vmladav" a ".s8 lr, q3, q1\n"
+
+#define TML_MVE_GEMM_FINISH                                                                                      \
+    TML_MVE_SUMS " vadd.i32 q0, q0, %q[bias]\n vadd.i32 q1, q1, %q[bias]\n"                                      \
+    TML_MVE_IF("%c[rounding] == 0", " vqrdmulh.s32 q0, q0, %q[mul]\n vqrdmulh.s32 q1, q1, %q[mul]\n")            \
+    TML_MVE_IF("%c[rounding] == 1", " vmulh.s32 q0, q0, %q[mul]\n vmulh.s32 q1, q1, %q[mul]\n")                  \
+    TML_MVE_IF("%c[repair]", TML_MVE_REPAIR("q0", "q2") TML_MVE_REPAIR("q1", "q3"))                              \
+    " vrshl.s32 q0, q0, %q[shift]\n vrshl.s32 q1, q1, %q[shift]\n"                                               \
+    TML_MVE_NARROW " vstrb.16 q0, [%[y], %q[places]]\n"
+
+/* All output channels of `pairs` pairs of pixels, `stride` bytes apart. The input has 15 readable bytes behind it where
+ * `stride` is no multiple of 16. */
+TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_t *stream, const uint16_t *places,
+                             int8_t *y, int channels, int vectors, int rounding, int zp, int lo, int hi) {
+    const uint16x8_t to = vldrhq_u16(places);
+    const int small = vectors <= 2 && stride + 16 <= 127;
+    int8_t *column = y;
+    TML_MVE_NO_UNROLL
+    for (int c = 0; c < channels; c += 4) {
+        const int32_t *const head = (const int32_t *)(const void *)stream;
+        const int32x4_t bias = vldrwq_s32(head);
+        const int32x4_t mul = vldrwq_s32(head + 4);
+        const int32x4_t shift = vldrwq_s32(head + 8);
+        const int8_t *w = stream + 48;
+        const int8_t *x0 = x;
+        const int8_t *x1 = x + stride;
+        int8_t *out = column;
+        int n = pairs;
+        stream += 48 + 64 * vectors;
+        column += channels % 4 != 0 && c + 8 > channels ? channels - 4 - c : 4;
+        if (small) {
+            TML_MVE_NO_UNROLL
+            do {
+                __asm__ volatile(TML_MVE_GEMM_SMALL_STEP("", "0")
+                                 TML_MVE_IF("%c[n] > 1", TML_MVE_GEMM_SMALL_STEP("a", "1")) TML_MVE_GEMM_FINISH
+                                 :
+                                 : [x0] "r"(x0), [w] "r"(w), [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul),
+                                   [shift] "w"(shift), [places] "w"(to), [n] "i"(vectors), [stride] "i"(stride),
+                                   [rounding] "i"(rounding), [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp),
+                                   [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
+                                 : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
+                x0 += 2 * stride;
+                out += 2 * channels;
+            } while (--n != 0);
+        } else {
+            TML_MVE_NO_UNROLL
+            do {
+                int32_t k;
+                __asm__ volatile(TML_MVE_GEMM_STEP("") TML_MVE_UPTO7("((%c[n] - 1) %% 8)", TML_MVE_GEMM_STEP("a"))
+                                 TML_MVE_IF("%c[n] > 8", " mov %[k], #(%c[n] - 1) / 8\n 1:\n"
+                                            TML_MVE_X8(TML_MVE_GEMM_STEP("a")) " subs %[k], #1\n bne 1b\n")
+                                 TML_MVE_GEMM_FINISH
+                                 : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [k] "=&r"(k)
+                                 : [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
+                                   [n] "i"(vectors), [rounding] "i"(rounding),
+                                   [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp), [zp] "i"(zp), [lo] "i"(lo),
+                                   [hi] "i"(hi)
+                                 : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
+                w -= 64 * vectors;
+                x0 += 2 * stride - 16 * vectors;
+                x1 += 2 * stride - 16 * vectors;
+                out += 2 * channels;
+            } while (--n != 0);
+        }
+    }
+}
+
+/* 1x1, stride 1, at least two pixels; with an odd number the last two overlap those before. Where a pixel is no whole
+ * number of vectors the last `staged` pixels run from scratch, which holds them and 15 bytes more; neither those nor the
+ * others are ever a single one. */
+TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
+                                  void *scratch, int pixels, int depth, int channels, int vectors, int staged,
+                                  int rounding, int zp, int lo, int hi) {
+    int8_t *const stage = (int8_t *)scratch;
+    const int direct = pixels - staged;
+    int first = direct > 0 ? 0 : direct;
+    int count = direct > 0 ? direct : staged;
+    const int8_t *from = direct > 0 ? x : stage;
+    if (staged > 0) {
+        tml_copy_mve(stage, x + direct * depth, staged * depth);
+    }
+    TML_MVE_NO_UNROLL
+    while (count != 0) {
+        tml_gemm_mve(from, depth, count / 2, stream, places, y + first * channels, channels, vectors, rounding, zp, lo,
+                     hi);
+        if (count % 2 != 0) {
+            first += count - 2;
+            from += (count - 2) * depth;
+            count = 2;
+        } else if (first < direct && staged > 0) {
+            first = direct;
+            from = stage;
+            count = staged;
+        } else {
+            count = 0;
+        }
+    }
+}
+
+/* The window at (row, column), all of it inside the input, to `to`: kernel_h runs, the last vector of each a whole one. */
+TML_INLINE void tml_inner_patch_mve(int8_t *to, const int8_t *from, int pitch, int kernel_h, int run) {
+    if (run % 4 == 0 && run <= 12) {
+        TML_MVE_UNROLL(16)
+        for (int i = 0; i < kernel_h; i++) {
+            for (int j = 0; j < run; j += 4) {
+                __builtin_memcpy(to + i * run + j, from + i * pitch + j, 4);
+            }
+        }
+        return;
+    }
+    TML_MVE_UNROLL(5)
+    for (int i = 0; i < kernel_h; i++) {
+        TML_MVE_UNROLL(8)
+        for (int j = 0; j < run; j += 16) {
+            vstrbq_s8(to + j, vldrbq_s8(from + j));
+        }
+        to += run;
+        from += pitch;
+    }
+}
+
+/* Any window, in the order of the weights; what lies outside of the input is filled with its zero point. */
+TML_INLINE void tml_border_patch_mve(int8_t *to, const int8_t *x, int row, int column, int height, int width, int depth,
+                                     int kernel_h, int kernel_w, int dilation_h, int dilation_w, int zero_point) {
+    const int run = kernel_w * depth;
+    const int first = column < 0 ? -column : 0;
+    const int end = column + kernel_w > width ? width - column : kernel_w;
+    TML_MVE_NO_UNROLL
+    for (int i = 0; i < kernel_h; i++, row += dilation_h, to += run) {
+        tml_fill_mve(to, zero_point, run);
+        if (row < 0 || row >= height) {
+            continue;
+        }
+        if (dilation_w == 1) {
+            if (first < end) {
+                tml_move_mve(to + first * depth, x + (row * width + column + first) * depth, (end - first) * depth);
+            }
+            continue;
+        }
+        TML_MVE_NO_UNROLL
+        for (int j = 0; j < kernel_w; j++) {
+            const int at = column + j * dilation_w;
+            if (at >= 0 && at < width) {
+                tml_copy_mve(to + j * depth, x + (row * width + at) * depth, depth);
+            }
+        }
+    }
+}
+
+/* Any kernel, stride, dilation and padding; at least two pixels come out. `block` pixels at a time, an even number, are
+ * gathered to scratch: block * 16 * vectors + 16 bytes. The last block overlaps the one before it. */
+TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places, void *scratch,
+                               int height, int width, int depth, int kernel_h, int kernel_w, int stride_h, int stride_w,
+                               int dilation_h, int dilation_w, int pad_top, int pad_left, int out_h, int out_w,
+                               int channels, int vectors, int block, int zero_point, int rounding, int zp, int lo,
+                               int hi) {
+    const int pixels = out_h * out_w;
+    const int run = kernel_w * depth;
+    const int pitch = dilation_h * width * depth;
+    const int8_t *const last = x + (height * width - (kernel_h - 1) * dilation_h * width) * depth - (run + 15) / 16 * 16;
+    TML_MVE_NO_UNROLL
+    for (int n = 0; n < pixels; n += block) {
+        int8_t *to = (int8_t *)scratch;
+        if (n + block > pixels) {
+            n = pixels - block;
+        }
+        int oy = n / out_w;
+        int ox = n % out_w;
+        TML_MVE_NO_UNROLL
+        for (int p = 0; p < block; p++) {
+            const int row = oy * stride_h - pad_top;
+            const int column = ox * stride_w - pad_left;
+            const int8_t *const from = x + (row * width + column) * depth;
+            if (dilation_w == 1 && row >= 0 && column >= 0 && column + kernel_w <= width && from <= last) {
+                tml_inner_patch_mve(to, from, pitch, kernel_h, run);
+            } else {
+                tml_border_patch_mve(to, x, row, column, height, width, depth, kernel_h, kernel_w, dilation_h,
+                                     dilation_w, zero_point);
+            }
+            to += 16 * vectors;
+            if (++ox == out_w) {
+                ox = 0;
+                oy++;
+            }
+        }
+        tml_gemm_mve((const int8_t *)scratch, 16 * vectors, block / 2, stream, places, y + n * channels, channels,
+                     vectors, rounding, zp, lo, hi);
+    }
+}
+
+#endif

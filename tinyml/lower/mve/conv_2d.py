@@ -1,0 +1,135 @@
+"""CONV_2D on ``tml_pointwise_mve``, ``tml_conv2d_mve`` and, for a single pixel, ``tml_fully_connected_mve``."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import Conv2DAttrs
+from tinyml.graph.quantisation import activation_range
+from tinyml.lower.mve import fully_connected
+from tinyml.lower.mve.gemm import LANES, pack_fours, places, vectors_of
+from tinyml.lower.mve.product import Product, product
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
+from tinyml.lower.requant import fold_input_zero_point
+
+_HEADER = "tml_conv2d_mve.h"
+_BLOCK_BYTES, _MOST_BLOCK = 2048, 16
+_OVERREAD = LANES - 1
+
+
+def op_product(graph: Graph, op: Op) -> Product | str:
+    """The op as a matrix product over patches; convolutions round twice in every runtime."""
+    weights, output = constant(graph, op, 1), first_output(graph, op)
+    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
+    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
+    multipliers = requantisation(graph, op)
+    return product(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, output.zero_point, clamps)
+
+
+def is_pointwise(graph: Graph, op: Op) -> bool:
+    """Whether the op is 1×1 with stride 1 and no padding."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    _, kernel_h, kernel_w, _ = constant(graph, op, 1).shape
+    same_size = first_input(graph, op).shape[:3] == first_output(graph, op).shape[:3]
+    return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
+
+
+def _pixels(graph: Graph, op: Op) -> int:
+    _, height, width, _ = first_output(graph, op).shape
+    return height * width
+
+
+def _fits(graph: Graph, op: Op) -> bool:
+    """One group, an output pixel that a halfword offset spans, and a vector form."""
+    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
+    channels = first_output(graph, op).shape[3]
+    return ungrouped and channels + 4 <= 0xFFFF and isinstance(op_product(graph, op), Product)
+
+
+def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """1×1, stride 1, at least two pixels, one group, shifts and accumulators that the vector forms round exactly."""
+    return is_pointwise(graph, op) and _pixels(graph, op) >= 2 and _fits(graph, op)
+
+
+def single_pixel_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """1×1 over a single pixel: a fully connected layer."""
+    return is_pointwise(graph, op) and _pixels(graph, op) == 1 and _fits(graph, op)
+
+
+def general_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """One group, at least two pixels; any kernel, stride, dilation and padding."""
+    return _pixels(graph, op) >= 2 and _fits(graph, op)
+
+
+def staged_pixels(pixels: int, depth: int) -> int:
+    """How many of the last pixels run from scratch so that no vector reads behind the input; never all but one."""
+    overread = vectors_of(depth) * LANES - depth
+    if overread == 0:
+        return 0
+    least = max(-(-overread // depth), 2)
+    return least if pixels - least >= 2 else pixels
+
+
+def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_pointwise_mve``."""
+    found = op_product(graph, op)
+    assert isinstance(found, Product)
+    channels, depth = found.weights.shape
+    pixels = _pixels(graph, op)
+    staged = staged_pixels(pixels, depth)
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(),
+        Int("pixels", pixels), Int("depth", depth), Int("channels", channels), Int("vectors", vectors_of(depth)),
+        Int("staged", staged), *found.ints(),
+    )  # fmt: skip
+    return make_step(
+        graph, op, kernel="tml_pointwise_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
+        consts=(pack_fours(found), places(channels)), scratch_bytes=staged * depth + _OVERREAD if staged else 0,
+    )  # fmt: skip
+
+
+def build_single_pixel(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_fully_connected_mve`` with one row."""
+    found = op_product(graph, op)
+    assert isinstance(found, Product)
+    return fully_connected.build_rows(graph, op, found)
+
+
+def choose_block(pixels: int, patch_bytes: int) -> int:
+    """How many pixels are gathered at a time: even, within the limits, computing the fewest twice; then the most."""
+    most = min(_MOST_BLOCK, max(_BLOCK_BYTES // patch_bytes, 2), pixels)
+    sizes = range(2, most + 1, 2)
+    return min(sizes, key=lambda size: (-(-pixels // size) * size * (1 + 0.1 / size), -size))
+
+
+def build_general(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_conv2d_mve``."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
+    found = op_product(graph, op)
+    assert isinstance(found, Product)
+    channels, patch = found.weights.shape
+    patch_bytes = LANES * vectors_of(patch)
+    block = choose_block(_pixels(graph, op), patch_bytes)
+    ints: dict[str, int] = {
+        "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
+        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
+        "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
+        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
+        "vectors": vectors_of(patch), "block": block, "in_zero_point": x.zero_point,
+    }  # fmt: skip
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),
+    )  # fmt: skip
+    return make_step(
+        graph, op, kernel="tml_conv2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
+        consts=(pack_fours(found), places(channels)), scratch_bytes=block * patch_bytes + LANES,
+    )  # fmt: skip
