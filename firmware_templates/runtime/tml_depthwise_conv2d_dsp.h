@@ -14,11 +14,12 @@
 
 #include "tml_common_dsp.h"
 
-/* Two rows by two columns of a 3x3 at stride 1: 28 instructions for 36 products. prm: { bias, -, mul, par } in the frame. */
-TML_INLINE void tml_dw3x3_2x2_dsp(const int16_t *plane, int pitch, const int32_t k[6], const int32_t *prm, int8_t *y, int row, int column,
-                                  int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    int32_t a, b, c = prm[0], d, s, t, m, p;
-    __asm__ volatile("ldrd %[s], %[t], [%[x]]\n\t"
+/* Two rows by two columns of a 3x3 at stride 1, of which the second may be left out: 28 instructions for 36 products.
+ * prm: { bias, -, mul, par } in the frame. */
+TML_INLINE const int16_t *tml_dw3x3_2x2_dsp(const int16_t *x, int pitch, const int32_t k[6], const int32_t *prm, int8_t *y, int row, int column,
+                                  int both, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    int32_t a, b, c, d, s, t, m, p;
+    __asm__ volatile("ldr %[c], %[bias]\n\t" "ldrd %[s], %[t], [%[x]]\n\t"
             "smlad %[a], %[k0], %[s], %[c]\n\t" "smlabt %[b], %[k0], %[s], %[c]\n\t"
             "smlatb %[a], %[k1], %[t], %[a]\n\t" "smlad %[b], %[k1], %[t], %[b]\n\t"
             "ldrd %[s], %[t], [%[x], %[o1]]\n\t"
@@ -33,29 +34,17 @@ TML_INLINE void tml_dw3x3_2x2_dsp(const int16_t *plane, int pitch, const int32_t
             "smlatb %[a], %[k5], %[t], %[a]\n\t" "smlad %[b], %[k5], %[t], %[b]\n\t"
             "ldrd %[s], %[t], [%[x], %[o3]]\n\t"
             "smlad %[c], %[k4], %[s], %[c]\n\t" "smlabt %[d], %[k4], %[s], %[d]\n\t"
-            "smlatb %[c], %[k5], %[t], %[c]\n\t" "smlad %[d], %[k5], %[t], %[d]"
-            : [a] "=&r"(a), [b] "=&r"(b), [c] "+&r"(c), [d] "=&r"(d), [s] "=&r"(s), [t] "=&r"(t)
-            : [k0] "r"(k[0]), [k1] "r"(k[1]), [k2] "r"(k[2]), [k3] "r"(k[3]), [k4] "r"(k[4]), [k5] "r"(k[5]), [x] "r"(plane),
+            "smlatb %[c], %[k5], %[t], %[c]\n\t" "smlad %[d], %[k5], %[t], %[d]\n\t"
+            "add %[x], %[x], #4"
+            : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [s] "=&r"(s), [t] "=&r"(t), [x] "+r"(x)
+            : [k0] "r"(k[0]), [k1] "r"(k[1]), [k2] "r"(k[2]), [k3] "r"(k[3]), [k4] "r"(k[4]), [k5] "r"(k[5]), [bias] "m"(prm[0]),
               [o1] "i"(2 * pitch), [o2] "i"(4 * pitch), [o3] "i"(6 * pitch));
     __asm__ volatile("ldrd %0, %1, %2" : "=r"(m), "=r"(p) : "m"(*(const int64_t *)(const void *)(prm + 2)));
     y[0] = (int8_t)tml_requant_dsp(a, m, p, rounding, zp, lo, hi);
-    y[column] = (int8_t)tml_requant_dsp(b, m, p, rounding, zp, lo, hi);
+    if (both) y[column] = (int8_t)tml_requant_dsp(b, m, p, rounding, zp, lo, hi);
     y[row] = (int8_t)tml_requant_dsp(c, m, p, rounding, zp, lo, hi);
-    y[row + column] = (int8_t)tml_requant_dsp(d, m, p, rounding, zp, lo, hi);
-}
-
-/* Two rows of the last, odd column. */
-TML_INLINE void tml_dw3x3_2x1_dsp(const int16_t *plane, int pitch, const int32_t k[6], const int32_t *prm, int8_t *y, int row, int rounding,
-                                  int32_t zp, int32_t lo, int32_t hi) {
-    int32_t a = prm[0], b = prm[0];
-    TML_UNROLL(4)
-    for (int i = 0; i < 4; ++i) {
-        const int32_t low = *(const int32_t *)(const void *)(plane + i * pitch), high = plane[i * pitch + 2];
-        if (i < 3) a = __smlatb(k[2 * i + 1], high, __smlad(k[2 * i], low, a));
-        if (i > 0) b = __smlatb(k[2 * i - 1], high, __smlad(k[2 * i - 2], low, b));
-    }
-    y[0] = (int8_t)tml_requant_dsp(a, prm[2], prm[3], rounding, zp, lo, hi);
-    y[row] = (int8_t)tml_requant_dsp(b, prm[2], prm[3], rounding, zp, lo, hi);
+    if (both) y[row + column] = (int8_t)tml_requant_dsp(d, m, p, rounding, zp, lo, hi);
+    return x;
 }
 
 /* `rows` (at least 2) rows of a 3x3 at stride 1; where they are odd the last but one is computed again. */
@@ -80,18 +69,18 @@ TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_
         int8_t *o = y;
         if (out_w / 2 <= unroll) {
             TML_UNROLL(64)
-            for (int j = 0; j + 2 <= out_w; j += 2, p += 2, o += 2 * stride)
-                tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, rounding, zp, lo, hi);
+            for (int j = 0; j + 2 <= out_w; j += 2, o += 2 * stride)
+                p = tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 1, rounding, zp, lo, hi);
         } else {
             const int16_t *const end = plane + out_w / 2 * 2;
             TML_NO_UNROLL
             do {
                 TML_UNROLL(64)
-                for (int j = 0; j < unroll; ++j, p += 2, o += 2 * stride)
-                    tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, rounding, zp, lo, hi);
+                for (int j = 0; j < unroll; ++j, o += 2 * stride)
+                    p = tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 1, rounding, zp, lo, hi);
             } while (p != end);
         }
-        if (out_w % 2 == 1) tml_dw3x3_2x1_dsp(p, pitch, k, prm, o, out_w * stride, rounding, zp, lo, hi);
+        if (out_w % 2 == 1) tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 0, rounding, zp, lo, hi);
         plane += 2 * pitch;
         y += 2 * out_w * stride;
     }
@@ -206,10 +195,10 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
 
 /* Scratch: 2 * pitch * ((tile - 1) * stride_h + kernel_h) bytes and 32 more, since the last columns' blocks read on.
  * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they are
- * overwritten. `gather` divides width; `unroll` divides out_w / 2 or is at least that (3x3, stride 1). */
+ * overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2 or is at least that (3x3, stride 1). */
 TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width, int channels,
                                          int multiplier, int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_top, int pad_left,
-                                         int out_h, int out_w, int pitch, int tile, int gather, int unroll, int32_t zero_point, int rounding,
+                                         int out_h, int out_w, int pitch, int tile, int gather, int gather_rows, int unroll, int32_t zero_point, int rounding,
                                          int32_t zp, int32_t lo, int32_t hi) {
     const int square = kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
@@ -223,11 +212,20 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
             const int above = start * stride_h - pad_top;
             if (start != 0 && again > 0)
                 tml_copy_dsp((int8_t *)plane, (const int8_t *)(plane + tile * stride_h * pitch), 2 * again * pitch, 1);
-            const int from = whole ? pad_top : start == 0 ? 0 : again;
-            const int to_row = whole && band > pad_top + height ? pad_top + height : band;
+            const int from = pad_top, to_row = band > pad_top + height ? pad_top + height : band;
+            if (whole) {
+                const int8_t *s = x;
+                int16_t *row = plane + pad_top * pitch + pad_left;
+                TML_NO_UNROLL
+                for (int i = from; i < to_row; i += gather_rows) {
+                    TML_UNROLL(64)
+                    for (int k = 0; k < gather_rows; ++k, row += pitch, s += width * channels)
+                        tml_dw_gather_dsp(row, s, width, channels, gather);
+                }
+            }
             TML_NO_UNROLL
-            for (int i = from; i < to_row; ++i) {
-                if (whole || (unsigned)(above + i) < (unsigned)height)
+            for (int i = whole ? band : start == 0 ? 0 : again; i < band; ++i) {
+                if ((unsigned)(above + i) < (unsigned)height)
                     tml_dw_gather_dsp(plane + i * pitch + pad_left, x + (above + i) * width * channels, width, channels, gather);
                 else
                     tml_dw_fill_dsp(plane + i * pitch, pitch / 2, zero_point);

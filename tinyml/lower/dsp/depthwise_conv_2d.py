@@ -20,16 +20,18 @@ _WIDTHS = (3, 5, 7)
 _SLACK_BYTES = 32
 _BAND_BYTES = 1024
 _GATHER = {Optimize.SPEED: 24, Optimize.BALANCED: 12, Optimize.SIZE: 4}
+_GATHER_BOTH = {Optimize.SPEED: 60, Optimize.BALANCED: 30, Optimize.SIZE: 4}
 _BLOCKS = {Optimize.SPEED: 6, Optimize.BALANCED: 3, Optimize.SIZE: 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Sizes that the kernel and its packing share; ``kernel_w`` is the padded width."""
+    """Sizes that the kernel and its packing share: ``kernel_w`` is the padded width, ``rows`` are the input's rows."""
 
     kernel_w: int
     pitch: int
     tile: int
+    rows: int
     square: bool
     scratch_bytes: int
 
@@ -49,7 +51,8 @@ def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
 
     tiles = [t for t in range(2, out_h, 2) if out_h % t != 1 and scratch_bytes(t) <= _BAND_BYTES]
     tile = out_h if scratch_bytes(out_h) <= _BAND_BYTES or not tiles else tiles[-1]
-    return Layout(kernel_w, pitch, tile, square, scratch_bytes(tile))
+    rows = min(x.shape[1], (tile - 1) * attrs.stride_h + kernel_h - attrs.pad_top)
+    return Layout(kernel_w, pitch, tile, rows, square, scratch_bytes(tile))
 
 
 def padded_width(kernel_w: int) -> int | None:
@@ -102,12 +105,13 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), x.zero_point).astype(np.int64)
     clamps = activation_range(attrs.activation, output)
     product = layer(flat, bias, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
+    gather = _divisor(x.shape[2], _GATHER[target.optimize])
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3], "multiplier": attrs.multiplier,
         "kernel_h": kernel_h, "kernel_w": width, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "pitch": plan.pitch, "tile": plan.tile,
-        "gather": _divisor(x.shape[2], _GATHER[target.optimize]),
+        "gather": gather, "gather_rows": _divisor(plan.rows, _GATHER_BOTH[target.optimize] // gather),
         "unroll": _divisor(max(output.shape[2] // 2, 1), _BLOCKS[target.optimize]),
         "in_zero_point": x.zero_point,
     }  # fmt: skip
