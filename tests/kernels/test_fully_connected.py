@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from tests.kernels.cases import Prove, Rng, model
-from tests.support.host_build import compile_network
+from tests.support.host_build import compile_network, host_program, input_bytes, random_inputs, run_program
 from tests.support.tflite_builder import Builder
+from tinyml.tflite.reference import Reference
 
 
 def test_shapes(prove: Prove) -> None:
@@ -105,3 +108,26 @@ def test_accumulators_too_large_for_an_integer_multiplier(prove: Prove) -> None:
     kernels = [compile_network(one).program.steps[0].kernel for one in models]
     assert "tml_fully_connected_float64" in kernels
     prove(models)
+
+
+def test_two_roundings_are_those_of_a_pointwise_convolution(tmp_path: Path) -> None:
+    """``match="tflm"``: with a scale for each channel a dense layer is TFLite's 1x1 convolution, bit for bit."""
+    rng = Rng(7)
+    weights, scales, bias = rng.weights(9, 33), rng.scales(9), rng.bias(9)
+    quantisation = {"scale": 0.2, "zero_point": -11}
+
+    def dense(b: Builder) -> int:
+        return b.fully_connected(b.input((1, 33), scale=0.04, zero_point=5), weights, scales, bias, **quantisation)
+
+    def pointwise(b: Builder) -> int:
+        x = b.input((1, 1, 1, 33), scale=0.04, zero_point=5)
+        return b.conv_2d(x, weights.reshape(9, 1, 1, 33), scales, bias, **quantisation)
+
+    network = compile_network(model(dense), match="tflm")
+    inputs = random_inputs(network.input_tensors, 200)
+    contents = [input_bytes(one) for one in inputs]
+    (results,) = run_program(host_program([network], tmp_path, len(inputs)), [network], [contents])
+    reference, single = Reference(model(pointwise)), Reference(model(dense))
+    wanted = [reference.run([one[0].reshape(1, 1, 1, 33)])[0].tobytes() for one in inputs]
+    assert [result.outputs for result in results] == wanted
+    assert wanted != [single.run(one)[0].tobytes() for one in inputs], "the two roundings do not differ here"
