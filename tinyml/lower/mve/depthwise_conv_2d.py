@@ -1,0 +1,259 @@
+"""DEPTHWISE_CONV_2D with small kernels on ``tml_depthwise_conv2d_mve``: which outputs make a block, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.graph.quantisation import activation_range
+from tinyml.lower.mve.gemm import LANES, stream
+from tinyml.lower.mve.product import Ints64, Product, product
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
+from tinyml.lower.requant import fold_input_zero_point
+
+_MOST_OFFSET = 0xFFFF
+_MOST_IMMEDIATE = 4095
+_BAND_BYTES = {Optimize.SPEED: 32768, Optimize.BALANCED: 8192, Optimize.SIZE: 2048}
+_STEP_COST = {True: 35, False: 43}
+_LINE_COST, _CHANNEL_COST = 12, 20
+_FOUR_WINDOW, _LEAST_TILE = 4, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction of an image: outputs, stride, kernel, and bytes from one input (output) to the next."""
+
+    outputs: int
+    stride: int
+    kernel: int
+    in_bytes: int
+    out_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How blocks of eight outputs cover a band: tiles of one block, and (along, across) of the first tile's outputs.
+
+    ``tiles`` are the outputs at which the block's tiles begin, relative to the block; ``span`` is how many outputs a
+    block covers along and across. ``four``: two tiles of 2×2 outputs, else four tiles of two neighbours.
+    """
+
+    along: Direction
+    across: Direction
+    four: bool
+    span: tuple[int, int]
+    tiles: tuple[tuple[int, int], ...]
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Blocks in a line, and lines."""
+        return -(-self.along.outputs // self.span[0]), -(-self.across.outputs // self.span[1])
+
+    @property
+    def cost(self) -> int:
+        """Estimated instructions of one channel, without what every arrangement takes."""
+        along, across = self.steps
+        shared = self.four and self.tiles[1] == (2, 0)
+        return across * (along * (_STEP_COST[self.four] + (0 if shared or not self.four else 1)) + _LINE_COST)
+
+    def in_offset(self, tile: tuple[int, int]) -> int:
+        """Bytes of the input from the block's start to that of a tile."""
+        along, across = self.along, self.across
+        return tile[0] * along.stride * along.in_bytes + tile[1] * across.stride * across.in_bytes
+
+    def out_offset(self, place: tuple[int, int]) -> int:
+        """Bytes of the output from the block's start to the output at ``place``."""
+        return place[0] * self.along.out_bytes + place[1] * self.across.out_bytes
+
+    def window(self) -> list[tuple[int, int]]:
+        """The inputs of a tile, (along, across) from its start, in the order of the two gathers' lanes."""
+        if self.four:
+            return [(lane // 4 + 2 * half, lane % 4) for half in (0, 1) for lane in range(8)]
+        reach = self.along.kernel + (self.along.stride if self.along.outputs > 1 else 0)
+        inputs = [(i, j) for i in range(reach) for j in range(self.across.kernel)]
+        return inputs + [inputs[0]] * (LANES - len(inputs))
+
+    def outputs(self) -> list[tuple[int, int]]:
+        """The outputs of a tile, one for each weight vector; those that do not exist stand for one that does."""
+        last = (min(1, self.along.outputs - 1), min(1, self.across.outputs - 1))
+        if self.four:
+            return [(min(i, last[0]), min(j, last[1])) for i in (0, 1) for j in (0, 1)]
+        return [(0, 0), (last[0], 0)]
+
+
+def arrangements(along: Direction, across: Direction) -> Iterator[Blocks]:
+    """The ways to cover outputs with blocks whose lines run along ``along``."""
+    if along.stride == across.stride == 1 and max(along.kernel, across.kernel) <= 3:
+        if along.outputs >= 4:
+            yield Blocks(along, across, True, (4, 2), ((0, 0), (2, 0)))
+        second = (0, min(2, max(across.outputs - 2, 0)))
+        yield Blocks(along, across, True, (2, 4), ((0, 0), second))
+    if across.kernel * (along.kernel + along.stride) <= LANES:
+        # Where a block is larger than the map, its last tiles are done twice.
+        last = max(along.outputs - 2, 0), across.outputs - 1
+        for pairs in (4, 2, 1):
+            lines = 4 // pairs
+            tiles = tuple((min(2 * i, last[0]), min(j, last[1])) for j in range(lines) for i in range(pairs))
+            yield Blocks(along, across, False, (2 * pairs, lines), tiles)
+
+
+def _fits(blocks: Blocks) -> bool:
+    """Offsets of lanes within halfwords, those of tiles within the immediates of ADD."""
+    lanes = [i * blocks.along.in_bytes + j * blocks.across.in_bytes for i, j in blocks.window()]
+    tiles = [blocks.in_offset(tile) + 2 * blocks.along.in_bytes for tile in blocks.tiles]
+    places = [blocks.out_offset(place) for place in _places(blocks)]
+    return max(lanes) <= _MOST_OFFSET and max(tiles) <= _MOST_IMMEDIATE and max(places) <= _MOST_OFFSET
+
+
+def _places(blocks: Blocks) -> list[tuple[int, int]]:
+    """Where the results lie in the order of the store's lanes: those of q0 and q1 in turn."""
+    results = [(t[0] + o[0], t[1] + o[1]) for t in blocks.tiles for o in blocks.outputs()]
+    return [results[lane // 2 + 4 * (lane % 2)] for lane in range(8)]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The padded band in scratch and the blocks that cover its outputs: ``tile`` rows of the output a band."""
+
+    tile: int
+    rows: int
+    pitch: int
+    blocks: Blocks
+
+    @property
+    def band_pixels(self) -> int:
+        """Pixels of the band."""
+        return self.rows * self.pitch
+
+
+def layout(graph: Graph, op: Op, target: Target) -> Layout | None:
+    """The band: the whole image where it is small, else the most rows that divide it; None where nothing fits."""
+    out_h, depth = first_output(graph, op).shape[1], first_input(graph, op).shape[3]
+    found = None
+    for tile in (t for t in range(out_h, 0, -1) if out_h % t == 0 and (t == out_h or t >= _LEAST_TILE)):
+        found = _layout(graph, op, tile) or found
+        if found is not None and found.band_pixels * depth <= _BAND_BYTES[target.optimize]:
+            break
+    return found
+
+
+def _layout(graph: Graph, op: Op, tile: int) -> Layout | None:
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
+    out_w, depth = output.shape[2], x.shape[3]
+    rows = max((tile - 1) * attrs.stride_h + kernel_h, _FOUR_WINDOW, tile + 2)
+    pitch = max((out_w - 1) * attrs.stride_w + kernel_w, _FOUR_WINDOW, out_w + 2)
+    down = Direction(tile, attrs.stride_h, kernel_h, pitch * depth, out_w * channels)
+    right = Direction(out_w, attrs.stride_w, kernel_w, depth, channels)
+    ways = [b for pair in ((right, down), (down, right)) for b in arrangements(*pair) if _fits(b)]
+    best = min(ways, key=lambda b: b.cost, default=None)
+    return None if best is None else Layout(tile, rows, pitch, best)
+
+
+def op_product(graph: Graph, op: Op) -> Product | str:
+    """The op as one row of kernel_h · kernel_w weights for each output channel."""
+    output = first_output(graph, op)
+    weights = constant(graph, op, 1)[0].astype(np.int64)
+    flat = weights.reshape(-1, weights.shape[2]).T
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
+    clamps = activation_range(cast(DepthwiseConv2DAttrs, op.attrs).activation, output)
+    return product(
+        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps
+    )
+
+
+def applies(graph: Graph, op: Op, target: Target) -> bool:
+    """No dilation, and a kernel so small that sixteen inputs give two outputs (3×3 and less); a vector form."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    if attrs.dilation_h != 1 or attrs.dilation_w != 1:
+        return False
+    return layout(graph, op, target) is not None and isinstance(op_product(graph, op), Product)
+
+
+def weight_vectors(taps: Ints64, blocks: Blocks, right_is_along: bool) -> npt.NDArray[np.int8]:
+    """[channels, outputs of a tile, 16] from [channels, kernel_h, kernel_w]: zeros where an input is not for it."""
+    kernel = taps if not right_is_along else taps.transpose(0, 2, 1)
+    result = np.zeros((len(taps), len(blocks.outputs()), LANES), np.int8)
+    for index, (along, across) in enumerate(blocks.outputs()):
+        seen: set[tuple[int, int]] = set()
+        for lane, (i, j) in enumerate(blocks.window()):
+            tap = i - along * blocks.along.stride, j - across * blocks.across.stride
+            inside = 0 <= tap[0] < blocks.along.kernel and 0 <= tap[1] < blocks.across.kernel
+            if inside and tap not in seen:
+                seen.add(tap)
+                result[:, index, 2 * (lane % 8) + lane // 8] = kernel[:, tap[0], tap[1]]
+    return result
+
+
+def lane_table(blocks: Blocks) -> Const:
+    """The offsets of both gathers' lanes and of the results."""
+    gathers = [i * blocks.along.in_bytes + j * blocks.across.in_bytes for i, j in blocks.window()]
+    results = [blocks.out_offset(place) for place in _places(blocks)]
+    return Const("lanes", np.array(gathers + results, np.uint16), Role.TABLE)
+
+
+def _line(direction: Direction, span: int, count: int) -> tuple[int, int, int, int]:
+    """Bytes from block to block in the input and output, and by how much the last one is nearer."""
+    in_step, out_step = span * direction.stride * direction.in_bytes, span * direction.out_bytes
+    back = count * span - direction.outputs if count > 1 else 0
+    return in_step, out_step, back * direction.stride * direction.in_bytes, back * direction.out_bytes
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step; in place where each band's outputs lie before the rows that are still to be read."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
+    plan, found = layout(graph, op, target), op_product(graph, op)
+    assert plan is not None and isinstance(found, Product)
+    blocks = plan.blocks
+    right_is_along = blocks.along.in_bytes == x.shape[3]
+    steps, lines = blocks.steps
+    along, across = _line(blocks.along, blocks.span[0], steps), _line(blocks.across, blocks.span[1], lines)
+    offsets = [blocks.in_offset(tile) for tile in blocks.tiles]
+    half = 2 * blocks.along.in_bytes if blocks.four else 0
+    ints: dict[str, int] = {
+        "height": x.shape[1], "width": x.shape[2], "depth": x.shape[3], "multiplier": attrs.multiplier,
+        "stride_h": attrs.stride_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "out_h": output.shape[1], "out_w": output.shape[2], "tile": plan.tile, "rows": plan.rows, "pitch": plan.pitch,
+        "four": int(blocks.four), "d1": half, "e1": offsets[1],
+        "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3],
+        "steps": steps, "in_step": along[0], "out_step": along[1], "in_back": along[2], "out_back": along[3],
+        "lines": lines, "in_line": across[0], "out_line": across[1], "in_line_back": across[2],
+        "out_line_back": across[3], "in_zero_point": x.zero_point,
+    }  # fmt: skip
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),
+    )  # fmt: skip
+    vectors = weight_vectors(found.weights.reshape(channels, kernel_h, kernel_w), blocks, right_is_along)
+    words = np.stack([found.bias, found.multiplier, found.shift, np.full(channels, found.zero_point)], axis=1)
+    parts: list[npt.NDArray[Any]] = []
+    for channel in range(channels):
+        parts += [vectors[channel], words[channel].astype(np.int32)]
+    return make_step(
+        graph, op, kernel="tml_depthwise_conv2d_mve", header="tml_depthwise_conv2d_mve.h", inputs=op.inputs[:1],
+        args=args, consts=(stream(parts), lane_table(blocks)), scratch_bytes=plan.band_pixels * x.shape[3],
+        in_place=((0, 0),) if _in_place(graph, op, plan) else (),
+    )  # fmt: skip
+
+
+def _in_place(graph: Graph, op: Op, plan: Layout) -> bool:
+    """After each band but the last, its outputs end before the first row of the input that the next one reads."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    if x.elements < output.elements:
+        return False
+    in_row, out_row = x.elements // x.shape[1], output.elements // output.shape[1]
+    ends = range(plan.tile, output.shape[1], plan.tile)
+    return all(
+        end * out_row <= ((end - plan.tile) * attrs.stride_h - attrs.pad_top + plan.rows) * in_row for end in ends
+    )
