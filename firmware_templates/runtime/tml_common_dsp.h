@@ -25,6 +25,9 @@ typedef uint32_t __attribute__((may_alias, aligned(1))) tml_word;
 /* Two words from p, which is a multiple of four bytes. */
 #define TML_LDRD(a, b, p) __asm__("ldrd %0, %1, %2" : "=r"(a), "=r"(b) : "Uv"(*(const int64_t *)(const void *)(p)))
 
+/* The next two words of a stream. */
+#define TML_NEXT(a, b, p) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(a), "=&r"(b), "+r"(p))
+
 /* How an accumulator becomes an output. FAST needs right shifts of 2 to 31 (DOUBLE) or 3 to 31 (SINGLE); LINEAR is one
  * linear function, which the compiler proves for every accumulator that can occur (tinyml/lower/dsp/linear.py). */
 #define TML_DOUBLE_FAST 0

@@ -14,28 +14,28 @@
 
 /* Three pixels, two channels, two weight words: 17 instructions for 24 products. GCC left to intrinsics hoists the
  * loads and spills (1.3 instructions a product). The first step takes the biases as addends instead of moving them. */
-#define TML_GEMM_STEP(IO, S0, S1, B0, B1) { int32_t r_, q_; __asm__ volatile( \
-    "ldrd %[r], %[q], [%[w]], #8\n\t" "ldm %[x]!, {r11, r12, lr}\n\t" \
-    "smlad %[s0], %[r], r11, " S0 "\n\t" "smlad %[s1], %[r], r12, " S1 "\n\t" "smlad %[s2], %[r], lr, %[s2]\n\t" \
-    "sxtb16 %[r], %[r]\n\t" \
-    "smlad %[b0], %[r], r11, " B0 "\n\t" "smlad %[b1], %[r], r12, " B1 "\n\t" "smlad %[b2], %[r], lr, %[b2]\n\t" \
+#define TML_GEMM_STEP(IO, S0, S1, B0, B1) __asm__ volatile( \
+    "ldrd r9, r10, [%[w]], #8\n\t" "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[s0], r9, r11, " S0 "\n\t" "smlad %[s1], r9, r12, " S1 "\n\t" "smlad %[s2], r9, lr, %[s2]\n\t" \
+    "sxtb16 r9, r9\n\t" \
+    "smlad %[b0], r9, r11, " B0 "\n\t" "smlad %[b1], r9, r12, " B1 "\n\t" "smlad %[b2], r9, lr, %[b2]\n\t" \
     "ldm %[x]!, {r11, r12, lr}\n\t" \
-    "smlad %[s0], %[q], r11, %[s0]\n\t" "smlad %[s1], %[q], r12, %[s1]\n\t" "smlad %[s2], %[q], lr, %[s2]\n\t" \
-    "sxtb16 %[q], %[q]\n\t" \
-    "smlad %[b0], %[q], r11, %[b0]\n\t" "smlad %[b1], %[q], r12, %[b1]\n\t" "smlad %[b2], %[q], lr, %[b2]" \
-    : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x), \
-      [r] "=&r"(r_), [q] "=&r"(q_) : : "r11", "r12", "lr"); }
+    "smlad %[s0], r10, r11, %[s0]\n\t" "smlad %[s1], r10, r12, %[s1]\n\t" "smlad %[s2], r10, lr, %[s2]\n\t" \
+    "sxtb16 r10, r10\n\t" \
+    "smlad %[b0], r10, r11, %[b0]\n\t" "smlad %[b1], r10, r12, %[b1]\n\t" "smlad %[b2], r10, lr, %[b2]" \
+    : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x) \
+    : : "r9", "r10", "r11", "r12", "lr")
 
 /* One block: three pixels (x: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them unrolled
  * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */
 TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second, int words, int unroll,
                                            int rounding, int32_t zp, int32_t lo, int32_t hi) {
     int32_t s0, s1, s2, b0, b1, b2, m, p;
-    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(s2), "=&r"(b2), "+r"(w));
+    TML_NEXT(s2, b2, w);
     if (unroll == words) {
-        TML_GEMM_STEP("=&r", "%[s2]", "%[s2]", "%[b2]", "%[b2]")
+        TML_GEMM_STEP("=&r", "%[s2]", "%[s2]", "%[b2]", "%[b2]");
         TML_UNROLL(128)
-        for (int i = 2; i < words; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]")
+        for (int i = 2; i < words; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]");
     } else {
         const int32_t *const end = w + words;
         s0 = s1 = s2;
@@ -43,18 +43,18 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, i
         TML_NO_UNROLL
         do {
             TML_UNROLL(128)
-            for (int i = 0; i < unroll; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]")
+            for (int i = 0; i < unroll; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]");
         } while (w != end);
     }
-    TML_LDRD(m, p, w);
+    TML_NEXT(m, p, w);
     y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
     y[stride] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
     y[2 * stride] = (int8_t)tml_requant256_dsp(s2 - b2, m, p, rounding, zp, lo, hi);
-    TML_LDRD(m, p, w + 2);
+    TML_NEXT(m, p, w);
     y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
     y[stride + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
     y[2 * stride + second] = (int8_t)tml_requant_dsp(b2, m, p, rounding, zp, lo, hi);
-    return w + 4;
+    return w;
 }
 
 /* All output channels of three pixels. */
