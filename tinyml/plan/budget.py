@@ -29,12 +29,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RegionUse:
-    """What goes into one memory region."""
+    """What goes into one memory region; ``board_bytes`` is what the board has where a limit of the user's is less."""
 
     name: str
     kind: str
     available_bytes: int
     parts: tuple[Part, ...]
+    board_bytes: int | None = None
 
     @property
     def used_bytes(self) -> int:
@@ -147,8 +148,10 @@ def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits
 
 
 def _use(region: MemoryRegion, parts: tuple[Part, ...], limit: int | None) -> RegionUse:
-    available = region.available_bytes if limit is None else min(limit, region.available_bytes)
-    return RegionUse(region.name, region.kind, available, tuple(p for p in parts if p.size_bytes))
+    used = tuple(p for p in parts if p.size_bytes)
+    if limit is None or limit >= region.available_bytes:
+        return RegionUse(region.name, region.kind, region.available_bytes, used)
+    return RegionUse(region.name, region.kind, limit, used, region.available_bytes)
 
 
 def require_fits(budget: Budget, fitting_boards: Mapping[str, str] | None = None) -> None:
@@ -163,7 +166,7 @@ def require_fits(budget: Budget, fitting_boards: Mapping[str, str] | None = None
     for region in over:
         parts = ", ".join(f"{p.label} {p.size_bytes:,}{'' if p.exact else ' (estimate)'}" for p in region.parts)
         lines.append(
-            f"  {region.name}: have {region.available_bytes:,} bytes, need {region.used_bytes:,}"
+            f"  {region.name}: have {region.available_bytes:,} bytes{_whose(region)}, need {region.used_bytes:,}"
             f" ({-region.left_bytes:,} too many): {parts}"
         )
     if any(r.kind == "ram" for r in over):
@@ -173,6 +176,10 @@ def require_fits(budget: Budget, fitting_boards: Mapping[str, str] | None = None
             f" ({budget.peak.op}): {buffers}"
         )
     raise DoesNotFitError("\n".join(lines), hint=_remedy(over, fitting_boards or {}))
+
+
+def _whose(region: RegionUse) -> str:
+    return "" if region.board_bytes is None else f" (your own limit; the board has {region.board_bytes:,})"
 
 
 def _remedy(over: list[RegionUse], fitting_boards: Mapping[str, str]) -> str:

@@ -13,10 +13,10 @@ BAR_WIDTH = 24
 
 
 def print_report(*parts: RenderableType) -> None:
-    """Print to stdout, as wide as the terminal, at least 100 columns where it is a pipe."""
+    """Print to stdout, as wide as the terminal, at least 160 columns where it is a pipe."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=max(100, console.width))
+        console = Console(highlight=False, width=max(160, console.width))
     console.print(Group(*parts))
 
 
@@ -31,7 +31,7 @@ def budget_table(budget: Budget) -> Table:
     for region in budget.regions:
         style = "red" if region.left_bytes < 0 else ""
         table.add_row(
-            f"{region.name} ({region.kind})",
+            f"{region.name} ({region.kind}{', your limit' if region.board_bytes is not None else ''})",
             f"{region.used_bytes:,}",
             f"{region.available_bytes:,}",
             Text(f"{region.left_bytes:,}", style=style),
@@ -105,7 +105,7 @@ def profile_report(result: ProfileResult) -> list[RenderableType]:
     """The lines of ``tinyml profile``: a row a layer, the longest bar for the most instructions."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("layer", overflow="fold")
-    table.add_column("op")
+    table.add_column("op", no_wrap=True)
     for heading in ("MACs", "instructions", "per MAC", "share"):
         table.add_column(heading, justify="right")
     table.add_column("")
