@@ -27,6 +27,16 @@ class CheckResult:
         """Whether no region overflows."""
         return self.budget.fits
 
+    def __str__(self) -> str:
+        """The lines of ``tinyml check``."""
+        from tinyml.report.tables import as_text, check_report
+
+        return as_text(*check_report(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show."""
+        printer.text(str(self))
+
     def to_json(self) -> Json:
         """The object that ``tinyml check --json`` prints; all sizes in bytes."""
         budget = self.budget

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +20,13 @@ def print_report(*parts: RenderableType) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=max(160, console.width))
     console.print(Group(*parts))
+
+
+def as_text(*parts: RenderableType) -> str:
+    """What :func:`print_report` prints, without colours."""
+    text = io.StringIO()
+    Console(file=text, highlight=False, width=160).print(Group(*parts))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def budget_table(budget: Budget) -> Table:
