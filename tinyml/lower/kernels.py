@@ -34,6 +34,7 @@ from tinyml.lower.ops import (
     softmax,
 )
 from tinyml.lower.program import Isa, Optimize, Step, Target
+from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 
 Condition = Callable[[Graph, Op, Target], bool]
 Build = Callable[[Graph, Op, Target], Step]
@@ -68,11 +69,16 @@ def _dsp(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
     return KernelRow(kind, frozenset({Isa.DSP}), ANY_GOAL, applies, build, note)
 
 
+def _no_simd(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
+    return KernelRow(kind, frozenset({Isa.V6M, Isa.V7M}), ANY_GOAL, applies, build, note)
+
+
 def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
     return KernelRow(kind, frozenset({Isa.MVE}), ANY_GOAL, applies, build, note)
 
 
 KERNELS: tuple[KernelRow, ...] = (
+    _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
     _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
     _mve("CONV_2D", mve_conv_2d.pointwise_applies, mve_conv_2d.build_pointwise, "VMLADAVA on 4 channels by 2 pixels"),
     _mve("CONV_2D", mve_conv_2d.general_applies, mve_conv_2d.build_general, "VMLADAVA on 4 channels by 2 patches"),
@@ -133,6 +139,7 @@ def select(graph: Graph, op: Op, target: Target) -> KernelRow:
 
 
 def build_step(graph: Graph, op: Op, target: Target) -> Step:
-    """The step of ``op`` by the chosen row, with the row's note as its reason."""
+    """The step of ``op`` by the chosen row; its reason is the row's note, then what the builder says of the layer."""
     row = select(graph, op, target)
-    return replace(row.build(graph, op, target), reason=row.note)
+    step = row.build(graph, op, target)
+    return replace(step, reason="; ".join(part for part in (row.note, step.reason) if part))

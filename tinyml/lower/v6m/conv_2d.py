@@ -1,0 +1,81 @@
+"""CONV_2D on ``tml_pointwise_v6m`` and ``tml_conv2d_v6m``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import Conv2DAttrs
+from tinyml.graph.quantisation import activation_range
+from tinyml.lower.dsp.conv_2d import is_pointwise
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
+from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.v6m.gemm import filled, pack, parts_of, place
+from tinyml.lower.v6m.requant import Layer, explain, layer
+
+_HEADER = "tml_conv2d_v6m.h"
+
+
+def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
+    """The op as a matrix product over patches; convolutions round twice in every runtime."""
+    weights, output = constant(graph, op, 1), first_output(graph, op)
+    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
+    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
+    multipliers = requantisation(graph, op)
+    zero_point = output.zero_point
+    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
+
+
+def applies(graph: Graph, op: Op, target: Target) -> bool:
+    """One group; any kernel, stride, dilation and padding, and weights whose sums unpack in at most 64 parts."""
+    if cast(Conv2DAttrs, op.attrs).groups != 1:
+        return False
+    return parts_of(op_layer(graph, op, target).weights) is not None
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step; a pointwise convolution runs in place where the output is no deeper than the input."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    channels, kernel_h, kernel_w, in_c = constant(graph, op, 1).shape
+    product = op_layer(graph, op, target)
+    parts = parts_of(product.weights)
+    assert parts is not None
+    weights = filled(product.weights, parts)
+    depth = weights.shape[1]
+    where = place(graph, op, target, channels, depth)
+    pointwise = is_pointwise(graph, op)
+    ints: dict[str, int]
+    if pointwise:
+        pixels = x.elements // in_c
+        ints = {"pixels": pixels, "in_c": in_c}
+        tail_bytes = 3 * channels if pixels % 3 else 0
+    else:
+        ints = {
+            "height": x.shape[1], "width": x.shape[2], "in_c": in_c, "kernel_h": kernel_h, "kernel_w": kernel_w,
+            "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
+            "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
+            "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_h": output.shape[1], "out_w": output.shape[2],
+        }  # fmt: skip
+        tail_bytes = 3 * channels + in_c
+    ints |= {"channels": channels, "depth": depth, "parts": parts, "bytes": int(where.in_bytes)}
+    if not pointwise:
+        ints["in_zero_point"] = x.zero_point
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()),
+        *product.requant.ints(),
+    )  # fmt: skip
+    step = make_step(
+        graph, op, kernel="tml_pointwise_v6m" if pointwise else "tml_conv2d_v6m", header=_HEADER,
+        inputs=op.inputs[:1], args=args, consts=(pack(weights, where.in_bytes), product.requant.const),
+        scratch_bytes=12 * depth + where.scratch_bytes + tail_bytes,
+        in_place=((0, 0),) if pointwise and channels <= in_c else (),
+    )  # fmt: skip
+    cut = [f"sums in {parts} parts"] if parts > 1 else []
+    return replace(step, reason="; ".join([*cut, explain(product.requant), where.reason]))

@@ -1,0 +1,93 @@
+"""Three output channels in two words: the weights of ``tml_gemm_v6m.h``, the bound to prove, and where words lie.
+
+The words of channels A, B, C are ``a + (c << 21)`` and ``b + (c << 10)`` modulo 2^32. Sums of products come back
+exactly while A and B fit 21 bits and C fits 22; K is cut in equal parts where they would not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op
+from tinyml.lower.program import Const, Optimize, Role, Target
+from tinyml.lower.v6m.requant import Ints64, raw_range
+
+_LIMIT_AB, _LIMIT_C = 1 << 20, 1 << 21
+_MOST_PARTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a layer's weights are stored, and why."""
+
+    in_bytes: bool
+    scratch_bytes: int
+    reason: str
+
+
+def parts_of(weights: Ints64) -> int | None:
+    """Into how many parts K is cut so that each part's sums unpack exactly; None where even many do not help.
+
+    The sums are bounded at their exact extremes, channel by channel.
+    """
+    limit = np.where(np.arange(len(weights)) % 3 == 2, _LIMIT_C, _LIMIT_AB)
+    for parts in range(1, min(_MOST_PARTS, weights.shape[1]) + 1):
+        padded = filled(weights, parts)
+        ranges = [raw_range(part) for part in np.split(padded, parts, axis=1)]
+        if all(bool((low >= -limit).all() and (high < limit).all()) for low, high in ranges):
+            return parts
+    return None
+
+
+def filled(weights: Ints64, parts: int) -> Ints64:
+    """The weights [channels, inputs] with zeros up to a multiple of ``parts`` inputs."""
+    return np.pad(weights, ((0, 0), (0, -weights.shape[1] % parts)))
+
+
+def groups(weights: Ints64) -> list[Ints64]:
+    """The weights [inputs, n] of each group of three channels, and of the one or two that are left."""
+    return [weights[c : c + 3].T for c in range(0, len(weights), 3)]
+
+
+def pack(weights: Ints64, in_bytes: bool) -> Const:
+    """The weights as words, or as bytes that the kernel expands."""
+    if in_bytes:
+        flat = np.concatenate([group.ravel() for group in groups(weights)])
+        return Const("weights", flat.astype(np.int8), Role.WEIGHTS)
+    streams = []
+    for group in groups(weights):
+        c = group[:, 2] if group.shape[1] == 3 else np.zeros(len(group), np.int64)
+        words = np.stack([group[:, 0] + (c << 21), (group[:, 1] if group.shape[1] > 1 else c) + (c << 10)], axis=1)
+        streams.append((words if group.shape[1] > 1 else words[:, :1]).ravel())
+    return Const("weights", (np.concatenate(streams) & 0xFFFFFFFF).astype(np.uint32), Role.WEIGHTS)
+
+
+def word_bytes(channels: int, depth: int) -> int:
+    """Bytes of the weights as words."""
+    return 4 * depth * (channels // 3 * 2 + channels % 3)
+
+
+def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Placement:
+    """Whether the weights are words in flash, 8/3 bytes each, or bytes that are expanded to scratch once a call."""
+    words = word_bytes(channels, depth)
+    if target.optimize is Optimize.SPEED:
+        return Placement(False, 0, f"weights as words: {words:,} bytes of flash instead of {channels * depth:,}")
+    own = _live_bytes(graph, op) + words
+    peak = max((_live_bytes(graph, other) for other in graph.ops if other is not op), default=0)
+    if target.optimize is Optimize.SIZE or own <= peak:
+        why = "where other layers need more memory" if own <= peak else "for the least flash"
+        return Placement(True, words, f"weights as bytes, expanded to {words:,} bytes of scratch {why}")
+    return Placement(
+        False, 0, f"weights as words in flash: expanding them would need {own:,} bytes of memory, other layers {peak:,}"
+    )
+
+
+def _live_bytes(graph: Graph, op: Op) -> int:
+    """Activations of an op: inputs and outputs, of which only the larger where it can run in place."""
+    tensors = [graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
+    sizes = [prod(t.shape) * t.dtype.numpy.itemsize for t in tensors if t.data is None]
+    pointwise = op.kind == "CONV_2D" and graph.tensor(op.inputs[1]).shape[1:3] == (1, 1) and sizes[0] >= sizes[-1]
+    return max(sizes) if pointwise or op.kind == "DEPTHWISE_CONV_2D" else sum(sizes)
