@@ -7,7 +7,7 @@ FAST := not slow and not train and not sweep
 CLIP := examples/01_keyword_spotting/yes.wav
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench sweep wheel clean
+.PHONY: help demo test check lint bench sweep figures wheel clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -30,6 +30,10 @@ bench: $(VENV)/.installed-all ## instructions and memory of the MLPerf Tiny mode
 
 sweep: $(VENV)/.installed-all ## thousands of random graphs against the reference; takes hours
 	$(BIN)/python -m pytest -m sweep -n 2
+
+figures: $(VENV)/.installed-all ## measure the model catalogue again, after changes to kernels or plans
+	$(BIN)/python -m tinyml.report.figures
+	$(BIN)/python -m tinyml.report.models_page > docs/models.md
 
 wheel: $(VENV)/.installed-all ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist
