@@ -110,6 +110,12 @@ def check(
         return _check_result(compiled, _measured(compiled, built, options), compiled_firmware=True)
 
 
+def boards_that_fit(model: Any, board: str | Board, options: Options | None = None) -> dict[str, str]:
+    """Names and titles of the boards that would hold ``model`` as it is compiled for ``board``, smallest RAM first."""
+    options = options or Options()
+    return _boards_that_fit(compile_model(model, board, options), options)
+
+
 def build(model: Any, board: str | Board, output: Path | None = None, options: Options | None = None) -> BuildResult:
     """Build the firmware project into ``output`` and prove it in emulation.
 

@@ -28,9 +28,10 @@ def command(model: str | None, board: str | None, compile_firmware: bool, as_jso
     from tinyml.settings import chosen_board, chosen_model
 
     options = pipeline_options(values)
-    result = pipeline.check(chosen_model(model), chosen_board(board), options, compile_firmware=compile_firmware)
+    names = chosen_model(model), chosen_board(board)
+    result = pipeline.check(*names, options, compile_firmware=compile_firmware)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_report(*check_report(result))
-    require_fits(result.budget)
+    require_fits(result.budget, {} if result.fits else pipeline.boards_that_fit(*names, options))
