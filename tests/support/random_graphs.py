@@ -20,6 +20,8 @@ from tinyml.tflite.read import read_graph
 
 CALIBRATION_SAMPLES = 4
 MAX_ATTEMPTS = 5
+MAX_CLASSES = 500
+"""TFLite's reference SOFTMAX stops the process where more than 511 logits are nearly equal."""
 MAX_ELEMENTS = 2000
 """The generator keeps every activation at most this large, so that a network runs in an instant."""
 
@@ -196,7 +198,8 @@ class _Generator:
             return x
         for _ in range(int(self.rng.integers(0, 3))):
             x = self.activate(self.layers.Dense(int(self.rng.integers(1, 20)), **self.kernel(), **self.weights())(x))
-        return self.layers.Softmax()(x) if self.chance(0.5) else x
+        softmax = self.chance(0.5) and x.shape[-1] <= MAX_CLASSES
+        return self.layers.Softmax()(x) if softmax else x
 
     def model(self) -> Any:
         shape = (int(self.rng.integers(1, 13)), int(self.rng.integers(1, 13)), int(self.rng.integers(1, 7)))
