@@ -120,18 +120,16 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
                                          int in_back, int out_back, int lines, int in_line, int out_line,
                                          int in_line_back, int out_line_back, int zero_point, int rounding, int zp,
                                          int lo, int hi) {
-    const int kept = rows - tile * stride_h > 0 ? rows - tile * stride_h : 0;
     const int channels = depth * multiplier;
     int8_t *const band = (int8_t *)scratch;
+    int oy = 0;
+    int next = 0;
+    int from = 0;
     tml_fill_mve(band, zero_point, rows * pitch * depth);
     TML_MVE_NO_UNROLL
-    for (int oy = 0; oy < out_h; oy += tile) {
+    do {
         const int8_t *w = stream;
-        int from = 0;
-        if (oy > 0 && kept > 0) {
-            tml_copy_mve(band, band + tile * stride_h * pitch * depth, kept * pitch * depth);
-            from = kept;
-        }
+        oy = next;
         tml_load_band_mve(band, x, oy * stride_h - pad_top, from, rows, height, width, depth, pitch, pad_left,
                           zero_point, oy > 0);
         TML_MVE_NO_UNROLL
@@ -156,7 +154,13 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
             }
             w += (four ? 64 : 32) + 16;
         }
-    }
+        next = oy + 2 * tile > out_h ? out_h - tile : oy + tile;
+        from = rows - (next - oy) * stride_h;
+        if (next != oy && from > 0) {
+            tml_move_mve(band, band + (next - oy) * stride_h * pitch * depth, from * pitch * depth);
+        }
+        from = from > 0 ? from : 0;
+    } while (next != oy);
 }
 
 #endif

@@ -17,9 +17,11 @@ from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
+from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import conv_2d as mve_conv_2d
 from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
 from tinyml.lower.mve import fully_connected as mve_fully_connected
+from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.ops import (
     binary,
     concatenation,
@@ -97,6 +99,14 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),
     _dsp("MEAN", dsp_pool_2d.mean_applies, dsp_pool_2d.build_mean, "SADD16 on 4 channels"),
+    _mve("ADD", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
+    _mve("SUB", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
+    _mve("ADD", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
+    _mve("SUB", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
+    _mve("MUL", mve_binary.mul_applies, mve_binary.build_mul, "eight elements at a time"),
+    _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),
+    _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
+    _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),

@@ -24,7 +24,8 @@ _MOST_IMMEDIATE = 4095
 _BAND_BYTES = {Optimize.SPEED: 32768, Optimize.BALANCED: 8192, Optimize.SIZE: 2048}
 _STEP_COST = {True: 35, False: 43}
 _LINE_COST, _CHANNEL_COST = 12, 20
-_FOUR_WINDOW, _LEAST_TILE = 4, 4
+_FOUR_WINDOW = 4
+_LOADED_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,11 @@ def _places(blocks: Blocks) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The padded band in scratch and the blocks that cover its outputs: ``tile`` rows of the output a band."""
+    """The padded band in scratch and the blocks that cover its outputs: ``tile`` rows of the output a band.
+
+    The last band overlaps the one before where ``tile`` does not divide the rows. Rows that bands share are moved
+    within scratch in whole vectors, so that bands are at least a vector apart.
+    """
 
     tile: int
     rows: int
@@ -135,23 +140,32 @@ class Layout:
 
 
 def layout(graph: Graph, op: Op, target: Target) -> Layout | None:
-    """The band: the whole image where it is small, else the most rows that divide it; None where nothing fits."""
-    out_h, depth = first_output(graph, op).shape[1], first_input(graph, op).shape[3]
-    found = None
-    for tile in (t for t in range(out_h, 0, -1) if out_h % t == 0 and (t == out_h or t >= _LEAST_TILE)):
-        found = _layout(graph, op, tile) or found
-        if found is not None and found.band_pixels * depth <= _BAND_BYTES[target.optimize]:
-            break
-    return found
+    """The band that costs the fewest instructions within the limit, or the smallest; None where nothing fits."""
+    output, depth = first_output(graph, op), first_input(graph, op).shape[3]
+    out_h, channels = output.shape[1], output.shape[3]
+
+    def size_bytes(plan: Layout) -> int:
+        return plan.band_pixels * depth
+
+    def cost(plan: Layout) -> int:
+        loaded = size_bytes(plan) // _LOADED_BYTES
+        return -(-out_h // plan.tile) * (channels * (plan.blocks.cost + _CHANNEL_COST) + loaded)
+
+    found = [plan for tile in range(1, out_h + 1) if (plan := _layout(graph, op, tile)) is not None]
+    small = [plan for plan in found if size_bytes(plan) <= _BAND_BYTES[target.optimize]]
+    return min(small, key=cost) if small else min(found, key=size_bytes, default=None)
 
 
 def _layout(graph: Graph, op: Op, tile: int) -> Layout | None:
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
     _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
-    out_w, depth = output.shape[2], x.shape[3]
+    out_h, out_w, depth = output.shape[1], output.shape[2], x.shape[3]
     rows = max((tile - 1) * attrs.stride_h + kernel_h, _FOUR_WINDOW, tile + 2)
     pitch = max((out_w - 1) * attrs.stride_w + kernel_w, _FOUR_WINDOW, out_w + 2)
+    last_shift = (out_h - 1) % tile + 1 if tile < out_h else out_h
+    if last_shift * attrs.stride_h * pitch * depth < LANES:
+        return None
     down = Direction(tile, attrs.stride_h, kernel_h, pitch * depth, out_w * channels)
     right = Direction(out_w, attrs.stride_w, kernel_w, depth, channels)
     ways = [b for pair in ((right, down), (down, right)) for b in arrangements(*pair) if _fits(b)]
@@ -253,7 +267,8 @@ def _in_place(graph: Graph, op: Op, plan: Layout) -> bool:
     if x.elements < output.elements:
         return False
     in_row, out_row = x.elements // x.shape[1], output.elements // output.shape[1]
-    ends = range(plan.tile, output.shape[1], plan.tile)
+    starts = [min(start, output.shape[1] - plan.tile) for start in range(0, output.shape[1], plan.tile)]
     return all(
-        end * out_row <= ((end - plan.tile) * attrs.stride_h - attrs.pad_top + plan.rows) * in_row for end in ends
+        (start + plan.tile) * out_row <= (start * attrs.stride_h - attrs.pad_top + plan.rows) * in_row
+        for start in starts[:-1]
     )

@@ -1,0 +1,139 @@
+"""ADD, SUB and MUL of operands of one shape on ``tml_binary_mve.h``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.fixed_point import quantize_multiplier
+from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops import BinaryAttrs
+from tinyml.graph.quantisation import activation_range
+from tinyml.lower.dsp.binary import Sum, describe, exact
+from tinyml.lower.mve.product import Ints64
+from tinyml.lower.ops.binary import in_place, operands, sum_multipliers
+from tinyml.lower.ops.common import first_output, make_step
+from tinyml.lower.program import Arg, Int, Out, Step, Target
+
+_HEADER = "tml_binary_mve.h"
+_LEFT_SHIFT = 20
+_SHIFTS = range(16, 23)
+_NUDGES = 2
+_REACH = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """``(mul_a * a + mul_b * b + offset) >> shift``, then clamped."""
+
+    mul_a: int
+    mul_b: int
+    offset: int
+    shift: int
+
+
+@lru_cache(maxsize=256)
+def linear(numbers: Sum) -> Linear | None:
+    """A linear function that equals TFLite's for every pair of operands, with the least shift; None without one.
+
+    For given multipliers each pair bounds the offset from both sides. Shifts beyond 16 take two more instructions.
+    """
+    if max(numbers.scale_a[1], numbers.scale_b[1], numbers.scale_out[1]) > 0:
+        return None
+    factor_out = float(np.ldexp(numbers.scale_out[0], numbers.scale_out[1] - 31 + _LEFT_SHIFT))
+    factor_a = float(np.ldexp(numbers.scale_a[0], numbers.scale_a[1] - 31)) * factor_out
+    factor_b = float(np.ldexp(numbers.scale_b[0], numbers.scale_b[1] - 31)) * factor_out * numbers.sign
+    wanted = exact(numbers)
+    nudges = sorted(
+        ((i, j) for i in range(-_NUDGES, _NUDGES + 1) for j in range(-_NUDGES, _NUDGES + 1)),
+        key=lambda n: abs(n[0]) + abs(n[1]),
+    )
+    for shift in _SHIFTS:
+        if (abs(factor_a) + abs(factor_b) + 2) * 256 * 2**shift >= _REACH:
+            return None
+        mul_a, mul_b = round(factor_a * 2**shift), round(factor_b * 2**shift)
+        for nudge_a, nudge_b in nudges:
+            offset = _offset(numbers, wanted, mul_a + nudge_a, mul_b + nudge_b, shift)
+            if offset is not None:
+                return Linear(mul_a + nudge_a, mul_b + nudge_b, offset, shift)
+    return None
+
+
+def _offset(numbers: Sum, wanted: Ints64, mul_a: int, mul_b: int, shift: int) -> int | None:
+    """The offset in the middle of those that hold for every pair, where no intermediate leaves int32."""
+    x = np.arange(-128, 128, dtype=np.int64)
+    products = (mul_a * x)[:, None] + (mul_b * x)[None, :]
+    from_below = np.where(wanted > numbers.low, (wanted << shift) - products, -(2**62)).max()
+    from_above = np.where(wanted < numbers.high, ((wanted + 1) << shift) - 1 - products, 2**62).min()
+    if from_below > from_above:
+        return None
+    offset = int(from_below + from_above) // 2
+    ends = (offset + int(products.min()), offset + int(products.max()), offset - 128 * abs(mul_a), offset)
+    return offset if all(-_REACH <= end < _REACH for end in ends) and abs(offset) + 128 * abs(mul_a) < _REACH else None
+
+
+def _same_shape(graph: Graph, op: Op) -> bool:
+    return all(graph.tensor(i).shape == first_output(graph, op).shape for i in op.inputs)
+
+
+def linear_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """Operands of the output's shape, and a linear function that is exact for every pair of values."""
+    return _same_shape(graph, op) and linear(describe(graph, op)) is not None
+
+
+def sum_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """Operands of the output's shape; shifts within VRSHL's exact range."""
+    m = sum_multipliers(graph, op)
+    return _same_shape(graph, op) and all(-31 <= m[f"{name}_shift"] <= 0 for name in ("a", "b", "out"))
+
+
+def mul_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """Operands of the output's shape, and an effective scale below one."""
+    return _same_shape(graph, op) and -31 <= mul_scale(graph, op)[1] <= 0
+
+
+def mul_scale(graph: Graph, op: Op) -> tuple[int, int]:
+    """Multiplier and shift of MUL; TFLite computes its effective scale in float32."""
+    a, b, out = (np.float32(graph.tensor(i).scale) for i in (*op.inputs, op.outputs[0]))
+    return quantize_multiplier(float(a * b / out))
+
+
+def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int], *, clamps_only: bool = False) -> Step:
+    output = first_output(graph, op)
+    clamps = activation_range(cast(BinaryAttrs, op.attrs).activation, output)
+    arguments, inputs, consts = operands(graph, op)
+    last = {"out_zero_point": output.zero_point} if not clamps_only else {}
+    last |= {"out_min": clamps.low, "out_max": clamps.high}
+    args: tuple[Arg, ...] = (*arguments, Out(0), *(Int(k, v) for k, v in ({"elements": output.elements} | ints | last).items()))
+    return make_step(
+        graph, op, kernel=kernel, header=_HEADER, inputs=inputs, args=args, consts=consts,
+        in_place=in_place(graph, inputs, output),
+    )  # fmt: skip
+
+
+def build_linear(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ADD or SUB as one linear function, in place over either operand."""
+    found = linear(describe(graph, op))
+    assert found is not None
+    ints = {"mul_a": found.mul_a, "mul_b": found.mul_b, "offset": found.offset, "shift": found.shift}
+    return _build(graph, op, "tml_linear_sum_mve", ints, clamps_only=True)
+
+
+def _zero_points(graph: Graph, op: Op) -> dict[str, int]:
+    a, b = (graph.tensor(i).zero_point for i in op.inputs)
+    return {"a_zero_point": a, "b_zero_point": b}
+
+
+def build_sum(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ADD or SUB with TFLite's three roundings."""
+    ints = _zero_points(graph, op) | sum_multipliers(graph, op) | {"sign": 1 if op.kind == "ADD" else -1}
+    return _build(graph, op, "tml_sum_mve", ints)
+
+
+def build_mul(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of MUL."""
+    multiplier, shift = mul_scale(graph, op)
+    return _build(graph, op, "tml_mul_mve", _zero_points(graph, op) | {"multiplier": multiplier, "shift": shift})
