@@ -37,6 +37,7 @@ from tinyml.lower.ops import (
 )
 from tinyml.lower.program import Isa, Optimize, Step, Target
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
+from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 
 Condition = Callable[[Graph, Op, Target], bool]
 Build = Callable[[Graph, Op, Target], Step]
@@ -81,6 +82,9 @@ def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
 
 KERNELS: tuple[KernelRow, ...] = (
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
+    _no_simd(
+        "DEPTHWISE_CONV_2D", v6m_depthwise_conv_2d.applies, v6m_depthwise_conv_2d.build, "3 outputs in 2 words",
+    ),
     _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
     _mve("CONV_2D", mve_conv_2d.pointwise_applies, mve_conv_2d.build_pointwise, "VMLADAVA on 4 channels by 2 pixels"),
     _mve("CONV_2D", mve_conv_2d.general_applies, mve_conv_2d.build_general, "VMLADAVA on 4 channels by 2 patches"),

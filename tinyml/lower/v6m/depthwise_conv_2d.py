@@ -1,0 +1,100 @@
+"""DEPTHWISE_CONV_2D on ``tml_depthwise_conv2d_v6m``: three outputs of a channel in two words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.graph.quantisation import activation_range
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
+from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.v6m.requant import Form, Layer, explain, layer, raw_range
+
+_WIDTHS = (3, 5, 7)
+_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """The three equal parts of an output: their size, where the second and third begin, and along which axis."""
+
+    rows: int
+    columns: int
+    second: int
+    third: int
+    vertical: bool
+
+
+def bands(height: int, width: int) -> Bands:
+    """Cut an output of ``height`` by ``width`` along the axis where fewer places are computed twice."""
+    rows, columns = -(-height // 3), -(-width // 3)
+    if rows * width <= columns * height:
+        return Bands(rows, width, min(rows, height - rows), height - rows, True)
+    return Bands(height, columns, min(columns, width - columns), width - columns, False)
+
+
+def padded_width(kernel_w: int) -> int | None:
+    """The width that a kernel row is filled up to with zeros, None where it is too wide."""
+    return next((width for width in _WIDTHS if kernel_w <= width), None)
+
+
+def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
+    """The op's channels as rows of ``kernel_h * kernel_w`` weights."""
+    output = first_output(graph, op)
+    weights = constant(graph, op, 1)[0].astype(np.int64)
+    flat = weights.reshape(-1, weights.shape[-1]).T
+    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
+    clamps = activation_range(cast(DepthwiseConv2DAttrs, op.attrs).activation, output)
+    multipliers = requantisation(graph, op)
+    zero_point = output.zero_point
+    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
+
+
+def applies(graph: Graph, op: Op, target: Target) -> bool:
+    """A kernel at most 7 wide, not dilated along rows; sums below 2^20; a fast requantisation; no clamp within int8."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    if padded_width(constant(graph, op, 1).shape[2]) is None or attrs.dilation_w != 1:
+        return False
+    product = op_layer(graph, op, target)
+    low, high = raw_range(product.weights)
+    unpacks = bool((low >= -_LIMIT).all() and (high < _LIMIT).all())
+    return unpacks and product.requant.form is not Form.ANY and product.requant.whole_range
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step; in place where every channel has one output channel."""
+    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    kernel_h, kernel_w = constant(graph, op, 1).shape[1:3]
+    padded = padded_width(kernel_w)
+    assert padded is not None
+    product = op_layer(graph, op, target)
+    cut = bands(output.shape[1], output.shape[2])
+    taps = product.weights.reshape(-1, kernel_h, kernel_w)
+    weights = np.pad(taps, ((0, 0), (0, 0), (0, padded - kernel_w))).astype(np.int8)
+    ints: dict[str, int] = {
+        "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3], "multiplier": attrs.multiplier,
+        "kernel_h": kernel_h, "kernel_w": padded, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
+        "dilation_h": attrs.dilation_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
+        "out_w": output.shape[2], "rows": cut.rows, "columns": cut.columns,
+        "band1": cut.second, "band2": cut.third, "vertical": int(cut.vertical),
+        "in_zero_point": x.zero_point, "form": int(product.requant.form),
+    }  # fmt: skip
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()),
+    )  # fmt: skip
+    plane_h = (cut.rows - 1) * attrs.stride_h + (kernel_h - 1) * attrs.dilation_h + 1
+    places = plane_h * ((cut.columns - 1) * attrs.stride_w + padded)
+    words = kernel_h * padded + 3 * product.requant.words.shape[1]
+    step = make_step(
+        graph, op, kernel="tml_depthwise_conv2d_v6m", header="tml_depthwise_conv2d_v6m.h", inputs=op.inputs[:1],
+        args=args, consts=(Const("weights", weights, Role.WEIGHTS), product.requant.const),
+        scratch_bytes=8 * places + 4 * words, in_place=((0, 0),) if attrs.multiplier == 1 else (),
+    )  # fmt: skip
+    return replace(step, reason=explain(product.requant))
