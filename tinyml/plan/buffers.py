@@ -146,10 +146,11 @@ def _dies_here(source: Buffer, target: Buffer, time: int) -> bool:
     return source.last == time and target.first == time
 
 
-def groups(program: Program, *, in_place: bool) -> list[Group]:
-    """All buffers of the program as groups, in-place chains joined where ``in_place`` is set."""
+def groups(program: Program, *, in_place: bool, apart: frozenset[tuple[int, int]] = frozenset()) -> list[Group]:
+    """All buffers of the program as groups; ``in_place`` joins in-place chains, but for the pairs ``apart``."""
     tensors = tensor_buffers(program)
-    follower = dict(in_place_pairs(program, tensors)) if in_place else {}
+    pairs = in_place_pairs(program, tensors) if in_place else []
+    follower = {a: b for a, b in pairs if (a, b) not in apart}
     targets = set(follower.values())
     result = []
     for tensor in tensors:

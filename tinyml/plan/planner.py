@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tinyml.lower.program import Program
-from tinyml.plan.buffers import Buffer, groups
-from tinyml.plan.packing import lower_bound_bytes, pack
+from tinyml.plan.buffers import Buffer, Group, groups
+from tinyml.plan.packing import SEARCH_ROUNDS, lower_bound_bytes, pack
 
 ARENA_ALIGN_BYTES = 16
+TRIAL_ROUNDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,62 @@ class Plan:
 def make_plan(program: Program) -> Plan:
     """Plan the arena of ``program``: liveness, in-place ops, packing.
 
-    In-place sharing fixes distances and could in rare cases cost more than it saves, so packings with and without it
-    are compared. Nothing is shared that a later step reads.
+    In-place sharing fixes distances and can cost more than it saves. So packings with and without it are compared, and
+    single pairs at the arena's top are given up where that helps. Nothing is shared that a later step reads.
     """
-    plans = [_plan(program, in_place=in_place) for in_place in (True, False)]
-    return min(plans, key=lambda p: p.arena_bytes)
+    shared = _attempt(program, in_place=True)
+    plan = _loosened(program, shared)
+    if plan.arena_bytes == plan.lower_bound_bytes == shared.plan.lower_bound_bytes:
+        return plan
+    return min(plan, _attempt(program, in_place=False).plan, key=lambda p: p.arena_bytes)
 
 
-def _plan(program: Program, *, in_place: bool) -> Plan:
-    units = groups(program, in_place=in_place)
-    packing = pack(units)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Attempt:
+    """A plan with the groups it places."""
+
+    plan: Plan
+    units: list[Group]
+    offsets: tuple[int, ...]
+
+
+def _loosened(program: Program, attempt: _Attempt) -> Plan:
+    """Give up one in-place pair after the other while the arena shrinks."""
+    apart: frozenset[tuple[int, int]] = frozenset()
+    while attempt.plan.arena_bytes > attempt.plan.lower_bound_bytes:
+        trials = [
+            (_attempt(program, in_place=True, apart=apart | {pair}, rounds=TRIAL_ROUNDS), apart | {pair})
+            for pair in _pairs_at_the_top(attempt)
+        ]
+        best = min(trials, key=lambda t: t[0].plan.arena_bytes, default=None)
+        if best is None or best[0].plan.arena_bytes >= attempt.plan.arena_bytes:
+            break
+        attempt, apart = best
+    return attempt.plan
+
+
+def _pairs_at_the_top(attempt: _Attempt) -> list[tuple[int, int]]:
+    """In-place pairs of the groups that reach the arena's end, and of those that keep them from lying lower."""
+    ends = zip(attempt.units, attempt.offsets, strict=True)
+    top = [unit for unit, offset in ends if offset + unit.size_bytes == attempt.plan.arena_bytes]
+    near = [u for u in attempt.units if any(a.overlaps(b) for t in top for a in t.members for b in u.members)]
+    return [
+        (a.tensor, b.tensor)
+        for unit in near
+        for a, b in pairwise(unit.members)
+        if a.tensor is not None and b.tensor is not None
+    ]
+
+
+def _attempt(
+    program: Program,
+    *,
+    in_place: bool,
+    apart: frozenset[tuple[int, int]] = frozenset(),
+    rounds: int = SEARCH_ROUNDS,
+) -> _Attempt:
+    units = groups(program, in_place=in_place, apart=apart)
+    packing = pack(units, rounds=rounds)
     placements = tuple(
         Placement(buffer, offset + shift)
         for unit, offset in zip(units, packing.offsets, strict=True)
@@ -74,7 +122,7 @@ def _plan(program: Program, *, in_place: bool) -> Plan:
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
     times = range(-1, len(program.steps) + 1)
     peak = max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
-    return Plan(placements, offsets, scratch, packing.arena_bytes, plan.lower_bound_bytes, peak)
+    return _Attempt(replace(plan, peak_step=peak), units, packing.offsets)
 
 
 def check_plan(program: Program, plan: Plan) -> None:

@@ -78,3 +78,31 @@ def test_read_only_constant_arrays() -> None:
     tensor = Tensor("w", (2,), DType.INT8, Q, np.zeros(2, np.int8))
     assert tensor.data is not None
     assert not tensor.data.flags.writeable
+
+
+def test_an_in_place_pair_is_given_up_where_its_fixed_distance_costs_more() -> None:
+    """MCUNet's first blocks: the projection in place of the depthwise output would split the space for what follows."""
+    sizes = [76_800, 102_400, 102_400, 51_200, 153_600, 38_400, 25_600, 153_600, 153_600, 25_600, 25_600]
+    steps = [step((i,), (i + 1,), in_place=((0, 0),) if i not in (0, 3, 6) else ()) for i in range(9)]
+    steps.append(step((6, 9), (10,), in_place=((0, 0), (1, 0))))
+    p = program(sizes, steps, (0,), (10,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.arena_bytes == plan.lower_bound_bytes == 153_600 + 51_200
+
+
+def test_a_chain_of_residual_blocks_reaches_the_bound() -> None:
+    """MCUNet-in3's stem, then residual blocks: the widest chain has to lie above the stem's, though it is larger."""
+    sizes, steps = [92_928, 123_904, 123_904, 61_952], [step((0,), (1,))]
+    steps += [step((i,), (i + 1,), in_place=((0, 0),)) for i in (1, 2)]
+    for expanded, projected in [(185_856, 30_976), *[(154_880, 30_976)] * 3, *[(58_080, 11_616)] * 12]:
+        x = len(sizes) - 1
+        residual = sizes[x] == projected
+        sizes += [expanded, expanded, projected, *([projected] if residual else [])]
+        steps += [step((x,), (x + 1,)), *(step((x + i,), (x + i + 1,), in_place=((0, 0),)) for i in (1, 2))]
+        if residual:
+            steps.append(step((x, x + 3), (x + 4,), in_place=((0, 0), (1, 0))))
+    p = program(sizes, steps, (0,), (len(sizes) - 1,))
+    plan = make_plan(p)
+    check_plan(p, plan)
+    assert plan.arena_bytes == plan.lower_bound_bytes == 185_856 + 61_952
