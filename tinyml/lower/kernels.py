@@ -38,6 +38,7 @@ from tinyml.lower.ops import (
 from tinyml.lower.program import Isa, Optimize, Step, Target
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
+from tinyml.lower.v6m import fully_connected as v6m_fully_connected
 
 Condition = Callable[[Graph, Op, Target], bool]
 Build = Callable[[Graph, Op, Target], Step]
@@ -81,6 +82,7 @@ def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
 
 
 KERNELS: tuple[KernelRow, ...] = (
+    _no_simd("CONV_2D", v6m_conv_2d.one_pixel_applies, v6m_conv_2d.build_one_pixel, "6 channels at a time"),
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
     _no_simd(
         "DEPTHWISE_CONV_2D", v6m_depthwise_conv_2d.applies, v6m_depthwise_conv_2d.build, "3 outputs in 2 words",
@@ -111,6 +113,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),
     _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
+    _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),

@@ -15,6 +15,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.v6m import fully_connected
 from tinyml.lower.v6m.gemm import filled, pack, parts_of, place
 from tinyml.lower.v6m.requant import Layer, explain, layer
 
@@ -30,6 +31,18 @@ def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     multipliers = requantisation(graph, op)
     zero_point = output.zero_point
     return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
+
+
+def one_pixel_applies(graph: Graph, op: Op, target: Target) -> bool:
+    """1×1 on a single pixel: a fully connected layer."""
+    x = first_input(graph, op)
+    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
+    return ungrouped and is_pointwise(graph, op) and x.elements == x.shape[-1]
+
+
+def build_one_pixel(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_fully_connected_v6m``."""
+    return fully_connected.build_rows(graph, op, target, op_layer(graph, op, target))
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
