@@ -51,11 +51,10 @@ TML_INLINE int32x4_t tml_scale_mve(int32x4_t value, int32_t multiplier, int shif
     return shift == 0 ? high : vrshlq_n_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
 }
 
-TML_INLINE int8x16_t tml_narrow_mve(int32x4_t even, int32x4_t odd, int zp, int lo, int hi) {
-    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), even), odd);
+TML_INLINE int16x8_t tml_narrow_mve(int32x4_t even, int32x4_t odd, int zp, int lo, int hi) {
+    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vdupq_n_s16(0), even), odd);
     both = vqaddq_n_s16(both, (int16_t)zp);
-    both = vminq_s16(vmaxq_s16(both, vdupq_n_s16((int16_t)lo)), vdupq_n_s16((int16_t)hi));
-    return vreinterpretq_s8_s16(both);
+    return vminq_s16(vmaxq_s16(both, vdupq_n_s16((int16_t)lo)), vdupq_n_s16((int16_t)hi));
 }
 
 /* An operand scaled to half of the larger scale and by 2^20: the even or the odd lanes. */
@@ -64,42 +63,62 @@ TML_INLINE int32x4_t tml_operand_mve(int32x4_t shifted, int32_t multiplier, int 
 }
 
 /* sign: 1 for ADD, -1 for SUB. */
+TML_INLINE int16x8_t tml_sum8_mve(int16x8_t xa, int16x8_t xb, int32_t a_multiplier, int a_shift, int32_t b_multiplier,
+                                  int b_shift, int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
+    int32x4_t even = tml_operand_mve(vshllbq_n_s16(xa, 16), a_multiplier, a_shift);
+    int32x4_t odd = tml_operand_mve(vshlltq_n_s16(xa, 16), a_multiplier, a_shift);
+    const int32x4_t even_b = tml_operand_mve(vshllbq_n_s16(xb, 16), b_multiplier, b_shift);
+    const int32x4_t odd_b = tml_operand_mve(vshlltq_n_s16(xb, 16), b_multiplier, b_shift);
+    even = sign > 0 ? vaddq_s32(even, even_b) : vsubq_s32(even, even_b);
+    odd = sign > 0 ? vaddq_s32(odd, odd_b) : vsubq_s32(odd, odd_b);
+    return tml_narrow_mve(tml_scale_mve(even, out_multiplier, out_shift), tml_scale_mve(odd, out_multiplier, out_shift),
+                          zp, lo, hi);
+}
+
 TML_INLINE void tml_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int a_zero_point,
                             int b_zero_point, int32_t a_multiplier, int a_shift, int32_t b_multiplier, int b_shift,
                             int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
+    const int rest = elements % 8;
     TML_MVE_NO_UNROLL
-    for (int n = elements; n > 0; n -= 8) {
-        const mve_pred16_t lanes = vctp16q((uint32_t)n);
-        const int16x8_t xa = vsubq_n_s16(vldrbq_z_s16(a, lanes), (int16_t)a_zero_point);
-        const int16x8_t xb = vsubq_n_s16(vldrbq_z_s16(b, lanes), (int16_t)b_zero_point);
-        int32x4_t even = tml_operand_mve(vshllbq_n_s16(xa, 16), a_multiplier, a_shift);
-        int32x4_t odd = tml_operand_mve(vshlltq_n_s16(xa, 16), a_multiplier, a_shift);
-        const int32x4_t even_b = tml_operand_mve(vshllbq_n_s16(xb, 16), b_multiplier, b_shift);
-        const int32x4_t odd_b = tml_operand_mve(vshlltq_n_s16(xb, 16), b_multiplier, b_shift);
-        even = sign > 0 ? vaddq_s32(even, even_b) : vsubq_s32(even, even_b);
-        odd = sign > 0 ? vaddq_s32(odd, odd_b) : vsubq_s32(odd, odd_b);
-        even = tml_scale_mve(even, out_multiplier, out_shift);
-        odd = tml_scale_mve(odd, out_multiplier, out_shift);
-        vstrbq_p_s16(y, vreinterpretq_s16_s8(tml_narrow_mve(even, odd, zp, lo, hi)), lanes);
+    for (int n = elements / 8; n > 0; n--) {
+        const int16x8_t xa = vsubq_n_s16(vldrbq_s16(a), (int16_t)a_zero_point);
+        const int16x8_t xb = vsubq_n_s16(vldrbq_s16(b), (int16_t)b_zero_point);
+        vstrbq_s16(y, tml_sum8_mve(xa, xb, a_multiplier, a_shift, b_multiplier, b_shift, out_multiplier, out_shift,
+                                   sign, zp, lo, hi));
         a += 8;
         b += 8;
         y += 8;
     }
+    if (rest != 0) {
+        const int16x8_t xa = vsubq_n_s16(tml_load_wide_lanes_mve(a, rest), (int16_t)a_zero_point);
+        const int16x8_t xb = vsubq_n_s16(tml_load_wide_lanes_mve(b, rest), (int16_t)b_zero_point);
+        tml_store_wide_lanes_mve(y, tml_sum8_mve(xa, xb, a_multiplier, a_shift, b_multiplier, b_shift, out_multiplier,
+                                                 out_shift, sign, zp, lo, hi), rest);
+    }
+}
+
+TML_INLINE int16x8_t tml_mul8_mve(int16x8_t xa, int16x8_t xb, int32_t multiplier, int shift, int zp, int lo, int hi) {
+    const int32x4_t even = tml_scale_mve(vmullbq_int_s16(xa, xb), multiplier, shift);
+    const int32x4_t odd = tml_scale_mve(vmulltq_int_s16(xa, xb), multiplier, shift);
+    return tml_narrow_mve(even, odd, zp, lo, hi);
 }
 
 TML_INLINE void tml_mul_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int a_zero_point,
                             int b_zero_point, int32_t multiplier, int shift, int zp, int lo, int hi) {
+    const int rest = elements % 8;
     TML_MVE_NO_UNROLL
-    for (int n = elements; n > 0; n -= 8) {
-        const mve_pred16_t lanes = vctp16q((uint32_t)n);
-        const int16x8_t xa = vsubq_n_s16(vldrbq_z_s16(a, lanes), (int16_t)a_zero_point);
-        const int16x8_t xb = vsubq_n_s16(vldrbq_z_s16(b, lanes), (int16_t)b_zero_point);
-        const int32x4_t even = tml_scale_mve(vmullbq_int_s16(xa, xb), multiplier, shift);
-        const int32x4_t odd = tml_scale_mve(vmulltq_int_s16(xa, xb), multiplier, shift);
-        vstrbq_p_s16(y, vreinterpretq_s16_s8(tml_narrow_mve(even, odd, zp, lo, hi)), lanes);
+    for (int n = elements / 8; n > 0; n--) {
+        const int16x8_t xa = vsubq_n_s16(vldrbq_s16(a), (int16_t)a_zero_point);
+        const int16x8_t xb = vsubq_n_s16(vldrbq_s16(b), (int16_t)b_zero_point);
+        vstrbq_s16(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi));
         a += 8;
         b += 8;
         y += 8;
+    }
+    if (rest != 0) {
+        const int16x8_t xa = vsubq_n_s16(tml_load_wide_lanes_mve(a, rest), (int16_t)a_zero_point);
+        const int16x8_t xb = vsubq_n_s16(tml_load_wide_lanes_mve(b, rest), (int16_t)b_zero_point);
+        tml_store_wide_lanes_mve(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi), rest);
     }
 }
 

@@ -55,11 +55,42 @@
 
 #define TML_MVE_SUM_REGISTERS "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr"
 
+/* Predicated accesses are assembler, too: GCC 12 loses predicates that intrinsics pass on. Lanes beyond `lanes` are not
+ * accessed; they read as zero. */
+TML_INLINE void tml_copy_lanes_mve(int8_t *to, const int8_t *from, int lanes) {
+    __asm__ volatile(" vctp.8 %[n]\n vpstt\n vldrbt.u8 q0, [%[from]]\n vstrbt.8 q0, [%[to]]"
+                     : : [n] "r"(lanes), [from] "r"(from), [to] "r"(to) : "q0", "memory");
+}
+
+TML_INLINE void tml_store_lanes_mve(int8_t *to, int8x16_t value, int lanes) {
+    __asm__ volatile(" vctp.8 %[n]\n vpst\n vstrbt.8 %q[v], [%[to]]"
+                     : : [n] "r"(lanes), [v] "w"(value), [to] "r"(to) : "memory");
+}
+
+TML_INLINE int8x16_t tml_load_lanes_mve(const int8_t *from, int lanes) {
+    int8x16_t value;
+    __asm__ volatile(" vctp.8 %[n]\n vpst\n vldrbt.u8 %q[v], [%[from]]"
+                     : [v] "=w"(value) : [n] "r"(lanes), [from] "r"(from) : "memory");
+    return value;
+}
+
+/* Eight bytes as int16, and back without saturation. */
+TML_INLINE int16x8_t tml_load_wide_lanes_mve(const int8_t *from, int lanes) {
+    int16x8_t value;
+    __asm__ volatile(" vctp.16 %[n]\n vpst\n vldrbt.s16 %q[v], [%[from]]"
+                     : [v] "=w"(value) : [n] "r"(lanes), [from] "l"(from) : "memory");
+    return value;
+}
+
+TML_INLINE void tml_store_wide_lanes_mve(int8_t *to, int16x8_t value, int lanes) {
+    __asm__ volatile(" vctp.16 %[n]\n vpst\n vstrbt.16 %q[v], [%[to]]"
+                     : : [n] "r"(lanes), [v] "w"(value), [to] "l"(to) : "memory");
+}
+
 /* Copy `bytes`; the ends may lie anywhere and do not overlap. Whole vectors, the last one over the one before it. */
 TML_INLINE void tml_copy_mve(int8_t *to, const int8_t *from, int bytes) {
     if (bytes < 16) {
-        const mve_pred16_t lanes = vctp8q((uint32_t)bytes);
-        vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+        tml_copy_lanes_mve(to, from, bytes);
         return;
     }
     TML_MVE_UNROLL(4)
@@ -71,19 +102,21 @@ TML_INLINE void tml_copy_mve(int8_t *to, const int8_t *from, int bytes) {
     }
 }
 
-/* The same for a number of bytes that is not known beforehand. */
+/* The same for a number of bytes that is not known beforehand; `to` may lie in front of `from` by 16 bytes or more. */
 TML_INLINE void tml_move_mve(int8_t *to, const int8_t *from, int bytes) {
     TML_MVE_NO_UNROLL
-    for (; bytes > 0; bytes -= 16, to += 16, from += 16) {
-        const mve_pred16_t lanes = vctp8q((uint32_t)bytes);
-        vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+    for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
+        vstrbq_s8(to, vldrbq_s8(from));
+    }
+    if (bytes > 0) {
+        tml_copy_lanes_mve(to, from, bytes);
     }
 }
 
 TML_INLINE void tml_fill_mve(int8_t *to, int value, int bytes) {
     const int8x16_t fill = vdupq_n_s8((int8_t)value);
     if (bytes < 16) {
-        vstrbq_p_s8(to, fill, vctp8q((uint32_t)bytes));
+        tml_store_lanes_mve(to, fill, bytes);
         return;
     }
     TML_MVE_UNROLL(4)

@@ -8,14 +8,14 @@
 
 /* The sums of eight channels over a window of at most 255 pixels, which int16 holds. */
 TML_INLINE int16x8_t tml_window_sum_mve(const int8_t *x, int window_h, int window_w, int row_bytes, int pixel_bytes,
-                                        mve_pred16_t lanes) {
+                                        int lanes) {
     int16x8_t sum = vdupq_n_s16(0);
     TML_MVE_NO_UNROLL
     for (int i = 0; i < window_h; i++) {
         const int8_t *from = x + i * row_bytes;
         TML_MVE_UNROLL(4)
         for (int j = 0; j < window_w; j++) {
-            sum = vaddq_s16(sum, vldrbq_z_s16(from, lanes));
+            sum = vaddq_s16(sum, lanes == 8 ? vldrbq_s16(from) : tml_load_wide_lanes_mve(from, lanes));
             from += pixel_bytes;
         }
     }
@@ -34,48 +34,97 @@ TML_INLINE int16x8_t tml_clamp_mve(int16x8_t value, int lo, int hi) {
     return vminq_s16(vmaxq_s16(value, vdupq_n_s16((int16_t)lo)), vdupq_n_s16((int16_t)hi));
 }
 
+TML_INLINE void tml_store_channels_mve(int8_t *y, int16x8_t value, int lanes) {
+    if (lanes == 8) {
+        vstrbq_s16(y, value);
+    } else {
+        tml_store_wide_lanes_mve(y, value, lanes);
+    }
+}
+
+/* The averages of `lanes` channels, at most eight. */
+TML_INLINE void tml_average_channels_mve(const int8_t *x, int8_t *y, int lanes, int row_bytes, int pixel_bytes,
+                                         int filter_h, int filter_w, int32_t reciprocal, int lo, int hi) {
+    const int16x8_t sum = tml_window_sum_mve(x, filter_h, filter_w, row_bytes, pixel_bytes, lanes);
+    const int32x4_t even = tml_average_mve(vmovlbq_s16(sum), filter_h * filter_w, reciprocal);
+    const int32x4_t odd = tml_average_mve(vmovltq_s16(sum), filter_h * filter_w, reciprocal);
+    const int16x8_t both = vmovntq_s32(vreinterpretq_s16_s32(even), odd);
+    tml_store_channels_mve(y, tml_clamp_mve(both, lo, hi), lanes);
+}
+
 /* Windows that lie inside the input, 3 to 255 pixels. */
 TML_INLINE void tml_average_pool2d_mve(const int8_t *x, int8_t *y, int width, int channels, int out_h, int out_w,
                                        int filter_h, int filter_w, int stride_h, int stride_w, int32_t reciprocal,
                                        int lo, int hi) {
+    const int whole = channels / 8 * 8;
     TML_MVE_NO_UNROLL
     for (int oy = 0; oy < out_h; oy++) {
         TML_MVE_NO_UNROLL
         for (int ox = 0; ox < out_w; ox++) {
             const int8_t *const from = x + (oy * stride_h * width + ox * stride_w) * channels;
             TML_MVE_NO_UNROLL
-            for (int c = 0; c < channels; c += 8) {
-                const mve_pred16_t lanes = vctp16q((uint32_t)(channels - c));
-                const int16x8_t sum = tml_window_sum_mve(from + c, filter_h, filter_w, width * channels, channels, lanes);
-                const int32x4_t even = tml_average_mve(vmovlbq_s16(sum), filter_h * filter_w, reciprocal);
-                const int32x4_t odd = tml_average_mve(vmovltq_s16(sum), filter_h * filter_w, reciprocal);
-                const int16x8_t both = vmovntq_s32(vreinterpretq_s16_s32(even), odd);
-                vstrbq_p_s16(y + c, tml_clamp_mve(both, lo, hi), lanes);
+            for (int c = 0; c < whole; c += 8) {
+                tml_average_channels_mve(from + c, y + c, 8, width * channels, channels, filter_h, filter_w, reciprocal,
+                                         lo, hi);
+            }
+            if (whole < channels) {
+                tml_average_channels_mve(from + whole, y + whole, channels % 8, width * channels, channels, filter_h,
+                                         filter_w, reciprocal, lo, hi);
             }
             y += channels;
         }
     }
 }
 
-/* The mean of at most 255 pixels with TFLite's two roundings. `offset` is -zero_point * pixels. */
+/* The means of `lanes` channels, at most eight, with TFLite's two roundings. */
+TML_INLINE void tml_mean_channels_mve(const int8_t *x, int8_t *y, int lanes, int pixels, int channels, int32_t offset,
+                                      int32_t multiplier, int shift, int zp) {
+    const int16x8_t sum = tml_window_sum_mve(x, 1, pixels, 0, channels, lanes);
+    int32x4_t even = vqrdmulhq_n_s32(vaddq_n_s32(vmovlbq_s16(sum), offset), multiplier);
+    int32x4_t odd = vqrdmulhq_n_s32(vaddq_n_s32(vmovltq_s16(sum), offset), multiplier);
+    int16x8_t both = vdupq_n_s16(0);
+    if (shift != 0) {
+        even = vrshlq_n_s32(vaddq_s32(even, vshrq_n_s32(even, 31)), shift);
+        odd = vrshlq_n_s32(vaddq_s32(odd, vshrq_n_s32(odd, 31)), shift);
+    }
+    both = vqmovntq_s32(vqmovnbq_s32(both, even), odd);
+    tml_store_channels_mve(y, tml_clamp_mve(vqaddq_n_s16(both, (int16_t)zp), -128, 127), lanes);
+}
+
+/* The mean of at most 255 pixels. `offset` is -zero_point * pixels. */
 TML_INLINE void tml_mean_mve(const int8_t *x, int8_t *y, int images, int pixels, int channels, int32_t offset,
                              int32_t multiplier, int shift, int zp) {
+    const int whole = channels / 8 * 8;
     TML_MVE_NO_UNROLL
     for (int n = 0; n < images; n++, x += pixels * channels, y += channels) {
         TML_MVE_NO_UNROLL
-        for (int c = 0; c < channels; c += 8) {
-            const mve_pred16_t lanes = vctp16q((uint32_t)(channels - c));
-            const int16x8_t sum = tml_window_sum_mve(x + c, 1, pixels, 0, channels, lanes);
-            int32x4_t even = vqrdmulhq_n_s32(vaddq_n_s32(vmovlbq_s16(sum), offset), multiplier);
-            int32x4_t odd = vqrdmulhq_n_s32(vaddq_n_s32(vmovltq_s16(sum), offset), multiplier);
-            if (shift != 0) {
-                even = vrshlq_n_s32(vaddq_s32(even, vshrq_n_s32(even, 31)), shift);
-                odd = vrshlq_n_s32(vaddq_s32(odd, vshrq_n_s32(odd, 31)), shift);
-            }
-            int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), even), odd);
-            both = tml_clamp_mve(vqaddq_n_s16(both, (int16_t)zp), -128, 127);
-            vstrbq_p_s16(y + c, both, lanes);
+        for (int c = 0; c < whole; c += 8) {
+            tml_mean_channels_mve(x + c, y + c, 8, pixels, channels, offset, multiplier, shift, zp);
         }
+        if (whole < channels) {
+            tml_mean_channels_mve(x + whole, y + whole, channels % 8, pixels, channels, offset, multiplier, shift, zp);
+        }
+    }
+}
+
+/* The maxima of `lanes` channels, at most sixteen, over a window of `rows` by `columns` pixels. */
+TML_INLINE void tml_max_channels_mve(const int8_t *x, int8_t *y, int lanes, int rows, int columns, int row_bytes,
+                                     int pixel_bytes, int lo, int hi) {
+    int8x16_t largest = vdupq_n_s8((int8_t)lo);
+    TML_MVE_NO_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const int8_t *from = x + i * row_bytes;
+        TML_MVE_NO_UNROLL
+        for (int j = 0; j < columns; j++) {
+            largest = vmaxq_s8(largest, lanes == 16 ? vldrbq_s8(from) : tml_load_lanes_mve(from, lanes));
+            from += pixel_bytes;
+        }
+    }
+    largest = vminq_s8(largest, vdupq_n_s8((int8_t)hi));
+    if (lanes == 16) {
+        vstrbq_s8(y, largest);
+    } else {
+        tml_store_lanes_mve(y, largest, lanes);
     }
 }
 
@@ -83,32 +132,25 @@ TML_INLINE void tml_mean_mve(const int8_t *x, int8_t *y, int images, int pixels,
 TML_INLINE void tml_max_pool2d_mve(const int8_t *x, int8_t *y, int height, int width, int channels, int out_h, int out_w,
                                    int filter_h, int filter_w, int stride_h, int stride_w, int pad_top, int pad_left,
                                    int lo, int hi) {
-    const int8x16_t low = vdupq_n_s8((int8_t)lo);
-    const int8x16_t high = vdupq_n_s8((int8_t)hi);
+    const int whole = channels / 16 * 16;
     TML_MVE_NO_UNROLL
     for (int oy = 0; oy < out_h; oy++) {
         const int top = oy * stride_h - pad_top;
         const int y0 = top < 0 ? 0 : top;
-        const int y1 = top + filter_h > height ? height : top + filter_h;
+        const int rows = (top + filter_h > height ? height : top + filter_h) - y0;
         TML_MVE_NO_UNROLL
         for (int ox = 0; ox < out_w; ox++) {
             const int left = ox * stride_w - pad_left;
             const int x0 = left < 0 ? 0 : left;
-            const int x1 = left + filter_w > width ? width : left + filter_w;
+            const int columns = (left + filter_w > width ? width : left + filter_w) - x0;
+            const int8_t *const from = x + (y0 * width + x0) * channels;
             TML_MVE_NO_UNROLL
-            for (int c = 0; c < channels; c += 16) {
-                const mve_pred16_t lanes = vctp8q((uint32_t)(channels - c));
-                int8x16_t largest = low;
-                TML_MVE_NO_UNROLL
-                for (int i = y0; i < y1; i++) {
-                    const int8_t *from = x + (i * width + x0) * channels + c;
-                    TML_MVE_NO_UNROLL
-                    for (int j = x0; j < x1; j++) {
-                        largest = vmaxq_s8(largest, vldrbq_z_s8(from, lanes));
-                        from += channels;
-                    }
-                }
-                vstrbq_p_s8(y + c, vminq_s8(largest, high), lanes);
+            for (int c = 0; c < whole; c += 16) {
+                tml_max_channels_mve(from + c, y + c, 16, rows, columns, width * channels, channels, lo, hi);
+            }
+            if (whole < channels) {
+                tml_max_channels_mve(from + whole, y + whole, channels % 16, rows, columns, width * channels, channels,
+                                     lo, hi);
             }
             y += channels;
         }

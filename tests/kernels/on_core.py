@@ -26,11 +26,11 @@ class Expected:
 
 
 def lowered(
-    model: bytes, optimize: Optimize = Optimize.BALANCED, match: str = "litert"
+    model: bytes, optimize: Optimize = Optimize.BALANCED, match: str = "litert", isa: Isa = Isa.DSP
 ) -> tuple[Reference, Graph, Step]:
     """The reference, the graph and the only step of a model of one op."""
     reference = Reference(model, match)
-    (step,) = lower(reference.graph, Target(Isa.DSP, optimize)).steps
+    (step,) = lower(reference.graph, Target(isa, optimize)).steps
     return reference, reference.graph, step
 
 
@@ -42,13 +42,14 @@ def prove_on_core(
     compiler: str = "gcc",
     optimise: str = "-O3",
     optimize: Optimize = Optimize.BALANCED,
+    isa: Isa = Isa.DSP,
     count: int = 2,
 ) -> None:
     """Run every model on extreme and random inputs, in place too where the step allows it; every byte has to match."""
     cases: list[Case] = []
     proofs: list[tuple[Expected, Reference]] = []
     for expected in models:
-        reference, graph, step = lowered(expected.model, optimize)
+        reference, graph, step = lowered(expected.model, optimize, isa=isa)
         assert step.kernel == expected.kernel, f"{expected.what}: {step.kernel} was chosen"
         for in_place in (False, True)[: 1 + bool(step.in_place)]:
             cases.append(Case(graph, step, in_place))

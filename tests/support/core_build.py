@@ -52,6 +52,11 @@ CORES = {
         ("-mcpu=cortex_m33+dsp+fp_armv8d16sp",),
         "CORTEX_M33",
     ),
+    "cortex-m55": Core(
+        ("-mcpu=cortex-m55", "-mfloat-abi=hard", "-mfpu=auto"),
+        ("-mcpu=cortex_m55+dsp+mve_fp+fp_armv8d16",),
+        "MAX",
+    ),
 }
 
 

@@ -93,7 +93,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
-    _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathered windows"),
+    _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
     KernelRow(
         "FULLY_CONNECTED", ANY_ISA, ANY_GOAL, fully_connected.needs_float64, fully_connected.build_float64,

@@ -52,7 +52,7 @@ def linear(numbers: Sum) -> Linear | None:
         key=lambda n: abs(n[0]) + abs(n[1]),
     )
     for shift in _SHIFTS:
-        if (abs(factor_a) + abs(factor_b) + 2) * 256 * 2**shift >= _REACH:
+        if (abs(factor_a) + abs(factor_b)) * 128 * 2**shift >= _REACH:
             return None
         mul_a, mul_b = round(factor_a * 2**shift), round(factor_b * 2**shift)
         for nudge_a, nudge_b in nudges:
@@ -107,7 +107,8 @@ def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int], *, clamps_on
     arguments, inputs, consts = operands(graph, op)
     last = {"out_zero_point": output.zero_point} if not clamps_only else {}
     last |= {"out_min": clamps.low, "out_max": clamps.high}
-    args: tuple[Arg, ...] = (*arguments, Out(0), *(Int(k, v) for k, v in ({"elements": output.elements} | ints | last).items()))
+    values = {"elements": output.elements} | ints | last
+    args: tuple[Arg, ...] = (*arguments, Out(0), *(Int(name, value) for name, value in values.items()))
     return make_step(
         graph, op, kernel=kernel, header=_HEADER, inputs=inputs, args=args, consts=consts,
         in_place=in_place(graph, inputs, output),

@@ -163,8 +163,8 @@ def _layout(graph: Graph, op: Op, tile: int) -> Layout | None:
     out_h, out_w, depth = output.shape[1], output.shape[2], x.shape[3]
     rows = max((tile - 1) * attrs.stride_h + kernel_h, _FOUR_WINDOW, tile + 2)
     pitch = max((out_w - 1) * attrs.stride_w + kernel_w, _FOUR_WINDOW, out_w + 2)
-    last_shift = (out_h - 1) % tile + 1 if tile < out_h else out_h
-    if last_shift * attrs.stride_h * pitch * depth < LANES:
+    last_shift = (out_h - 1) % tile + 1
+    if tile < out_h and last_shift * attrs.stride_h * pitch * depth < LANES:
         return None
     down = Direction(tile, attrs.stride_h, kernel_h, pitch * depth, out_w * channels)
     right = Direction(out_w, attrs.stride_w, kernel_w, depth, channels)

@@ -1,0 +1,52 @@
+"""DEPTHWISE_CONV_2D on the MVE kernels, with both compilers, and each fallback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kernels.cases import Rng
+from tests.kernels.in_qemu import prove_on_m55
+from tests.kernels.on_core import Expected
+from tests.kernels.test_dsp_depthwise import depthwise
+from tinyml.lower.program import Optimize
+
+SMALL, PORTABLE = "tml_depthwise_conv2d_mve", "tml_depthwise_conv2d"
+
+# Height, width, channels, multiplier, kernel, stride, padding, activation.
+SMALL_SHAPES = [
+    *((h, w, 3, 1, (3, 3), (1, 1), "SAME", "RELU") for h in (1, 2, 3, 4, 5, 8) for w in (1, 2, 3, 4, 6)),
+    (25, 5, 4, 1, (3, 3), (1, 1), "SAME", "RELU"),
+    (5, 25, 4, 1, (3, 3), (1, 1), "SAME", "NONE"),
+    (9, 9, 2, 1, (3, 3), (1, 1), "VALID", "NONE"),
+    (30, 30, 2, 1, (3, 3), (1, 1), "SAME", "RELU6"),
+    (41, 25, 12, 1, (3, 3), (1, 1), "SAME", "NONE"),
+    (37, 11, 30, 1, (3, 3), (1, 1), "SAME", "RELU"),
+    (40, 50, 1, 1, (3, 3), (1, 1), "VALID", "NONE"),
+    *((h, w, 3, 1, (3, 3), (2, 2), "SAME", "RELU") for h in (1, 2, 3, 5, 8, 12) for w in (1, 2, 4, 7, 16)),
+    (6, 5, 5, 1, (3, 3), (2, 2), "VALID", "NONE"),
+    (48, 48, 8, 1, (3, 3), (2, 2), "SAME", "RELU"),
+    (31, 29, 20, 1, (3, 3), (2, 2), "SAME", "NONE"),
+    (9, 8, 3, 2, (3, 3), (1, 1), "SAME", "NONE"),
+    (9, 8, 3, 3, (3, 3), (2, 2), "SAME", "RELU"),
+    (7, 7, 4, 1, (1, 3), (1, 1), "SAME", "NONE"),
+    (7, 7, 4, 2, (3, 1), (2, 1), "SAME", "NONE"),
+    (1, 12, 5, 3, (1, 7), (1, 2), "SAME", "NONE"),
+    (12, 7, 2, 1, (3, 3), (3, 1), "SAME", "NONE"),
+    (12, 7, 2, 1, (3, 3), (1, 3), "SAME", "NONE"),
+    (8, 8, 6, 1, (1, 1), (1, 1), "SAME", "NONE"),
+    (8, 8, 2, 1, (2, 2), (4, 2), "SAME", "NONE"),
+    (20, 3, 2, 1, (9, 1), (1, 1), "SAME", "RELU"),
+    (60, 20, 2, 1, (2, 3), (4, 1), "SAME", "NONE"),
+]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "optimise", "optimize"),
+    [("gcc", "-O2", Optimize.BALANCED), ("gcc", "-O3", Optimize.SIZE), ("zig", "-O2", Optimize.BALANCED)],
+)
+def test_small_kernels(compiler: str, optimise: str, optimize: Optimize, tmp_path: Path) -> None:
+    rng = Rng(1)
+    cases = [Expected(depthwise(rng, *shape), SMALL, str(shape)) for shape in SMALL_SHAPES]
+    prove_on_m55(cases, tmp_path, compiler=compiler, optimise=optimise, optimize=optimize)

@@ -1,0 +1,77 @@
+"""FULLY_CONNECTED on the MVE kernel, with both roundings, and its fallbacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import Rng, model
+from tests.kernels.in_qemu import prove_on_m55
+from tests.kernels.on_core import Expected
+from tests.kernels.test_dsp_fully_connected import dense
+from tests.support.shared import require_module
+from tests.support.tflite_builder import Builder
+
+FAST, PORTABLE = "tml_fully_connected_mve", "tml_fully_connected"
+
+# Rows, depth, channels, per channel, activation.
+SHAPES = [
+    (1, 64, 12, True, "NONE"),
+    (1, 640, 8, False, "RELU"),
+    (1, 8, 16, False, "RELU"),
+    (1, 1, 1, False, "NONE"),
+    (1, 7, 2, True, "RELU6"),
+    (3, 9, 3, True, "NONE"),
+    (2, 33, 5, False, "RELU_N1_TO_1"),
+    (4, 31, 4, False, "NONE"),
+    (1, 100, 10, True, "RELU"),
+    (2, 128, 9, True, "NONE"),
+    (1, 144, 8, True, "NONE"),
+    (3, 16, 23, False, "NONE"),
+    (1, 257, 7, True, "NONE"),
+]
+
+
+@pytest.mark.parametrize(("compiler", "optimise"), [("gcc", "-O2"), ("zig", "-O2")])
+def test_every_shape(compiler: str, optimise: str, tmp_path: Path) -> None:
+    rng = Rng(1)
+    cases = [Expected(dense(rng, *shape, 0.4), FAST, str(shape)) for shape in SHAPES]
+    prove_on_m55(cases, tmp_path, compiler=compiler, optimise=optimise)
+
+
+def test_two_roundings(tmp_path: Path) -> None:
+    """What TFLM and tflite-runtime do, proven against the latter."""
+    require_module("tflite_runtime")
+    rng = Rng(3)
+    cases = [Expected(dense(rng, *shape[:3], False, shape[4], 0.4), FAST, str(shape)) for shape in SHAPES]
+    prove_on_m55(cases, tmp_path, match="tflm")
+
+
+def test_every_shift(tmp_path: Path) -> None:
+    rng = Rng(2)
+    cases = []
+    for exponent in (-40, -18, -12, -9, -6, 4, 6):
+        made = dense(rng, 1, 12, 6, False, "NONE", 0.05 * 0.01 * 2.0**-exponent)
+        cases.append(Expected(made, FAST if exponent < 0 else PORTABLE, f"about 2^{exponent}"))
+    prove_on_m55(cases, tmp_path)
+
+
+def test_scaled_accumulators_that_leave_int32_stay_portable(tmp_path: Path) -> None:
+    def build(b: Builder) -> int:
+        x = b.input((1, 16), scale=0.05)
+        return b.fully_connected(x, Rng(4).weights(3, 16), 0.01, scale=1e-10)
+
+    prove_on_m55([Expected(model(build), PORTABLE, "a scale of 1e-10")], tmp_path)
+
+
+def test_many_large_weights(tmp_path: Path) -> None:
+    """Accumulators far beyond what packing in twos would hold."""
+    weights = np.full((2, 600), 127, np.int8)
+
+    def build(b: Builder) -> int:
+        x = b.input((1, 600), scale=0.05)
+        return b.fully_connected(x, weights, 0.01, scale=300.0)
+
+    prove_on_m55([Expected(model(build), FAST, "600 weights of 127")], tmp_path)
