@@ -5,7 +5,7 @@
  * output: all of them (tile = out_h), or fewer, and then the rows that the next tile needs again are moved to its top.
  *
  * Streams, one for each output channel, kw the kernel's width made odd with a zero weight (3, 5 or 7), w0 .. the taps of a row:
- *     3x3, stride 1: { for each kernel row [w0 w1] [w1 w2], bias, mul, par }
+ *     3x3, stride 1: { [w0 w1] [w1 w2] of the first kernel row, bias, the same of the other rows, mul, par }
  *     others: { bias, for each kernel row the words below, mul, par }
  *         horizontal stride 1: [w0 w1] .. [w(kw-3) w(kw-2)], [w1 w2] .. [w(kw-2) w(kw-1)]
  *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0] */
@@ -14,50 +14,68 @@
 
 #include "tml_common_dsp.h"
 
-/* Two rows by two columns of a 3x3 at stride 1, of which the second may be left out: 28 instructions for 36 products.
- * prm: { bias, -, mul, par } in the frame. */
-TML_INLINE const int16_t *tml_dw3x3_2x2_dsp(const int16_t *x, int pitch, const int32_t k[6], const int32_t *prm, int8_t *y, int row, int column,
-                                  int both, int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    int32_t a, b, c, d, s, t, m, p;
-    __asm__ volatile("ldr %[c], %[bias]\n\t" "ldrd %[s], %[t], [%[x]]\n\t"
-            "smlad %[a], %[k0], %[s], %[c]\n\t" "smlabt %[b], %[k0], %[s], %[c]\n\t"
-            "smlatb %[a], %[k1], %[t], %[a]\n\t" "smlad %[b], %[k1], %[t], %[b]\n\t"
-            "ldrd %[s], %[t], [%[x], %[o1]]\n\t"
-            "smlabt %[d], %[k0], %[s], %[c]\n\t" "smlad %[c], %[k0], %[s], %[c]\n\t"
-            "smlatb %[c], %[k1], %[t], %[c]\n\t" "smlad %[d], %[k1], %[t], %[d]\n\t"
-            "smlad %[a], %[k2], %[s], %[a]\n\t" "smlabt %[b], %[k2], %[s], %[b]\n\t"
-            "smlatb %[a], %[k3], %[t], %[a]\n\t" "smlad %[b], %[k3], %[t], %[b]\n\t"
-            "ldrd %[s], %[t], [%[x], %[o2]]\n\t"
-            "smlad %[c], %[k2], %[s], %[c]\n\t" "smlabt %[d], %[k2], %[s], %[d]\n\t"
-            "smlatb %[c], %[k3], %[t], %[c]\n\t" "smlad %[d], %[k3], %[t], %[d]\n\t"
-            "smlad %[a], %[k4], %[s], %[a]\n\t" "smlabt %[b], %[k4], %[s], %[b]\n\t"
-            "smlatb %[a], %[k5], %[t], %[a]\n\t" "smlad %[b], %[k5], %[t], %[b]\n\t"
-            "ldrd %[s], %[t], [%[x], %[o3]]\n\t"
-            "smlad %[c], %[k4], %[s], %[c]\n\t" "smlabt %[d], %[k4], %[s], %[d]\n\t"
-            "smlatb %[c], %[k5], %[t], %[c]\n\t" "smlad %[d], %[k5], %[t], %[d]\n\t"
-            "add %[x], %[x], #4"
-            : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [s] "=&r"(s), [t] "=&r"(t), [x] "+r"(x)
-            : [k0] "r"(k[0]), [k1] "r"(k[1]), [k2] "r"(k[2]), [k3] "r"(k[3]), [k4] "r"(k[4]), [k5] "r"(k[5]), [bias] "m"(prm[0]),
-              [o1] "i"(2 * pitch), [o2] "i"(4 * pitch), [o3] "i"(6 * pitch));
-    __asm__ volatile("ldrd %0, %1, %2" : "=r"(m), "=r"(p) : "m"(*(const int64_t *)(const void *)(prm + 2)));
-    y[0] = (int8_t)tml_requant_dsp(a, m, p, rounding, zp, lo, hi);
-    if (both) y[column] = (int8_t)tml_requant_dsp(b, m, p, rounding, zp, lo, hi);
-    y[row] = (int8_t)tml_requant_dsp(c, m, p, rounding, zp, lo, hi);
-    if (both) y[row + column] = (int8_t)tml_requant_dsp(d, m, p, rounding, zp, lo, hi);
-    return x;
+/* Two rows by two columns of a 3x3 at stride 1: 31 instructions for 36 products. The taps stay in the stream at w, since
+ * six of them leave too few registers; a, b, r10 and d are the sums of (0,0), (0,1), (1,0) and (1,1). */
+#define TML_DW22_SUMS \
+    "ldm %[w], {r8, r9, r10, r11, r12}\n\t" "ldrd %[s], %[t], [%[x]]\n\t" \
+    "smlad %[a], r8, %[s], r10\n\t" "smlabt %[b], r8, %[s], r10\n\t" \
+    "smlatb %[a], r9, %[t], %[a]\n\t" "smlad %[b], r9, %[t], %[b]\n\t" \
+    "ldrd %[s], %[t], [%[x], %[o1]]\n\t" \
+    "smlabt %[d], r8, %[s], r10\n\t" "smlad r10, r8, %[s], r10\n\t" "smlatb r10, r9, %[t], r10\n\t" "smlad %[d], r9, %[t], %[d]\n\t" \
+    "smlad %[a], r11, %[s], %[a]\n\t" "smlabt %[b], r11, %[s], %[b]\n\t" \
+    "smlatb %[a], r12, %[t], %[a]\n\t" "smlad %[b], r12, %[t], %[b]\n\t" \
+    "ldrd %[s], %[t], [%[x], %[o2]]\n\t" "ldrd r8, r9, [%[w], #20]\n\t" \
+    "smlad r10, r11, %[s], r10\n\t" "smlabt %[d], r11, %[s], %[d]\n\t" "smlatb r10, r12, %[t], r10\n\t" "smlad %[d], r12, %[t], %[d]\n\t" \
+    "smlad %[a], r8, %[s], %[a]\n\t" "smlabt %[b], r8, %[s], %[b]\n\t" \
+    "smlatb %[a], r9, %[t], %[a]\n\t" "smlad %[b], r9, %[t], %[b]\n\t" \
+    "ldrd %[s], %[t], [%[x], %[o3]]\n\t" \
+    "smlad r10, r8, %[s], r10\n\t" "smlabt %[d], r8, %[s], %[d]\n\t" "smlatb r10, r9, %[t], r10\n\t" "smlad %[d], r9, %[t], %[d]\n\t" \
+    "add %[x], %[x], #4\n\t"
+/* Linear requantisation and stores. */
+#define TML_DW22_STORE(REG, AT) "smmla " REG ", " REG ", r11, r12\n\t" "ssat " REG ", #8, " REG ", asr %[shift]\n\t" "strb " REG ", [%[y]" AT "]\n\t"
+#define TML_DW22_LEFT "ldrd r11, r12, [%[w], #28]\n\t" TML_DW22_STORE("%[a]", "") TML_DW22_STORE("r10", ", %[row]")
+#define TML_DW22_RIGHT TML_DW22_STORE("%[b]", ", %[column]") TML_DW22_STORE("%[d]", ", %[both]") "add %[y], %[y], %[next]"
+#define TML_DW22_OUTPUTS [a] "=&r"(a), [b] "=&r"(b), [d] "=&r"(d), [s] "=&r"(s), [t] "=&r"(t), [x] "+r"(x)
+#define TML_DW22_INPUTS [w] "r"(w), [o1] "i"(2 * pitch), [o2] "i"(4 * pitch), [o3] "i"(6 * pitch)
+#define TML_DW22_STORES [shift] "i"(zp), [row] "i"(row), [column] "i"(column), [both] "i"(row + column), [next] "i"(2 * column)
+#define TML_DW22_CLOBBERS "r8", "r9", "r10", "r11", "r12", "memory"
+
+/* `pairs` such blocks, and the left half of another where `odd`. */
+TML_INLINE void tml_dw3x3_pairs_dsp(const int16_t *x, int pitch, const int32_t *w, int8_t *y, int row, int column, int pairs, int odd,
+                                    int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    int32_t a, b, d, s, t;
+    if (rounding == TML_LINEAR && lo == -128 && hi == 127 && row + column <= 4095) {
+        if (pairs > 0) {
+            const int16_t *const end = x + 2 * pairs;
+            TML_NO_UNROLL
+            do {
+                TML_UNROLL(64)
+                for (int i = 0; i < unroll; ++i)
+                    __asm__ volatile(TML_DW22_SUMS TML_DW22_LEFT TML_DW22_RIGHT
+                                     : TML_DW22_OUTPUTS, [y] "+r"(y) : TML_DW22_INPUTS, TML_DW22_STORES : TML_DW22_CLOBBERS);
+            } while (x != end);
+        }
+        if (odd)
+            __asm__ volatile(TML_DW22_SUMS TML_DW22_LEFT
+                             : TML_DW22_OUTPUTS : TML_DW22_INPUTS, TML_DW22_STORES, [y] "r"(y) : TML_DW22_CLOBBERS);
+    } else {
+        TML_NO_UNROLL
+        for (int i = 0; i < pairs + odd; ++i, y += 2 * column) {
+            int32_t c;
+            __asm__ volatile(TML_DW22_SUMS "mov %[c], r10" : TML_DW22_OUTPUTS, [c] "=&r"(c) : TML_DW22_INPUTS : TML_DW22_CLOBBERS);
+            y[0] = (int8_t)tml_requant_dsp(a, w[7], w[8], rounding, zp, lo, hi);
+            y[row] = (int8_t)tml_requant_dsp(c, w[7], w[8], rounding, zp, lo, hi);
+            if (!odd || i < pairs) {
+                y[column] = (int8_t)tml_requant_dsp(b, w[7], w[8], rounding, zp, lo, hi);
+                y[row + column] = (int8_t)tml_requant_dsp(d, w[7], w[8], rounding, zp, lo, hi);
+            }
+        }
+    }
 }
 
 /* `rows` (at least 2) rows of a 3x3 at stride 1; where they are odd the last but one is computed again. */
 TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_t *y, int rows, int out_w, int stride, int pitch, int unroll,
                                    int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    int32_t k[6], prm[4] __attribute__((aligned(8)));
-    int32_t *frame = prm;
-    TML_UNROLL(6)
-    for (int i = 0; i < 6; ++i) k[i] = w[i];
-    frame[0] = w[6];
-    frame[2] = w[7];
-    frame[3] = w[8];
-    TML_PUBLISH(frame);
     TML_PUBLISH(plane);
     TML_NO_UNROLL
     for (int i = 0; i < rows; i += 2) {
@@ -65,22 +83,7 @@ TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_
             plane -= pitch;
             y -= out_w * stride;
         }
-        const int16_t *p = plane;
-        int8_t *o = y;
-        if (out_w / 2 <= unroll) {
-            TML_UNROLL(64)
-            for (int j = 0; j + 2 <= out_w; j += 2, o += 2 * stride)
-                p = tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 1, rounding, zp, lo, hi);
-        } else {
-            const int16_t *const end = plane + out_w / 2 * 2;
-            TML_NO_UNROLL
-            do {
-                TML_UNROLL(64)
-                for (int j = 0; j < unroll; ++j, o += 2 * stride)
-                    p = tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 1, rounding, zp, lo, hi);
-            } while (p != end);
-        }
-        if (out_w % 2 == 1) tml_dw3x3_2x2_dsp(p, pitch, k, prm, o, out_w * stride, stride, 0, rounding, zp, lo, hi);
+        tml_dw3x3_pairs_dsp(plane, pitch, w, y, out_w * stride, stride, out_w / 2, out_w % 2, unroll, rounding, zp, lo, hi);
         plane += 2 * pitch;
         y += 2 * out_w * stride;
     }
@@ -176,17 +179,27 @@ TML_INLINE void tml_dw_fill_dsp(int16_t *to, int words, int32_t zero_point) {
     for (int i = 0; i < words; ++i) o[i] = pair;
 }
 
-/* One row of one channel, as int16. */
+/* Part of a row of one channel, as int16. The barriers keep GCC's vectoriser from packing pairs, which costs more. */
+TML_INLINE void tml_dw_gather_part_dsp(int16_t *to, const int8_t *x, int columns, int channels) {
+    TML_UNROLL(32)
+    for (int j = 0; j + 2 <= columns; j += 2) {
+        const int16_t a = x[j * channels], b = x[(j + 1) * channels];
+        to[j] = a;
+        to[j + 1] = b;
+        __asm__ volatile("" : : : "memory");
+    }
+    if (columns % 2 == 1) to[columns - 1] = x[(columns - 1) * channels];
+    __asm__ volatile("" : : : "memory");
+}
+
 TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int channels, int unroll) {
     if (unroll == width) {
-        TML_UNROLL(64)
-        for (int j = 0; j < width; ++j) to[j] = x[j * channels];
+        tml_dw_gather_part_dsp(to, x, width, channels);
     } else {
         const int16_t *const end = to + width;
         TML_NO_UNROLL
         do {
-            TML_UNROLL(64)
-            for (int j = 0; j < unroll; ++j) to[j] = x[j * channels];
+            tml_dw_gather_part_dsp(to, x, unroll, channels);
             to += unroll;
             x += unroll * channels;
         } while (to != end);
@@ -195,12 +208,12 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
 
 /* Scratch: 2 * pitch * ((tile - 1) * stride_h + kernel_h) bytes and 32 more, since the last columns' blocks read on.
  * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they are
- * overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2 or is at least that (3x3, stride 1). */
+ * overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3 rows of a pitch up to 170. */
 TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width, int channels,
                                          int multiplier, int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_top, int pad_left,
                                          int out_h, int out_w, int pitch, int tile, int gather, int gather_rows, int unroll, int32_t zero_point, int rounding,
                                          int32_t zp, int32_t lo, int32_t hi) {
-    const int square = kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2;
+    const int square = kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
     const int row_words = stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2, stream_words = 3 + kernel_h * row_words, whole = tile == out_h;
     int16_t *const plane = (int16_t *)scratch;

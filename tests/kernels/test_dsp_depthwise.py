@@ -45,6 +45,9 @@ SHAPES = [
     (9, 7, 2, 1, (4, 4), (1, 1), "SAME", "NONE"),
     (9, 9, 2, 1, (6, 6), (2, 2), "SAME", "NONE"),
     (60, 20, 2, 1, (2, 3), (4, 1), "SAME", "NONE"),
+    (3, 168, 2, 1, (3, 3), (1, 1), "SAME", "RELU"),
+    (3, 169, 2, 1, (3, 3), (1, 1), "SAME", "RELU"),
+    (2, 300, 1, 1, (3, 3), (1, 1), "SAME", "RELU"),
 ]
 
 
@@ -104,3 +107,8 @@ def test_every_shift(tmp_path: Path) -> None:
 def test_fallbacks(kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], why: str) -> None:
     made = depthwise(Rng(3), 12, 12, 2, 1, kernel, stride, "SAME", "NONE", dilation)
     assert lowered(made)[2].kernel == PORTABLE, why
+
+
+def test_very_long_rows_stay_portable() -> None:
+    made = [depthwise(Rng(4), 1, width, 1, 1, (1, 3), (1, 1), "VALID", "NONE") for width in (2000, 2001)]
+    assert [lowered(m)[2].kernel for m in made] == [FAST, PORTABLE]

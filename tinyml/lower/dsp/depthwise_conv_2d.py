@@ -18,6 +18,7 @@ from tinyml.lower.requant import fold_input_zero_point
 
 _WIDTHS = (3, 5, 7)
 _SLACK_BYTES = 32
+_LDRD_PITCH, _WIDEST_PITCH = 170, 2000
 _BAND_BYTES = 1024
 _GATHER = {Optimize.SPEED: 24, Optimize.BALANCED: 12, Optimize.SIZE: 4}
 _GATHER_BOTH = {Optimize.SPEED: 60, Optimize.BALANCED: 30, Optimize.SIZE: 4}
@@ -44,7 +45,8 @@ def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
     out_h, out_w = output.shape[1], output.shape[2]
     pitch = max(attrs.pad_left + x.shape[2], (out_w - 1) * attrs.stride_w + kernel_w)
     pitch += pitch % 2
-    square = kernel_h == kernel_w == 3 and attrs.stride_h == attrs.stride_w == 1 and out_h >= 2 and out_w >= 2
+    square = kernel_h == kernel_w == 3 and attrs.stride_h == attrs.stride_w == 1 and min(out_h, out_w) >= 2
+    square = square and pitch <= _LDRD_PITCH
 
     def scratch_bytes(tile: int) -> int:
         return 2 * pitch * ((tile - 1) * attrs.stride_h + kernel_h) + _SLACK_BYTES
@@ -61,10 +63,12 @@ def padded_width(kernel_w: int) -> int | None:
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
-    """No dilation, a kernel at most 7 wide, and a horizontal stride of 1 or 2."""
+    """No dilation, a kernel at most 7 wide, a horizontal stride of 1 or 2, rows of at most 2,000 columns."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
-    narrow = padded_width(constant(graph, op, 1).shape[2]) is not None
-    return narrow and attrs.dilation_h == attrs.dilation_w == 1 and attrs.stride_w <= 2
+    width = padded_width(constant(graph, op, 1).shape[2])
+    if width is None or attrs.stride_w > 2 or not attrs.dilation_h == attrs.dilation_w == 1:
+        return False
+    return layout(graph, op, width).pitch <= _WIDEST_PITCH
 
 
 def _pair(low: Ints64, high: Ints64) -> Words:
@@ -85,7 +89,8 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
         straight, shifted = _pair(rows[..., 0:-1:2], rows[..., 1::2]), _pair(rows[..., 1:-1:2], rows[..., 2::2])
         words = np.concatenate([straight, shifted], axis=2)
     flat = words.reshape(channels, -1)
-    return np.concatenate([flat, bias, scales] if plan.square else [bias, flat, scales], axis=1).ravel()
+    before = 2 if plan.square else 0
+    return np.concatenate([flat[:, :before], bias, flat[:, before:], scales], axis=1).ravel()
 
 
 def _divisor(size: int, limit: int) -> int:
