@@ -60,7 +60,8 @@ def build_rows(graph: Graph, op: Op, target: Target, product: Layer) -> Step:
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_fully_connected_v6m", header="tml_fully_connected_v6m.h", inputs=op.inputs[:1],
-        args=args, consts=(weights, product.requant.const), scratch_bytes=4 * depth if in_words and target.isa is Isa.V6M else 0,
+        args=args, consts=(weights, product.requant.const),
+        scratch_bytes=4 * depth if in_words and target.isa is Isa.V6M else 0,
     )  # fmt: skip
     why = "3 channels in 2 words of flash, for speed" if in_words else "weights as bytes, which are used only once"
     return replace(step, reason=f"{explain(product.requant)}; {why}")

@@ -1,7 +1,8 @@
 """Three output channels in two words: the weights of ``tml_gemm_v6m.h``, the bound to prove, and where words lie.
 
 The words of channels A, B, C are ``a + (c << 21)`` and ``b + (c << 10)`` modulo 2^32. Sums of products come back
-exactly while A and B fit 21 bits and C fits 22; K is cut in equal parts where they would not.
+exactly while A and B fit 21 bits and C fits 22, less the 2^10 that its lower half may borrow from the upper; K is cut
+in equal parts where they would not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tinyml.graph.ir import Graph, Op
 from tinyml.lower.program import Const, Optimize, Role, Target
 from tinyml.lower.v6m.requant import Ints64, raw_range
 
-_LIMIT_AB, _LIMIT_C = 1 << 20, 1 << 21
+_LIMIT_AB, _LIMIT_C, _BORROW = 1 << 20, 1 << 21, 1 << 10
 _MOST_PARTS = 64
 
 
@@ -33,11 +34,12 @@ def parts_of(weights: Ints64) -> int | None:
 
     The sums are bounded at their exact extremes, channel by channel.
     """
-    limit = np.where(np.arange(len(weights)) % 3 == 2, _LIMIT_C, _LIMIT_AB)
+    third = np.arange(len(weights)) % 3 == 2
+    least, most = np.where(third, -_LIMIT_C, -_LIMIT_AB), np.where(third, _LIMIT_C - _BORROW, _LIMIT_AB)
     for parts in range(1, min(_MOST_PARTS, weights.shape[1]) + 1):
         padded = filled(weights, parts)
         ranges = [raw_range(part) for part in np.split(padded, parts, axis=1)]
-        if all(bool((low >= -limit).all() and (high < limit).all()) for low, high in ranges):
+        if all(bool((low >= least).all() and (high < most).all()) for low, high in ranges):
             return parts
     return None
 
