@@ -139,6 +139,33 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
+class FlashCache:
+    """What lies between core and flash: a cache for code and one for data (0 bytes: none), in lines of ``line_bytes``.
+
+    A miss stalls the core for ``instruction_fill_cycles`` or ``data_fill_cycles`` on average, at the board's clock: the
+    wait states of the reads that fill the line, less what prefetching and execution hide. For the cycle model alone.
+    """
+
+    line_bytes: int
+    ways: int
+    instruction_bytes: int
+    data_bytes: int
+    instruction_fill_cycles: float
+    data_fill_cycles: float
+    source: str
+
+    @property
+    def instruction_sets(self) -> int:
+        """Sets of the cache for code."""
+        return self.instruction_bytes // (self.line_bytes * self.ways)
+
+    @property
+    def data_sets(self) -> int:
+        """Sets of the cache for data."""
+        return self.data_bytes // (self.line_bytes * self.ways)
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """Everything the toolchain knows of a board."""
 
@@ -160,6 +187,7 @@ class Board:
     emulators: tuple[Emulator, ...]
     frameworks: tuple[Framework, ...]
     current: Current | None
+    flash_cache: FlashCache | None
     sources: tuple[tuple[str, str], ...]
     path: Path
 

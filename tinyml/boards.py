@@ -14,6 +14,7 @@ from tinyml.board import (
     Console,
     Current,
     Emulator,
+    FlashCache,
     Framework,
     Led,
     MemoryBank,
@@ -105,6 +106,7 @@ def read_board(path: Path) -> Board:
     core_source = _finish(core_table)
     console, microphone = table.optional_table("console"), table.optional_table("microphone")
     camera, current = table.optional_table("camera"), table.optional_table("current")
+    cache = table.optional_table("flash_cache")
     board = Board(
         name=name,
         title=table.text("title"),
@@ -124,6 +126,7 @@ def read_board(path: Path) -> Board:
         emulators=tuple(_emulator(entry) for entry in table.tables("emulators")),
         frameworks=tuple(_framework(entry) for entry in table.tables("frameworks")),
         current=None if current is None else _current(current),
+        flash_cache=None if cache is None else _flash_cache(cache),
         sources=(("core", core_source),),
         path=path,
     )
@@ -282,3 +285,22 @@ def _framework(table: Table) -> Framework:
 
 def _current(table: Table) -> Current:
     return Current(table.number("run_ma_per_mhz"), table.number("supply_v"), _finish(table))
+
+
+def _flash_cache(table: Table) -> FlashCache:
+    line_bytes, ways = table.integer("line_bytes", minimum=4, maximum=128), table.integer("ways", minimum=1, maximum=64)
+    sizes = {key: table.size_bytes(key) for key in ("instruction", "data")}
+    if line_bytes & (line_bytes - 1):
+        raise table.error("line_bytes", f"{line_bytes} is no power of two")
+    for key, size_bytes in sizes.items():
+        if size_bytes % (line_bytes * ways):
+            raise table.error(key, f"{size_bytes} bytes are no whole number of sets of {ways} x {line_bytes} bytes")
+    return FlashCache(
+        line_bytes=line_bytes,
+        ways=ways,
+        instruction_bytes=sizes["instruction"],
+        data_bytes=sizes["data"],
+        instruction_fill_cycles=table.number("instruction_fill_cycles"),
+        data_fill_cycles=table.number("data_fill_cycles"),
+        source=_finish(table),
+    )

@@ -1,21 +1,27 @@
 """What is counted: the instructions from the entry of ``network_invoke`` to its return, by step of the network.
 
 An emulator needs three things to count: where ``network_invoke`` begins and ends, where it returns to, and where each
-step's function begins. A step includes the functions it calls.
+step's function begins. A step includes the functions it calls. The emulator says how often each basic block ran in
+each step; which kinds of instructions that are is worked out from the image, once a block.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from tinyml.board import FlashCache
 from tinyml.errors import BuildError
 from tinyml.firmware.image import Image, Symbol
-from tinyml.firmware.thumb import branch_target, decode, instruction_bytes
+from tinyml.firmware.thumb import branch_target, decode
+from tinyml.firmware.thumb_kinds import block_kinds
+from tinyml.plan.instruction_mix import FlashMisses, InstructionMix, Kind
 
 INVOKE = "network_invoke"
 _STEP = re.compile(r"network_step_\d+")
 _NONE, _INVOKE_BODY, _INVOKE_ENTRY, _RETURN_SITE, _FIRST_STEP = 0, 1, 2, 3, 4
+FIRST_STEP = _FIRST_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,21 @@ class CountPoints:
     invoke: Symbol
     returns: tuple[int, ...]
     steps: tuple[Symbol, ...]
+
+    def name(self, step: int) -> str:
+        """The symbol of ``step``; 0 is ``network_invoke`` itself."""
+        return self.steps[step - 1].name if step else INVOKE
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHits:
+    """How often a basic block ran in a step (0 is ``network_invoke`` itself), and how often the one behind it next."""
+
+    step: int
+    address: int
+    size_bytes: int
+    hits: int
+    fell_through: int
 
 
 def count_points(image: Image) -> CountPoints:
@@ -43,26 +64,38 @@ def count_points(image: Image) -> CountPoints:
     return CountPoints(invoke, tuple(returns), steps)
 
 
+def code_bytes(image: Image) -> tuple[int, bytes]:
+    """All code of ``image`` as one stretch: its address and content, zeros where there is none."""
+    code = [section for section in image.sections if section.executable and section.has_data]
+    base = min(section.address for section in code)
+    content = bytearray(max(section.address + section.size_bytes for section in code) - base)
+    for section in code:
+        content[section.address - base : section.address - base + section.size_bytes] = section.data
+    return base, bytes(content)
+
+
 class BlockCounter:
     """Counts basic blocks as an emulator enters them: the Python twin of ``native/block_counter.c``."""
 
-    def __init__(self, code: bytes, base: int, points: CountPoints) -> None:
-        self.code = code
+    def __init__(self, code_size_bytes: int, base: int, points: CountPoints, cache: FlashCache | None = None) -> None:
+        self.code_size_bytes = code_size_bytes
         self.base = base
-        self.names = [step.name for step in points.steps]
-        self.slots = _slots(len(code), base, points)
-        self.counts = [0] * (_FIRST_STEP + len(points.steps))
+        self.slots = _slots(code_size_bytes, base, points)
         self.current = _NONE
         self.windows = 0
         self.outside = 0
-        self._instructions: dict[tuple[int, int], int] = {}
+        self.misses: dict[int, list[int]] = {}
+        self._hits: dict[tuple[int, int, int], list[int]] = {}
+        self._previous: tuple[int, list[int]] | None = None
+        self._code_cache = _Cache(cache.line_bytes, cache.instruction_sets, cache.ways) if cache else None
+        self._data_cache = _Cache(cache.line_bytes, cache.data_sets, cache.ways) if cache else None
 
     def enter(self, address: int, size: int) -> None:
         """A block of ``size`` bytes at ``address`` is about to run."""
         if self.windows:
             return
         offset = address - self.base
-        if not 0 <= offset <= len(self.code) - size:
+        if not 0 <= offset <= self.code_size_bytes - size:
             self.outside += self.current != _NONE
             return
         slot = self.slots[offset >> 1]
@@ -78,20 +111,89 @@ class BlockCounter:
             self.current = _INVOKE_BODY
         elif slot >= _FIRST_STEP:
             self.current = slot
-        count = self._instructions.get((offset, size))
-        if count is None:
-            count = self._instructions[offset, size] = _count_instructions(self.code[offset : offset + size])
-        self.counts[self.current] += count
+        if self._previous is not None and self._previous[0] == offset:
+            self._previous[1][1] += 1
+        entry = self._hits.setdefault((self.current, offset, size), [0, 0])
+        entry[0] += 1
+        self._previous = (offset + size, entry)
+        if self._code_cache:
+            self._missed()[0] += self._code_cache.use(address, address + size - 1)
+
+    def read(self, address: int, size: int) -> None:
+        """``size`` bytes of the flash are read as data."""
+        if self._data_cache and self.current != _NONE and not self.windows:
+            self._missed()[1] += self._data_cache.use(address, address + size - 1)
+
+    def blocks(self) -> list[BlockHits]:
+        """What ran."""
+        return [
+            BlockHits(step_of_slot(slot), self.base + offset, size, hits, fell_through)
+            for (slot, offset, size), (hits, fell_through) in self._hits.items()
+        ]
+
+    def step_misses(self) -> dict[int, FlashMisses]:
+        """Misses of the flash's caches by step; empty where they were not simulated."""
+        return {step_of_slot(slot): FlashMisses(*pair) for slot, pair in self.misses.items()}
+
+    def _missed(self) -> list[int]:
+        return self.misses.setdefault(self.current, [0, 0])
 
 
-def by_step(points: CountPoints, counts: list[int]) -> dict[str, int]:
-    """Counts of ``network_invoke`` itself and of each step, by symbol. ``counts`` has them in that order."""
-    return {INVOKE: counts[0]} | {step.name: count for step, count in zip(points.steps, counts[1:], strict=True)}
+class _Cache:
+    """The Python twin of ``native/flash_cache.h``."""
+
+    def __init__(self, line_bytes: int, sets: int, ways: int) -> None:
+        self.line_bytes, self.ways = line_bytes, ways
+        self.sets: list[list[int]] = [[] for _ in range(sets)]
+        self.last: int | None = None
+
+    def use(self, first: int, last: int) -> int:
+        misses = 0
+        for line in range(first // self.line_bytes, last // self.line_bytes + 1):
+            if line == self.last:
+                continue
+            self.last = line
+            lines = self.sets[line % len(self.sets)] if self.sets else []
+            if line in lines:
+                lines.remove(line)
+            else:
+                misses += 1
+            lines.insert(0, line)
+            del lines[self.ways :]
+        return misses
 
 
-def slot_counts(counts: list[int]) -> list[int]:
-    """``network_invoke``'s own count and each step's, out of the counts by slot."""
-    return [counts[_INVOKE_BODY], *counts[_FIRST_STEP:]]
+def step_of_slot(slot: int) -> int:
+    """The step that a slot counts for: 0 is ``network_invoke`` itself."""
+    return max(slot - _FIRST_STEP + 1, 0)
+
+
+def mixes(
+    points: CountPoints,
+    blocks: Iterable[BlockHits],
+    code: Callable[[int, int], bytes],
+    misses: Mapping[int, FlashMisses] | None = None,
+) -> dict[str, InstructionMix]:
+    """What ``network_invoke`` itself and each step executed, by symbol.
+
+    ``code`` gives the bytes at (address, size); ``misses`` is None where the caches were not simulated.
+    """
+    counts: list[dict[Kind, int]] = [{} for _ in range(len(points.steps) + 1)]
+    known: dict[tuple[int, int], tuple[dict[Kind, int], bool]] = {}
+    for block in blocks:
+        key = block.address, block.size_bytes
+        if key not in known:
+            known[key] = block_kinds(block.address, code(*key))
+        kinds, branches = known[key]
+        sums = counts[block.step]
+        for kind, times in kinds.items():
+            sums[kind] = sums.get(kind, 0) + times * block.hits
+        if branches and block.hits > block.fell_through:
+            sums[Kind.REFILL] = sums.get(Kind.REFILL, 0) + block.hits - block.fell_through
+    return {
+        points.name(step): InstructionMix(sums, None if misses is None else misses.get(step, FlashMisses()))
+        for step, sums in enumerate(counts)
+    }
 
 
 def _slots(size: int, base: int, points: CountPoints) -> list[int]:
@@ -104,11 +206,3 @@ def _slots(size: int, base: int, points: CountPoints) -> list[int]:
     for index, step in enumerate(points.steps):
         slots[(step.address - base) >> 1] = _FIRST_STEP + index
     return slots
-
-
-def _count_instructions(code: bytes) -> int:
-    position, count = 0, 0
-    while position + 2 <= len(code):
-        position += instruction_bytes(code[position] | code[position + 1] << 8)
-        count += 1
-    return count

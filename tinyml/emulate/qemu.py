@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from tinyml.emulate.counting import CountPoints, by_step, count_points
+from tinyml.emulate.counting import BlockHits, CountPoints, code_bytes, count_points, mixes
 from tinyml.emulate.native_code import shared_object
 from tinyml.emulate.result import (
     INPUT_FILE,
@@ -72,13 +72,15 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
         if code != 0 and not console and errors:
             raise BuildError(f"{PROGRAM} failed: {errors.strip().splitlines()[-1]}")
         check_exit(code, console, image, f"QEMU's {machine}")
-        steps = _read_counts(scratch, points) if points is not None and plugin is not None else {}
+        step_mixes = {}
+        if points is not None and plugin is not None:
+            base, content = code_bytes(image)
+            step_mixes = mixes(points, _read_blocks(scratch), lambda at, size: content[at - base : at - base + size])
         return Emulation(
             emulator="qemu",
             outputs=split_outputs(_read(scratch / OUTPUT_FILE), len(inputs)),
             console=console,
-            instructions=sum(steps.values()) if steps else None,
-            step_instructions=steps,
+            step_mixes=step_mixes,
             traces=parse_trace(_read(scratch / TRACE_FILE)),
             stack_used_bytes=stack_used_bytes(console),
         )
@@ -141,12 +143,11 @@ def _write_spec(scratch: Path, points: CountPoints) -> None:
     (scratch / _SPEC).write_text("\n".join(lines) + "\n", "ascii")
 
 
-def _read_counts(scratch: Path, points: CountPoints) -> dict[str, int]:
+def _read_blocks(scratch: Path) -> list[BlockHits]:
     content = _read(scratch / _COUNTS)
-    counts = [int(line) for line in content.split()]
-    if len(counts) != 1 + len(points.steps):
+    if not content:
         raise BuildError("network_invoke never returned, so its instructions were not counted")
-    return by_step(points, counts)
+    return [BlockHits(*(int(number) for number in line.split())) for line in content.splitlines()]
 
 
 def _read(path: Path) -> bytes:

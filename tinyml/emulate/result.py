@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.image import Image
+from tinyml.plan.instruction_mix import InstructionMix
 
 INPUT_FILE, OUTPUT_FILE, TRACE_FILE = "tml_inputs.bin", "tml_outputs.bin", "tml_trace.bin"
 FAULT_EXIT_CODE = 112
@@ -22,8 +23,8 @@ _EXITS = {
 class Emulation:
     """One run of a firmware on some inputs.
 
-    ``outputs`` has the bytes of all outputs for each input. ``instructions`` is the count of the first inference, None
-    where nothing was counted; ``step_instructions`` splits it by step function, and ``network_invoke`` itself.
+    ``outputs`` has the bytes of all outputs for each input. ``step_mixes`` has what the first inference executed in
+    each step function, and in ``network_invoke`` itself; it is empty where nothing was counted.
     ``traces`` has for each input the bytes of every traced tensor by its index in the model's file.
     ``stack_used_bytes`` is what painting showed for the first inference, from the top of the stack.
     """
@@ -31,10 +32,19 @@ class Emulation:
     emulator: str
     outputs: list[bytes]
     console: str
-    instructions: int | None
-    step_instructions: dict[str, int] = field(default_factory=dict)
+    step_mixes: dict[str, InstructionMix] = field(default_factory=dict)
     traces: list[dict[int, bytes]] = field(default_factory=list)
     stack_used_bytes: int | None = None
+
+    @property
+    def step_instructions(self) -> dict[str, int]:
+        """The instructions of each step."""
+        return {name: mix.instructions for name, mix in self.step_mixes.items()}
+
+    @property
+    def instructions(self) -> int | None:
+        """The instructions of the first inference, None where nothing was counted."""
+        return sum(self.step_instructions.values()) if self.step_mixes else None
 
 
 def split_outputs(content: bytes, inputs: int) -> list[bytes]:

@@ -52,13 +52,15 @@ def run_firmware(
     emulator: str = "auto",
     trace: bool = False,
     count: bool = True,
+    caches: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Emulation:
     """Runs the benchmark firmware ``elf`` on ``inputs``, each the bytes of all of the network's inputs in order.
 
     ``trace`` says that the image was built to trace its tensors and that they are wanted; ``count`` counts the
-    instructions of the first inference. Raises BuildError where the emulator is missing, takes too long or the image is
-    not linked for it, and MismatchError where the firmware faults.
+    instructions of the first inference; ``caches`` simulates the board's flash caches besides, which Unicorn alone can.
+    Raises BuildError where the emulator is missing, takes too long or the image is not linked for it, and MismatchError
+    where the firmware faults.
     """
     if not inputs:
         raise UsageError("there is no input to run the firmware on")
@@ -66,7 +68,8 @@ def run_firmware(
     image = read_image(elf)
     counted = count and not trace
     if chosen.kind == "unicorn":
-        result = run_unicorn(image, board, chosen.cpu or "", inputs, count=counted, timeout_s=timeout_s)
+        cpu = chosen.cpu or ""
+        result = run_unicorn(image, board, cpu, inputs, count=counted, timeout_s=timeout_s, caches=caches)
     else:
         result = run_qemu(image, chosen.machine or "", inputs, count=counted, timeout_s=timeout_s)
     if trace and len(result.traces) != len(inputs):

@@ -11,9 +11,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from tinyml.board import FlashCache
 from tinyml.boards import Board
-from tinyml.emulate.counting import BlockCounter, CountPoints, by_step, count_points, slot_counts
+from tinyml.emulate.counting import BlockCounter, CountPoints, code_bytes, count_points, mixes
 from tinyml.emulate.native_code import shared_object
+from tinyml.emulate.native_counter import NativeCounter
 from tinyml.emulate.result import (
     INPUT_FILE,
     OUTPUT_FILE,
@@ -28,28 +30,12 @@ from tinyml.emulate.semihosting import SYS_WRITE, SemihostingHost
 from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.image import Image
 from tinyml.firmware.memory_map import LinkRegion, memory_map
+from tinyml.plan.instruction_mix import InstructionMix
 
 PAGE = 0x1000
 _SYSTEM = ((0xE0001000, PAGE), (0xE000E000, PAGE))
 _EXCP_BKPT = 7
 _BKPT_SEMIHOSTING = 0xBEAB
-
-
-class _NativeState(ctypes.Structure):
-    """``struct counter`` of ``native/block_counter.c``."""
-
-    _fields_ = (
-        ("base", ctypes.c_uint64),
-        ("code_bytes", ctypes.c_uint64),
-        ("code", ctypes.c_void_p),
-        ("slot", ctypes.c_void_p),
-        ("block_bytes", ctypes.c_void_p),
-        ("block_count", ctypes.c_void_p),
-        ("counts", ctypes.c_void_p),
-        ("current", ctypes.c_uint32),
-        ("windows", ctypes.c_uint32),
-        ("outside", ctypes.c_uint64),
-    )
 
 
 def run_unicorn(
@@ -61,26 +47,26 @@ def run_unicorn(
     count: bool,
     timeout_s: float,
     native: bool = True,
+    caches: bool = False,
 ) -> Emulation:
     """Runs ``image`` on the inputs. ``cpu`` is Unicorn's name of the core, such as ``CORTEX_M4``.
 
-    ``count`` counts the instructions of the first inference; ``native`` allows the compiled hook for it. Raises
+    ``count`` counts the instructions of the first inference; ``native`` allows the compiled hook for it; ``caches``
+    simulates the board's flash caches besides, which makes the run slower. Raises
     BuildError where Unicorn is missing or the run takes too long, MismatchError where the firmware faults.
     """
     machine = _Machine(image, board, cpu, {INPUT_FILE: b"".join(inputs)})
     if count:
-        machine.start_counting(native)
+        machine.start_counting(native, board.flash_cache if caches else None)
     machine.run(timeout_s)
     host = machine.host
     console = host.console.decode("utf-8", "replace")
     check_exit(host.exit_code, console, image, "Unicorn")
-    steps = machine.step_counts()
     return Emulation(
         emulator="unicorn",
         outputs=split_outputs(bytes(host.written.get(OUTPUT_FILE, b"")), len(inputs)),
         console=console,
-        instructions=sum(steps.values()) if steps else None,
-        step_instructions=steps,
+        step_mixes=machine.step_mixes(),
         traces=parse_trace(bytes(host.written.get(TRACE_FILE, b""))),
         stack_used_bytes=stack_used_bytes(console),
     )
@@ -103,12 +89,11 @@ class _Machine:
                 self.uc.mem_write(segment.load_address, segment.data)
         self.host = SemihostingHost(self._read, self._write, files)
         self.failure: str | None = None
-        self._counter: BlockCounter | None = None
+        self._counter: BlockCounter | NativeCounter | None = None
         self._points: CountPoints | None = None
-        self._native: _NativeState | None = None
-        self._native_counts: Any = None
-        self._keep_alive: list[Any] = []
-        self._hook: int | None = None
+        self._code: tuple[int, bytes] = (0, b"")
+        self._hooks: list[int] = []
+        self._simulated = False
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
 
     def run(self, timeout_s: float) -> None:
@@ -119,7 +104,7 @@ class _Machine:
         address, deadline = entry, time.monotonic() + timeout_s
         while self.host.exit_code is None and self.failure is None:
             left_us = int((deadline - time.monotonic()) * 1e6)
-            before = self._hook
+            before = bool(self._hooks)
             try:
                 if left_us > 0:
                     self.uc.emu_start(address | 1, 0xFFFFFFFE, timeout=left_us)
@@ -128,9 +113,9 @@ class _Machine:
             address = self.uc.reg_read(self.const.UC_ARM_REG_PC)
             if self.failure is not None:
                 raise self._fault(self.failure)
-            if self._hook is not None and self._counted():
+            if self._hooks and self._counted():
                 self._stop_counting()
-            stopped_to_unhook = before is not None and self._hook is None
+            stopped_to_unhook = before and not self._hooks
             if self.host.exit_code is None and not stopped_to_unhook:
                 if time.monotonic() >= deadline:
                     raise BuildError(
@@ -140,42 +125,52 @@ class _Machine:
                     )
                 raise self._fault("the core stopped")
 
-    def start_counting(self, native: bool) -> None:
-        """Counts the first inference, by the compiled hook if it can be had."""
-        points = count_points(self.image)
-        code = [section for section in self.image.sections if section.executable and section.has_data]
-        base = min(section.address for section in code)
-        content = bytearray(max(section.address + section.size_bytes for section in code) - base)
-        for section in code:
-            content[section.address - base : section.address - base + section.size_bytes] = section.data
-        self._points = points
-        self._counter = BlockCounter(bytes(content), base, points)
+    def start_counting(self, native: bool, cache: FlashCache | None) -> None:
+        """Counts the first inference, by the compiled hooks if they can be had."""
+        self._points, self._code = count_points(self.image), code_bytes(self.image)
+        self._simulated = cache is not None
+        base, code = self._code
+        counter = BlockCounter(len(code), base, self._points, cache)
         library = shared_object("block_counter") if native else None
-        if library is None or not self._start_native(ctypes.CDLL(str(library))):
-            counter = self._counter
-            self._hook = self.uc.hook_add(
-                self.unicorn.UC_HOOK_BLOCK, lambda _uc, address, size, _data: counter.enter(address, size)
+        if library is not None:
+            compiled = NativeCounter(ctypes.CDLL(str(library)), counter, cache)
+            if self._add_native(compiled, cache is not None):
+                self._counter = compiled
+                return
+        self._counter = counter
+        blocks = self.unicorn.UC_HOOK_BLOCK
+        self._hooks.append(self.uc.hook_add(blocks, lambda _uc, address, size, _data: counter.enter(address, size)))
+        if cache is not None:
+            reads, (first, last) = self.unicorn.UC_HOOK_MEM_READ, self._flash
+            self._hooks.append(
+                self.uc.hook_add(
+                    reads,
+                    lambda _uc, _type, address, size, _value, _data: counter.read(address, size),
+                    begin=first,
+                    end=last,
+                )
             )
 
-    def step_counts(self) -> dict[str, int]:
-        """Instructions of ``network_invoke`` itself and of each step; empty where nothing was counted."""
+    def step_mixes(self) -> dict[str, InstructionMix]:
+        """What ``network_invoke`` itself and each step executed; empty where nothing was counted."""
         if self._points is None or self._counter is None:
             return {}
-        counts = self._counter.counts if self._native is None else list(self._native_counts)
-        outside = self._counter.outside if self._native is None else self._native.outside
         if not self._counted():
             raise BuildError("network_invoke never returned, so its instructions were not counted")
-        if outside:
-            raise BuildError(f"{outside} blocks of the network ran outside the image's code")
-        return by_step(self._points, slot_counts(counts))
+        if self._counter.outside:
+            raise BuildError(f"{self._counter.outside} blocks of the network ran outside the image's code")
+        base, code = self._code
+        misses = self._counter.step_misses() if self._simulated else None
+        blocks = self._counter.blocks()
+        return mixes(self._points, blocks, lambda at, size: code[at - base : at - base + size], misses)
 
     def _stop_counting(self) -> None:
-        assert self._hook is not None
-        if self._native is None:
-            self.uc.hook_del(self._hook)
-        else:
-            self._library_call("uc_hook_del", ctypes.c_size_t(self._hook))
-        self._hook = None
+        for hook in self._hooks:
+            if isinstance(self._counter, NativeCounter):
+                self._library_call("uc_hook_del", ctypes.c_size_t(hook))
+            else:
+                self.uc.hook_del(hook)
+        self._hooks = []
 
     def _library_call(self, name: str, *arguments: Any) -> bool:
         """Calls a function of Unicorn's library; False where its Python package does not give access to it."""
@@ -188,31 +183,22 @@ class _Machine:
         return bool(status == self.unicorn.UC_ERR_OK)
 
     def _counted(self) -> bool:
-        if self._native is not None:
-            return bool(self._native.windows)
         return self._counter is not None and bool(self._counter.windows)
 
-    def _start_native(self, library: ctypes.CDLL) -> bool:
-        """Gives Unicorn the address of the compiled hook; False where its library can't be reached that way."""
-        counter = self._counter
-        assert counter is not None
-        halfwords = len(counter.slots)
-        code = ctypes.create_string_buffer(counter.code, len(counter.code))
-        slots = (ctypes.c_uint16 * halfwords)(*counter.slots)
-        block_bytes, block_count = (ctypes.c_uint32 * halfwords)(), (ctypes.c_uint32 * halfwords)()
-        counts = (ctypes.c_uint64 * len(counter.counts))()
-        arrays = [ctypes.cast(array, ctypes.c_void_p) for array in (code, slots, block_bytes, block_count, counts)]
-        state = _NativeState(counter.base, len(counter.code), *arrays)
-        hook = ctypes.c_size_t()
-        function = ctypes.cast(library.tinyml_count_block, ctypes.c_void_p)
-        added = self._library_call(
-            "uc_hook_add", ctypes.byref(hook), self.unicorn.UC_HOOK_BLOCK, function, ctypes.byref(state),
-            ctypes.c_uint64(1), ctypes.c_uint64(0),
-        )  # fmt: skip
-        if not added:
-            return False
-        self._keep_alive = [library, code, slots, block_bytes, block_count, counts]
-        self._native, self._native_counts, self._hook = state, counts, hook.value
+    def _add_native(self, counter: NativeCounter, reads: bool) -> bool:
+        """Gives Unicorn the addresses of the compiled hooks; False where its library can't be reached that way."""
+        wanted = [(self.unicorn.UC_HOOK_BLOCK, counter.on_block, (1, 0))]
+        if reads:
+            wanted.append((self.unicorn.UC_HOOK_MEM_READ, counter.on_read, self._flash))
+        for kind, function, (first, last) in wanted:
+            hook = ctypes.c_size_t()
+            added = self._library_call(
+                "uc_hook_add", ctypes.byref(hook), kind, function, ctypes.byref(counter.state),
+                ctypes.c_uint64(first), ctypes.c_uint64(last),
+            )  # fmt: skip
+            if not added:
+                return False
+            self._hooks.append(hook.value)
         return True
 
     def _map(self, board: Board) -> None:
@@ -221,6 +207,7 @@ class _Machine:
         if not _inside(layout.flash, vectors):
             relocated = [memory_map(board, emulator) for emulator in board.emulators if emulator.relocated]
             layout = next((other for other in relocated if _inside(other.flash, vectors)), layout)
+        self._flash = (layout.flash.origin, layout.flash.origin + layout.flash.size_bytes - 1)
         pages: set[int] = set()
         for region in (*layout.regions, *(LinkRegion("", "ram", start, size, "") for start, size in _SYSTEM)):
             pages.update(range(region.origin // PAGE, -(-(region.origin + region.size_bytes) // PAGE)))
@@ -238,7 +225,7 @@ class _Machine:
         uc.reg_write(self.const.UC_ARM_REG_R0, result)
         uc.reg_write(self.const.UC_ARM_REG_PC, (pc + 2) | 1)
         # After the first inference the block hook goes, and the others run at full speed.
-        if self.host.exit_code is not None or (operation == SYS_WRITE and self._hook is not None and self._counted()):
+        if self.host.exit_code is not None or (operation == SYS_WRITE and self._hooks and self._counted()):
             uc.emu_stop()
 
     def _fault(self, what: str) -> MismatchError:

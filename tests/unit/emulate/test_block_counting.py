@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.shared import missing
+from tinyml.board import FlashCache
 from tinyml.emulate import native_code
-from tinyml.emulate.counting import BlockCounter, CountPoints, by_step, slot_counts
+from tinyml.emulate.counting import BlockCounter, BlockHits, CountPoints, mixes
 from tinyml.emulate.native_code import host_compiler, shared_object
-from tinyml.emulate.unicorn import _NativeState
+from tinyml.emulate.native_counter import NativeCounter
 from tinyml.firmware.image import Symbol
+from tinyml.plan.instruction_mix import FlashMisses, Kind
 
 BASE = 0x8000
 NOP, WIDE = b"\x00\xbf", b"\xaf\xf3\x00\x80"
@@ -28,11 +30,18 @@ POINTS = CountPoints(
 CODE = NOP * 0x80 + WIDE * 0x40  # the second half has instructions of four bytes
 
 
+CACHE = FlashCache(8, 2, 64, 32, 1.0, 1.0, "test")
+
+
+def bytes_at(address: int, size: int) -> bytes:
+    return CODE[address - BASE : address - BASE + size]
+
+
 def count(blocks: list[tuple[int, int]]) -> dict[str, int]:
-    counter = BlockCounter(CODE, BASE, POINTS)
+    counter = BlockCounter(len(CODE), BASE, POINTS)
     for offset, size in blocks:
         counter.enter(BASE + offset, size)
-    return by_step(POINTS, slot_counts(counter.counts))
+    return {name: mix.instructions for name, mix in mixes(POINTS, counter.blocks(), bytes_at).items()}
 
 
 def test_a_step_includes_what_it_calls_and_nothing_else_is_counted() -> None:
@@ -53,42 +62,56 @@ def test_a_step_includes_what_it_calls_and_nothing_else_is_counted() -> None:
 
 
 def test_blocks_outside_the_code_are_noticed() -> None:
-    counter = BlockCounter(CODE, BASE, POINTS)
+    counter = BlockCounter(len(CODE), BASE, POINTS)
     for address in (BASE - 2, BASE + 0x40, 0x20000000):
         counter.enter(address, 2)
     assert counter.outside == 1, "only within the window"
+
+
+def test_a_branch_that_is_taken_refills_the_pipeline() -> None:
+    branch = b"\x00\xbf\xfc\xd1"  # nop; bne to two instructions before
+    blocks = [BlockHits(1, 0, 4, 10, 3), BlockHits(2, 0, 2, 5, 1), BlockHits(0, 0, 4, 2, 2)]
+    found = mixes(POINTS, blocks, lambda _address, size: branch[:size], {1: FlashMisses(7, 8)})
+    assert found["network_step_000"].counts == {Kind.ALU: 10, Kind.BRANCH: 10, Kind.REFILL: 7}
+    assert found["network_step_001"].counts == {Kind.ALU: 5}, "no branch, however it goes on"
+    assert found["network_invoke"].counts == {Kind.ALU: 2, Kind.BRANCH: 2}
+    assert found["network_step_000"].misses == FlashMisses(7, 8)
+    assert found["network_step_001"].misses == FlashMisses()
+
+
+def test_least_recently_used_lines_go_first() -> None:
+    counter = BlockCounter(len(CODE), BASE, POINTS, CACHE)
+    counter.enter(BASE + 0x40, 2)
+    for line in (0, 2, 4, 0, 2, 4, 1, 1, 0, 2):  # two sets of two lines of 8 bytes; 0, 2 and 4 share a set
+        counter.read(0x1000 + 8 * line, 4)
+    assert counter.step_misses()[0].data == 9
+    counter.read(0x1006, 4)
+    assert counter.step_misses()[0].data == 9, "both lines are there"
 
 
 def test_the_compiled_hook_counts_the_same() -> None:
     library = shared_object("block_counter")
     if library is None:
         missing("there is no C compiler for this machine")
+    hooks = ctypes.CDLL(str(library))
     source = random.Random(1)
     starts = [0, 0x10, 0x40, 0x44, 0x50, 0x80, 0x88, 0xA0, 0xA4, 0x100, 0x120, 0x180]
-    for _ in range(50):
-        blocks = [(source.choice(starts), source.choice((2, 4, 8, 12))) for _ in range(200)]
-        python = BlockCounter(CODE, BASE, POINTS)
-        for offset, size in blocks:
-            python.enter(BASE + offset, size)
-        assert native_counts(library, python, blocks) == python.counts
-        assert sum(python.counts) > 0
-
-
-def native_counts(library: Path, python: BlockCounter, blocks: list[tuple[int, int]]) -> list[int]:
-    function = ctypes.CDLL(str(library)).tinyml_count_block
-    halfwords = len(python.slots)
-    counts = (ctypes.c_uint64 * len(python.counts))()
-    arrays = (
-        ctypes.create_string_buffer(python.code, len(python.code)),
-        (ctypes.c_uint16 * halfwords)(*python.slots),
-        (ctypes.c_uint32 * halfwords)(),
-        (ctypes.c_uint32 * halfwords)(),
-        counts,
-    )
-    state = _NativeState(BASE, len(python.code), *(ctypes.cast(array, ctypes.c_void_p) for array in arrays))
-    for offset, size in blocks:
-        function(None, ctypes.c_uint64(BASE + offset), ctypes.c_uint32(size), ctypes.byref(state))
-    return list(counts)
+    for cache in (None, CACHE):
+        for _ in range(25):
+            python = BlockCounter(len(CODE), BASE, POINTS, cache)
+            native = NativeCounter(hooks, BlockCounter(len(CODE), BASE, POINTS, cache), cache)
+            for _ in range(200):
+                offset, size = source.choice(starts), source.choice((2, 4, 8, 12))
+                python.enter(BASE + offset, size)
+                hooks.tinyml_count_block(None, ctypes.c_uint64(BASE + offset), size, ctypes.byref(native.state))
+                at, wide = source.randrange(0x1000, 0x1100), source.choice((1, 2, 4))
+                python.read(at, wide)
+                hooks.tinyml_count_read(None, 0, ctypes.c_uint64(at), wide, 0, ctypes.byref(native.state))
+            by_place = {(b.step, b.address, b.size_bytes): b for b in python.blocks()}
+            assert {(b.step, b.address, b.size_bytes): b for b in native.blocks()} == by_place
+            assert native.step_misses() == python.step_misses()
+            assert (native.windows, native.outside) == (python.windows, python.outside)
+            assert by_place and (cache is None or sum(m.data for m in python.step_misses().values()) > 0)
 
 
 def test_the_compiled_hook_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

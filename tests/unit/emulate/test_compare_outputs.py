@@ -49,7 +49,7 @@ STIMULI = [Inputs("ramp", (X,)), Inputs("negated", (-X,))]
 
 def emulation(outputs: list[Array], traces: list[dict[int, Array]] | None = None) -> Emulation:
     listed = [{k: v.tobytes() for k, v in trace.items()} for trace in traces or []]
-    return Emulation("test", [o.tobytes() for o in outputs], "", None, {}, listed, None)
+    return Emulation("test", [o.tobytes() for o in outputs], "", {}, listed, None)
 
 
 def test_equal() -> None:

@@ -1,7 +1,8 @@
-/* Counts executed instructions per step of the network, as a TCG plugin for QEMU.
+/* Counts how often each basic block runs in each step of the network, as a TCG plugin for QEMU.
  *
  * spec=FILE lists what to watch, one a line: "invoke START END", "return ADDRESS", "step ADDRESS". When network_invoke
- * returns for the first time, out=FILE is written: the instructions of network_invoke itself, then of each step. */
+ * returns for the first time, out=FILE is written, a line for each block and step that ran it: the step's number (0 for
+ * network_invoke itself), address, bytes, how often it ran, how often the block behind it ran next. */
 #include "qemu_plugin.h"
 
 #include <stdio.h>
@@ -11,66 +12,87 @@
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 enum { INVOKE = 0, FIRST_STEP = 1, MAX_RETURNS = 64 };
+enum role { PLAIN, ENTRY, BODY, RETURN, STEP };
 
-static uint64_t executed, mark;
-static uint64_t invoke_start, invoke_end, returns[MAX_RETURNS], *steps, *counts;
+struct use {
+    struct use *other_step, *older;
+    uint64_t address, bytes, hits, fell_through;
+    size_t step;
+};
+
+struct block {
+    struct use *uses;
+    uint64_t address, bytes;
+    enum role role;
+    size_t step;
+};
+
+static uint64_t invoke_start, invoke_end, returns[MAX_RETURNS], *steps;
 static size_t step_count, return_count, current;
+static struct use *all, *previous;
 static int counting, finished;
 static char out_path[4096];
 
-static void switch_to(size_t slot) {
-    counts[current] += executed - mark;
-    mark = executed;
-    current = slot;
-}
-
-static void on_invoke_entry(unsigned cpu, void *data) {
-    (void)cpu, (void)data;
-    if (finished || counting) return;
-    counting = 1;
-    mark = executed;
-    current = INVOKE;
-}
-
-static void on_invoke_body(unsigned cpu, void *data) {
-    (void)cpu, (void)data;
-    if (counting && current != INVOKE) switch_to(INVOKE);
-}
-
-static void on_step(unsigned cpu, void *data) {
-    (void)cpu;
-    if (counting) switch_to(FIRST_STEP + (size_t)(uintptr_t)data);
-}
-
-static void on_return(unsigned cpu, void *data) {
-    FILE *file;
-    (void)cpu, (void)data;
-    if (!counting) return;
-    switch_to(INVOKE);
-    counting = 0;
-    finished = 1;
-    file = fopen(out_path, "w");
+static void write_out(void) {
+    FILE *file = fopen(out_path, "w");
     if (file == NULL) return;
-    for (size_t i = 0; i < FIRST_STEP + step_count; ++i) fprintf(file, "%llu\n", (unsigned long long)counts[i]);
+    for (const struct use *u = all; u != NULL; u = u->older)
+        fprintf(file, "%zu %llu %llu %llu %llu\n", u->step, (unsigned long long)u->address, (unsigned long long)u->bytes,
+                (unsigned long long)u->hits, (unsigned long long)u->fell_through);
     fclose(file);
 }
 
-static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
-    (void)id;
-    for (size_t i = 0, n = qemu_plugin_tb_n_insns(tb); i < n; ++i) {
-        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        const uint64_t pc = qemu_plugin_insn_vaddr(insn);
-        if (pc == invoke_start)
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_invoke_entry, QEMU_PLUGIN_CB_NO_REGS, NULL);
-        else if (pc > invoke_start && pc < invoke_end)
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_invoke_body, QEMU_PLUGIN_CB_NO_REGS, NULL);
-        for (size_t k = 0; k < return_count; ++k)
-            if (pc == returns[k]) qemu_plugin_register_vcpu_insn_exec_cb(insn, on_return, QEMU_PLUGIN_CB_NO_REGS, NULL);
-        for (size_t k = 0; k < step_count; ++k)
-            if (pc == steps[k])
-                qemu_plugin_register_vcpu_insn_exec_cb(insn, on_step, QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)k);
-        qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &executed, 1);
+static void on_block(unsigned cpu, void *data) {
+    struct block *block = data;
+    struct use *use;
+    (void)cpu;
+    if (finished) return;
+    if (!counting) {
+        if (block->role != ENTRY) return;
+        counting = 1;
+        current = INVOKE;
+    } else if (block->role == RETURN) {
+        finished = 1;
+        write_out();
+        return;
+    } else if (block->role == STEP) {
+        current = FIRST_STEP + block->step;
+    } else if (block->role != PLAIN) {
+        current = INVOKE;
     }
+    if (previous != NULL) previous->fell_through += previous->address + previous->bytes == block->address;
+    for (use = block->uses; use != NULL && use->step != current;) use = use->other_step;
+    if (use == NULL) {
+        use = calloc(1, sizeof *use);
+        if (use == NULL) abort();
+        use->address = block->address;
+        use->bytes = block->bytes;
+        use->step = current;
+        use->other_step = block->uses;
+        use->older = all;
+        block->uses = all = use;
+    }
+    ++use->hits;
+    previous = use;
+}
+
+static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+    struct block *block = calloc(1, sizeof *block);
+    (void)id;
+    if (block == NULL) abort();
+    block->address = qemu_plugin_tb_vaddr(tb);
+    for (size_t i = 0, n = qemu_plugin_tb_n_insns(tb); i < n; ++i)
+        block->bytes += qemu_plugin_insn_size(qemu_plugin_tb_get_insn(tb, i));
+    if (block->address >= invoke_start && block->address < invoke_end)
+        block->role = block->address == invoke_start ? ENTRY : BODY;
+    for (size_t k = 0; k < return_count; ++k)
+        if (block->address == returns[k]) block->role = RETURN;
+    for (size_t k = 0; k < step_count; ++k)
+        if (block->address == steps[k]) {
+            block->role = STEP;
+            block->step = k;
+        }
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
 static int read_spec(const char *path) {
@@ -95,8 +117,7 @@ static int read_spec(const char *path) {
         }
     }
     fclose(file);
-    counts = calloc(FIRST_STEP + step_count, sizeof *counts);
-    return counts == NULL ? -1 : 0;
+    return 0;
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
