@@ -112,4 +112,12 @@ TML_COMMON_COPY int32_t *tml_spread3_v6m(const int8_t *p, int o1, int o2, int n,
     return to;
 }
 
+/* Clamps `n` outputs where the activation's range lies inside int8. */
+TML_INLINE void tml_clamp_v6m(int8_t *y, int n, int out_min, int out_max) {
+    if (out_min > -128 || out_max < 127) {
+        TML_LOOP
+        for (int i = 0; i < n; ++i) y[i] = (int8_t)tml_clamp_int(y[i], out_min, out_max);
+    }
+}
+
 #endif

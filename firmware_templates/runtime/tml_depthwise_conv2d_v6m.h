@@ -141,7 +141,9 @@ TML_INLINE void tml_pack_border_v6m(const int8_t *x, int32_t *to, const tml_band
 TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_t *weights, const int32_t *lines, void *scratch,
                                          int height, int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int dilation_h, int pad_top, int pad_left, int out_w,
-                                         int rows, int columns, int band1, int band2, int vertical, int in_zero_point, int form) {
+                                         int rows, int columns, int band1, int band2, int vertical, int in_zero_point, int form,
+                                         int out_min, int out_max) {
+    int8_t *const outputs = y;
     const int plane_h = (rows - 1) * stride_h + (kernel_h - 1) * dilation_h + 1;
     const int pitch = (columns - 1) * stride_w + kernel_w;
     const int taps = kernel_h * kernel_w, out_c = channels * multiplier;
@@ -217,6 +219,7 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
             }
         }
     }
+    tml_clamp_v6m(outputs, out_c * out_w * (vertical ? band2 + rows : rows), out_min, out_max);
 }
 
 #endif

@@ -192,7 +192,7 @@ TML_INLINE void tml_group_parts_v6m(const int32_t *x, const uint32_t *w, const i
 TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t *lines, int8_t *y, int channels, int depth, int parts,
                               int stride, int form, int single_rounding, int zero_point, int out_min, int out_max) {
     const int threes = channels / 3, left = channels % 3;
-    if (parts > 1 || form == TML_ANY || out_min > -128 || out_max < 127) {
+    if (parts > 1 || form == TML_ANY) {
         const int step = 3 * TML_LINE_WORDS(form);
         TML_LOOP
         for (int i = 0; i < threes; ++i, w += 2 * depth, lines += step, y += 3)
@@ -228,6 +228,7 @@ TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t
             else tml_groups1_two_v6m(&b);
         }
     }
+    for (int p = 0; p < 3; ++p) tml_clamp_v6m(y + p * stride, channels, out_min, out_max);
 }
 
 /* Bytes [depth][n] of each group of n channels to the words of tml_gemm3_v6m, `threes` groups of three and one of `left`. */

@@ -57,14 +57,14 @@ def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
-    """A kernel at most 7 wide, not dilated along rows; sums below 2^20; a fast requantisation; no clamp within int8."""
+    """A kernel at most 7 wide, not dilated along rows; sums below 2^20; a fast requantisation."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     if padded_width(constant(graph, op, 1).shape[2]) is None or attrs.dilation_w != 1:
         return False
     product = op_layer(graph, op, target)
     low, high = raw_range(product.weights)
     unpacks = bool((low >= -_LIMIT).all() and (high < _LIMIT).all())
-    return unpacks and product.requant.form is not Form.ANY and product.requant.whole_range
+    return unpacks and product.requant.form is not Form.ANY
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
@@ -85,6 +85,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "out_w": output.shape[2], "rows": cut.rows, "columns": cut.columns,
         "band1": cut.second, "band2": cut.third, "vertical": int(cut.vertical),
         "in_zero_point": x.zero_point, "form": int(product.requant.form),
+        "out_min": product.requant.clamps.low, "out_max": product.requant.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()),

@@ -53,11 +53,6 @@ class Requant:
     clamps: Range
 
     @property
-    def whole_range(self) -> bool:
-        """Whether nothing is clamped but what int8 cannot hold."""
-        return self.clamps == Range(-128, 127)
-
-    @property
     def const(self) -> Const:
         """The words as an array."""
         return Const("lines", self.words, Role.REQUANT)
