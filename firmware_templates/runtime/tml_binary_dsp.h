@@ -2,7 +2,8 @@
  *
  * TFLite scales both operands, adds and scales again, rounding three times. The compiler looks for multipliers and an
  * offset for which (offset + (mul_a * 256 * a >> 16) + (mul_b * 256 * b >> 16)) >> shift, saturated, is that for every
- * one of the 65,536 pairs of operands, and takes the portable kernel where there are none (tinyml/lower/dsp/binary.py). */
+ * one of the 65,536 pairs of operands, and takes the portable kernel where there are none (tinyml/lower/dsp/binary.py).
+ */
 #ifndef TML_BINARY_DSP_H
 #define TML_BINARY_DSP_H
 
@@ -14,8 +15,8 @@ TML_INLINE int8_t tml_saturate_dsp(int32_t sum, int shift, int32_t lo, int32_t h
 }
 
 /* y may be a or b. */
-TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a, int32_t mul_b, int32_t offset,
-                                   int shift, int32_t lo, int32_t hi) {
+TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a,
+                                   int32_t mul_b, int32_t offset, int shift, int32_t lo, int32_t hi) {
     const int8_t *const end = a + elements / 4 * 4;
     uint32_t odd = 0xff00ff00u;
     __asm__("" : "+r"(odd)); /* in a register, so that the shift below is part of the AND */

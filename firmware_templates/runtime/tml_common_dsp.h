@@ -64,10 +64,14 @@ TML_INLINE int32_t tml_clamp_dsp(int32_t q, int32_t lo, int32_t hi) {
  * multiply. par = 2^(32 - r): SMMLAR(y, par, zp) = zp + ((y + 2^(r-1)) >> r). Half away from zero needs y += y >> 31
  * before; where the clamp begins at zp or above, a negative y ends at the clamp whatever its rounding.
  * SINGLE_FAST: mul = m, par = 2^(32 - (r - 1)): the low word of acc * m cannot carry into a rounding at bit 30 + r. */
-TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo,
+                                   int32_t hi) {
     int32_t q;
     if (rounding == TML_LINEAR) {
-        __asm__("smmla %0, %1, %2, %3\n\t" "ssat %0, #8, %0, asr %4" : "=r"(q) : "r"(acc), "r"(mul), "r"(par), "i"(zp));
+        __asm__("smmla %0, %1, %2, %3\n\t"
+                "ssat %0, #8, %0, asr %4"
+                : "=r"(q)
+                : "r"(acc), "r"(mul), "r"(par), "i"(zp));
         return tml_clamp_dsp(q, lo, hi);
     }
     if (rounding == TML_DOUBLE_FAST) {
@@ -85,23 +89,33 @@ TML_INLINE int32_t tml_requant_dsp(int32_t acc, int32_t mul, int32_t par, int ro
 }
 
 /* The same for the first of two packed channels, whose accumulator comes 256 times. */
-TML_INLINE int32_t tml_requant256_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    return tml_requant_dsp(rounding == TML_LINEAR ? acc : acc >> 8, mul, par, rounding, rounding == TML_LINEAR ? zp + 8 : zp, lo, hi);
+TML_INLINE int32_t tml_requant256_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo,
+                                      int32_t hi) {
+    return tml_requant_dsp(rounding == TML_LINEAR ? acc : acc >> 8, mul, par, rounding,
+                           rounding == TML_LINEAR ? zp + 8 : zp, lo, hi);
 }
 
-/* Copy `bytes`, inline because a call costs more than the few words. `aligned`: both ends are multiples of four bytes. */
+/* Copy `bytes`, inline because a call costs more than the few words. `aligned`: both ends are multiples of four bytes.
+ */
 TML_INLINE void tml_copy_dsp(int8_t *to, const int8_t *from, int bytes, int aligned) {
     const int8_t *const end = from + bytes / 4 * 4;
     if (aligned && bytes % 16 == 0) {
         TML_NO_UNROLL
         do {
-            __asm__ volatile("ldm %0!, {r2, r3, r4, r5}\n\t" "stm %1!, {r2, r3, r4, r5}"
-                             : "+r"(from), "+r"(to) : : "r2", "r3", "r4", "r5", "memory");
+            __asm__ volatile("ldm %0!, {r2, r3, r4, r5}\n\t"
+                             "stm %1!, {r2, r3, r4, r5}"
+                             : "+r"(from), "+r"(to)
+                             :
+                             : "r2", "r3", "r4", "r5", "memory");
         } while (from != end);
     } else if (bytes >= 4) {
         TML_NO_UNROLL
         do {
-            __asm__ volatile("ldr r2, [%0], #4\n\t" "str r2, [%1], #4" : "+r"(from), "+r"(to) : : "r2", "memory");
+            __asm__ volatile("ldr r2, [%0], #4\n\t"
+                             "str r2, [%1], #4"
+                             : "+r"(from), "+r"(to)
+                             :
+                             : "r2", "memory");
         } while (from != end);
     }
     TML_UNROLL(3)

@@ -14,22 +14,33 @@
 
 /* Three pixels, two channels, two weight words: 17 instructions for 24 products. GCC left to intrinsics hoists the
  * loads and spills (1.3 instructions a product). The first step takes the biases as addends instead of moving them. */
-#define TML_GEMM_STEP(IO, S0, S1, B0, B1) __asm__ volatile( \
-    "ldrd r9, r10, [%[w]], #8\n\t" "ldm %[x]!, {r11, r12, lr}\n\t" \
-    "smlad %[s0], r9, r11, " S0 "\n\t" "smlad %[s1], r9, r12, " S1 "\n\t" "smlad %[s2], r9, lr, %[s2]\n\t" \
-    "sxtb16 r9, r9\n\t" \
-    "smlad %[b0], r9, r11, " B0 "\n\t" "smlad %[b1], r9, r12, " B1 "\n\t" "smlad %[b2], r9, lr, %[b2]\n\t" \
-    "ldm %[x]!, {r11, r12, lr}\n\t" \
-    "smlad %[s0], r10, r11, %[s0]\n\t" "smlad %[s1], r10, r12, %[s1]\n\t" "smlad %[s2], r10, lr, %[s2]\n\t" \
-    "sxtb16 r10, r10\n\t" \
-    "smlad %[b0], r10, r11, %[b0]\n\t" "smlad %[b1], r10, r12, %[b1]\n\t" "smlad %[b2], r10, lr, %[b2]" \
-    : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x) \
-    : : "r9", "r10", "r11", "r12", "lr")
+#define TML_GEMM_STEP(IO, S0, S1, B0, B1) \
+    __asm__ volatile( \
+        "ldrd r9, r10, [%[w]], #8\n\t" \
+        "ldm %[x]!, {r11, r12, lr}\n\t" \
+        "smlad %[s0], r9, r11, " S0 "\n\t" \
+        "smlad %[s1], r9, r12, " S1 "\n\t" \
+        "smlad %[s2], r9, lr, %[s2]\n\t" \
+        "sxtb16 r9, r9\n\t" \
+        "smlad %[b0], r9, r11, " B0 "\n\t" \
+        "smlad %[b1], r9, r12, " B1 "\n\t" \
+        "smlad %[b2], r9, lr, %[b2]\n\t" \
+        "ldm %[x]!, {r11, r12, lr}\n\t" \
+        "smlad %[s0], r10, r11, %[s0]\n\t" \
+        "smlad %[s1], r10, r12, %[s1]\n\t" \
+        "smlad %[s2], r10, lr, %[s2]\n\t" \
+        "sxtb16 r10, r10\n\t" \
+        "smlad %[b0], r10, r11, %[b0]\n\t" \
+        "smlad %[b1], r10, r12, %[b1]\n\t" \
+        "smlad %[b2], r10, lr, %[b2]" \
+        : [s0] IO(s0), [s1] IO(s1), [b0] IO(b0), [b1] IO(b1), [s2] "+r"(s2), [b2] "+r"(b2), [w] "+r"(w), [x] "+r"(x) \
+        : \
+        : "r9", "r10", "r11", "r12", "lr")
 
 /* One block: three pixels (x: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them unrolled
  * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */
-TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second, int words, int unroll,
-                                           int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second,
+                                           int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     int32_t s0, s1, s2, b0, b1, b2, m, p;
     TML_NEXT(s2, b2, w);
     if (unroll == words) {
@@ -58,8 +69,8 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, i
 }
 
 /* All output channels of three pixels. */
-TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int words, int unroll, int rounding,
-                                   int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int words, int unroll,
+                                   int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const end = w + (channels + 1) / 2 * (words + 6);
     TML_PUBLISH(x);
     TML_NO_UNROLL
@@ -74,15 +85,26 @@ TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y
 TML_INLINE void tml_expand3_words_dsp(int32_t **out, const int8_t **x, int stride, int words) {
     int32_t *o = *out;
     const int8_t *s = *x;
-#define TML_EXPAND3(C) __asm__ volatile( \
-    "ldr r1, [%0, %2]\n\t" "ldr r2, [%0, %3]\n\t" "ldr r0, [%0], #4\n\t" \
-    "sxtb16 r3, r0, ror #8\n\t" "sxtb16 r4, r1, ror #8\n\t" "sxtb16 r5, r2, ror #8\n\t" \
-    "sxtb16 r0, r0\n\t" "sxtb16 r1, r1\n\t" "sxtb16 r2, r2\n\t" "stm %1!, {r0, r1, r2, r3, r4, r5}" \
-    : "+r"(s), "+r"(o) : C(stride), C(2 * stride) : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
+#define TML_EXPAND3(C) \
+    __asm__ volatile("ldr r1, [%0, %2]\n\t" \
+                     "ldr r2, [%0, %3]\n\t" \
+                     "ldr r0, [%0], #4\n\t" \
+                     "sxtb16 r3, r0, ror #8\n\t" \
+                     "sxtb16 r4, r1, ror #8\n\t" \
+                     "sxtb16 r5, r2, ror #8\n\t" \
+                     "sxtb16 r0, r0\n\t" \
+                     "sxtb16 r1, r1\n\t" \
+                     "sxtb16 r2, r2\n\t" \
+                     "stm %1!, {r0, r1, r2, r3, r4, r5}" \
+                     : "+r"(s), "+r"(o) \
+                     : C(stride), C(2 * stride) \
+                     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
     TML_UNROLL(4)
     for (int i = 0; i < words; ++i) {
-        if (2 * stride <= 4095) TML_EXPAND3("i");
-        else TML_EXPAND3("r");
+        if (2 * stride <= 4095)
+            TML_EXPAND3("i");
+        else
+            TML_EXPAND3("r");
     }
 #undef TML_EXPAND3
     *out = o;
@@ -116,10 +138,11 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
 }
 
 /* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs. Scratch: 12 * words bytes, and
- * 3 * channels more where pixels is no multiple of 3: the last block reads the last three pixels and keeps the new ones.
- * A block's inputs are all read before its outputs are written, so y may be x where channels <= depth. */
-TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth, int channels,
-                                  int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+ * 3 * channels more where pixels is no multiple of 3: the last block reads the last three pixels and keeps the new
+ * ones. A block's inputs are all read before its outputs are written, so y may be x where channels <= depth. */
+TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
+                                  int channels, int words, int unroll, int rounding, int32_t zp, int32_t lo,
+                                  int32_t hi) {
     const int rest = pixels % 3;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const last = (int8_t *)(xb + 3 * words);
@@ -135,8 +158,8 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
 }
 
 /* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
-TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, int height, int width, int depth, int kernel_h, int kernel_w,
-                              int dilation_h, int dilation_w, int32_t zero_point) {
+TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, int height, int width, int depth,
+                              int kernel_h, int kernel_w, int dilation_h, int dilation_w, int32_t zero_point) {
     TML_NO_UNROLL
     for (int i = 0; i < kernel_h; ++i, row += dilation_h) {
         if ((unsigned)row >= (unsigned)height) {
@@ -149,20 +172,23 @@ TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, 
             TML_NO_UNROLL
             for (int j = 0; j < kernel_w; ++j) {
                 const int c = column + j * dilation_w;
-                if ((unsigned)c < (unsigned)width) tml_copy_dsp(to, x + (row * width + c) * depth, depth, depth % 4 == 0);
-                else tml_fill_dsp(to, zero_point, depth);
+                if ((unsigned)c < (unsigned)width)
+                    tml_copy_dsp(to, x + (row * width + c) * depth, depth, depth % 4 == 0);
+                else
+                    tml_fill_dsp(to, zero_point, depth);
                 to += depth;
             }
         }
     }
 }
 
-/* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it; others
- * (borders, ends of rows) are gathered as bytes first. Scratch: 12 * words + 3 * max(patch bytes rounded up to 4, channels). */
-TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width, int depth, int kernel_h,
-                               int kernel_w, int stride_h, int stride_w, int dilation_h, int dilation_w, int pad_top, int pad_left,
-                               int out_h, int out_w, int channels, int words, int unroll, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
-                               int32_t hi) {
+/* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it;
+ * others (borders, ends of rows) are gathered as bytes first. Scratch: 12 * words + 3 * max(patch bytes rounded up to
+ * 4, channels). */
+TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
+                               int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
+                               int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
+                               int unroll, int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
     const int patch = (kernel_h * run + 3) / 4 * 4;
     int32_t *const xb = (int32_t *)scratch;
@@ -174,7 +200,8 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
         int8_t *const to = rest == 0 || n + 3 <= pixels ? y + n * channels : stage;
         if (dilation_w == 1 && ox + 3 <= out_w && iy >= 0 && iy + (kernel_h - 1) * dilation_h < height && ix >= 0 &&
             ix + 2 * stride_w + kernel_w <= width) {
-            tml_expand3_dsp(xb, x + (iy * width + ix) * depth, kernel_h, run, dilation_h * width * depth, stride_w * depth);
+            tml_expand3_dsp(xb, x + (iy * width + ix) * depth, kernel_h, run, dilation_h * width * depth,
+                            stride_w * depth);
             ox += 3;
         } else {
             int8_t *t = stage;
@@ -185,8 +212,8 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
                     ++oy;
                 }
                 if (rest == 0 || oy < out_h)
-                    tml_patch_dsp(t, x, oy * stride_h - pad_top, ox * stride_w - pad_left, height, width, depth, kernel_h, kernel_w,
-                                  dilation_h, dilation_w, zero_point);
+                    tml_patch_dsp(t, x, oy * stride_h - pad_top, ox * stride_w - pad_left, height, width, depth,
+                                  kernel_h, kernel_w, dilation_h, dilation_w, zero_point);
                 ++ox;
             }
             tml_expand3_dsp(xb, stage, kernel_h, run, run, patch);

@@ -1,11 +1,13 @@
 /* DEPTHWISE_CONV_2D on cores with the DSP extension: one input channel at a time is gathered into an int16 plane whose
- * border holds the input's zero point (the zero point itself is folded into the biases), so that two taps are one SMLAD.
+ * border holds the input's zero point (the zero point itself is folded into the biases), so that two taps are one
+ * SMLAD.
  *
- * A plane row holds `pitch` (even) columns, the first pad_left of them border. The plane holds the rows for `tile` rows of
- * output: all of them (tile = out_h), or fewer, and then the rows that the next tile needs again are moved to its top.
+ * A plane row holds `pitch` (even) columns, the first pad_left of them border. The plane holds the rows for `tile` rows
+ * of output: all of them (tile = out_h), or fewer, and then the rows that the next tile needs again are moved to its
+ * top.
  *
- * Streams, one for each output channel, kw the kernel's width made odd with a zero weight (3, 5 or 7), w0 .. the taps of a row:
- *     3x3, stride 1: { [w0 w1] [w1 w2] of the first kernel row, bias, the same of the other rows, mul, par }
+ * Streams, one for each output channel, kw the kernel's width made odd with a zero weight (3, 5 or 7), w0 .. the taps
+ * of a row: 3x3, stride 1: { [w0 w1] [w1 w2] of the first kernel row, bias, the same of the other rows, mul, par }
  *     others: { bias, for each kernel row the words below, mul, par }
  *         horizontal stride 1: [w0 w1] .. [w(kw-3) w(kw-2)], [w1 w2] .. [w(kw-2) w(kw-1)]
  *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0] */
@@ -14,35 +16,57 @@
 
 #include "tml_common_dsp.h"
 
-/* Two rows by two columns of a 3x3 at stride 1: 31 instructions for 36 products. The taps stay in the stream at w, since
- * six of them leave too few registers; a, b, r10 and d are the sums of (0,0), (0,1), (1,0) and (1,1). */
+/* Two rows by two columns of a 3x3 at stride 1: 31 instructions for 36 products. The taps stay in the stream at w,
+ * since six of them leave too few registers; a, b, r10 and d are the sums of (0,0), (0,1), (1,0) and (1,1). */
 #define TML_DW22_SUMS \
-    "ldm %[w], {r8, r9, r10, r11, r12}\n\t" "ldrd %[s], %[t], [%[x]]\n\t" \
-    "smlad %[a], r8, %[s], r10\n\t" "smlabt %[b], r8, %[s], r10\n\t" \
-    "smlatb %[a], r9, %[t], %[a]\n\t" "smlad %[b], r9, %[t], %[b]\n\t" \
+    "ldm %[w], {r8, r9, r10, r11, r12}\n\t" \
+    "ldrd %[s], %[t], [%[x]]\n\t" \
+    "smlad %[a], r8, %[s], r10\n\t" \
+    "smlabt %[b], r8, %[s], r10\n\t" \
+    "smlatb %[a], r9, %[t], %[a]\n\t" \
+    "smlad %[b], r9, %[t], %[b]\n\t" \
     "ldrd %[s], %[t], [%[x], %[o1]]\n\t" \
-    "smlabt %[d], r8, %[s], r10\n\t" "smlad r10, r8, %[s], r10\n\t" "smlatb r10, r9, %[t], r10\n\t" "smlad %[d], r9, %[t], %[d]\n\t" \
-    "smlad %[a], r11, %[s], %[a]\n\t" "smlabt %[b], r11, %[s], %[b]\n\t" \
-    "smlatb %[a], r12, %[t], %[a]\n\t" "smlad %[b], r12, %[t], %[b]\n\t" \
-    "ldrd %[s], %[t], [%[x], %[o2]]\n\t" "ldrd r8, r9, [%[w], #20]\n\t" \
-    "smlad r10, r11, %[s], r10\n\t" "smlabt %[d], r11, %[s], %[d]\n\t" "smlatb r10, r12, %[t], r10\n\t" "smlad %[d], r12, %[t], %[d]\n\t" \
-    "smlad %[a], r8, %[s], %[a]\n\t" "smlabt %[b], r8, %[s], %[b]\n\t" \
-    "smlatb %[a], r9, %[t], %[a]\n\t" "smlad %[b], r9, %[t], %[b]\n\t" \
+    "smlabt %[d], r8, %[s], r10\n\t" \
+    "smlad r10, r8, %[s], r10\n\t" \
+    "smlatb r10, r9, %[t], r10\n\t" \
+    "smlad %[d], r9, %[t], %[d]\n\t" \
+    "smlad %[a], r11, %[s], %[a]\n\t" \
+    "smlabt %[b], r11, %[s], %[b]\n\t" \
+    "smlatb %[a], r12, %[t], %[a]\n\t" \
+    "smlad %[b], r12, %[t], %[b]\n\t" \
+    "ldrd %[s], %[t], [%[x], %[o2]]\n\t" \
+    "ldrd r8, r9, [%[w], #20]\n\t" \
+    "smlad r10, r11, %[s], r10\n\t" \
+    "smlabt %[d], r11, %[s], %[d]\n\t" \
+    "smlatb r10, r12, %[t], r10\n\t" \
+    "smlad %[d], r12, %[t], %[d]\n\t" \
+    "smlad %[a], r8, %[s], %[a]\n\t" \
+    "smlabt %[b], r8, %[s], %[b]\n\t" \
+    "smlatb %[a], r9, %[t], %[a]\n\t" \
+    "smlad %[b], r9, %[t], %[b]\n\t" \
     "ldrd %[s], %[t], [%[x], %[o3]]\n\t" \
-    "smlad r10, r8, %[s], r10\n\t" "smlabt %[d], r8, %[s], %[d]\n\t" "smlatb r10, r9, %[t], r10\n\t" "smlad %[d], r9, %[t], %[d]\n\t" \
+    "smlad r10, r8, %[s], r10\n\t" \
+    "smlabt %[d], r8, %[s], %[d]\n\t" \
+    "smlatb r10, r9, %[t], r10\n\t" \
+    "smlad %[d], r9, %[t], %[d]\n\t" \
     "add %[x], %[x], #4\n\t"
 /* Linear requantisation and stores. */
-#define TML_DW22_STORE(REG, AT) "smmla " REG ", " REG ", r11, r12\n\t" "ssat " REG ", #8, " REG ", asr %[shift]\n\t" "strb " REG ", [%[y]" AT "]\n\t"
+#define TML_DW22_STORE(REG, AT) \
+    "smmla " REG ", " REG ", r11, r12\n\t" \
+    "ssat " REG ", #8, " REG ", asr %[shift]\n\t" \
+    "strb " REG ", [%[y]" AT "]\n\t"
 #define TML_DW22_LEFT "ldrd r11, r12, [%[w], #28]\n\t" TML_DW22_STORE("%[a]", "") TML_DW22_STORE("r10", ", %[row]")
-#define TML_DW22_RIGHT TML_DW22_STORE("%[b]", ", %[column]") TML_DW22_STORE("%[d]", ", %[both]") "add %[y], %[y], %[next]"
+#define TML_DW22_RIGHT \
+    TML_DW22_STORE("%[b]", ", %[column]") TML_DW22_STORE("%[d]", ", %[both]") "add %[y], %[y], %[next]"
 #define TML_DW22_OUTPUTS [a] "=&r"(a), [b] "=&r"(b), [d] "=&r"(d), [s] "=&r"(s), [t] "=&r"(t), [x] "+r"(x)
 #define TML_DW22_INPUTS [w] "r"(w), [o1] "i"(2 * pitch), [o2] "i"(4 * pitch), [o3] "i"(6 * pitch)
-#define TML_DW22_STORES [shift] "i"(zp), [row] "i"(row), [column] "i"(column), [both] "i"(row + column), [next] "i"(2 * column)
+#define TML_DW22_STORES \
+    [shift] "i"(zp), [row] "i"(row), [column] "i"(column), [both] "i"(row + column), [next] "i"(2 * column)
 #define TML_DW22_CLOBBERS "r8", "r9", "r10", "r11", "r12", "memory"
 
 /* `pairs` such blocks, and the left half of another where `odd`. */
-TML_INLINE void tml_dw3x3_pairs_dsp(const int16_t *x, int pitch, const int32_t *w, int8_t *y, int row, int column, int pairs, int odd,
-                                    int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_dw3x3_pairs_dsp(const int16_t *x, int pitch, const int32_t *w, int8_t *y, int row, int column,
+                                    int pairs, int odd, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     int32_t a, b, d, s, t;
     if (rounding == TML_LINEAR && lo == -128 && hi == 127 && row + column <= 4095) {
         if (pairs > 0) {
@@ -52,17 +76,24 @@ TML_INLINE void tml_dw3x3_pairs_dsp(const int16_t *x, int pitch, const int32_t *
                 TML_UNROLL(64)
                 for (int i = 0; i < unroll; ++i)
                     __asm__ volatile(TML_DW22_SUMS TML_DW22_LEFT TML_DW22_RIGHT
-                                     : TML_DW22_OUTPUTS, [y] "+r"(y) : TML_DW22_INPUTS, TML_DW22_STORES : TML_DW22_CLOBBERS);
+                                     : TML_DW22_OUTPUTS, [y] "+r"(y)
+                                     : TML_DW22_INPUTS, TML_DW22_STORES
+                                     : TML_DW22_CLOBBERS);
             } while (x != end);
         }
         if (odd)
             __asm__ volatile(TML_DW22_SUMS TML_DW22_LEFT
-                             : TML_DW22_OUTPUTS : TML_DW22_INPUTS, TML_DW22_STORES, [y] "r"(y) : TML_DW22_CLOBBERS);
+                             : TML_DW22_OUTPUTS
+                             : TML_DW22_INPUTS, TML_DW22_STORES, [y] "r"(y)
+                             : TML_DW22_CLOBBERS);
     } else {
         TML_NO_UNROLL
         for (int i = 0; i < pairs + odd; ++i, y += 2 * column) {
             int32_t c;
-            __asm__ volatile(TML_DW22_SUMS "mov %[c], r10" : TML_DW22_OUTPUTS, [c] "=&r"(c) : TML_DW22_INPUTS : TML_DW22_CLOBBERS);
+            __asm__ volatile(TML_DW22_SUMS "mov %[c], r10"
+                             : TML_DW22_OUTPUTS, [c] "=&r"(c)
+                             : TML_DW22_INPUTS
+                             : TML_DW22_CLOBBERS);
             y[0] = (int8_t)tml_requant_dsp(a, w[7], w[8], rounding, zp, lo, hi);
             y[row] = (int8_t)tml_requant_dsp(c, w[7], w[8], rounding, zp, lo, hi);
             if (!odd || i < pairs) {
@@ -74,8 +105,8 @@ TML_INLINE void tml_dw3x3_pairs_dsp(const int16_t *x, int pitch, const int32_t *
 }
 
 /* `rows` (at least 2) rows of a 3x3 at stride 1; where they are odd the last but one is computed again. */
-TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_t *y, int rows, int out_w, int stride, int pitch, int unroll,
-                                   int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_t *y, int rows, int out_w, int stride,
+                                   int pitch, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     TML_PUBLISH(plane);
     TML_NO_UNROLL
     for (int i = 0; i < rows; i += 2) {
@@ -83,69 +114,143 @@ TML_INLINE void tml_dw3x3_rows_dsp(const int16_t *plane, const int32_t *w, int8_
             plane -= pitch;
             y -= out_w * stride;
         }
-        tml_dw3x3_pairs_dsp(plane, pitch, w, y, out_w * stride, stride, out_w / 2, out_w % 2, unroll, rounding, zp, lo, hi);
+        tml_dw3x3_pairs_dsp(plane, pitch, w, y, out_w * stride, stride, out_w / 2, out_w % 2, unroll, rounding, zp, lo,
+                            hi);
         plane += 2 * pitch;
         y += 2 * out_w * stride;
     }
 }
 
-/* One kernel row of four output columns: pairs of columns in r8 to r11, taps in the others. A, B and C are what a, b and c
- * are added to: themselves, or for the first row the bias, which is in d. */
-#define TML_DW_3_1(A, B, C) "ldm %[w]!, {r12, lr}\n\t" "ldm %[x], {r8, r9, r10}\n\t" \
-    "smlad %[a], r12, r8, " A "\n\t" "smlabt %[b], r12, r8, " B "\n\t" "smlad %[c], r12, r9, " C "\n\t" "smlabt %[d], r12, r9, %[d]\n\t" \
-    "smlatb %[a], lr, r9, %[a]\n\t" "smlad %[b], lr, r9, %[b]\n\t" "smlatb %[c], lr, r10, %[c]\n\t" "smlad %[d], lr, r10, %[d]\n\t"
-#define TML_DW_5_1(A, B, C) "ldm %[w]!, {r5, r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
-    "smlad %[a], r5, r8, " A "\n\t" "smlabt %[b], r5, r8, " B "\n\t" "smlad %[c], r5, r9, " C "\n\t" "smlabt %[d], r5, r9, %[d]\n\t" \
-    "smlad %[a], r6, r9, %[a]\n\t" "smlad %[b], r12, r9, %[b]\n\t" "smlad %[c], r6, r10, %[c]\n\t" "smlad %[d], r12, r10, %[d]\n\t" \
-    "smlatb %[a], lr, r10, %[a]\n\t" "smlad %[b], lr, r10, %[b]\n\t" "smlatb %[c], lr, r11, %[c]\n\t" "smlad %[d], lr, r11, %[d]\n\t"
-#define TML_DW_7_1(A, B, C) "ldm %[w]!, {r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
-    "smlad %[a], r6, r8, " A "\n\t" "smlabt %[b], r6, r8, " B "\n\t" "smlad %[c], r6, r9, " C "\n\t" "smlabt %[d], r6, r9, %[d]\n\t" \
-    "ldr r8, [%[x], #16]\n\t" \
-    "smlad %[a], r12, r9, %[a]\n\t" "smlad %[c], r12, r10, %[c]\n\t" "smlad %[a], lr, r10, %[a]\n\t" "smlad %[c], lr, r11, %[c]\n\t" \
+/* One kernel row of four output columns: pairs of columns in r8 to r11, taps in the others. A, B and C are what a, b
+ * and c are added to: themselves, or for the first row the bias, which is in d. */
+#define TML_DW_3_1(A, B, C) \
+    "ldm %[w]!, {r12, lr}\n\t" \
+    "ldm %[x], {r8, r9, r10}\n\t" \
+    "smlad %[a], r12, r8, " A "\n\t" \
+    "smlabt %[b], r12, r8, " B "\n\t" \
+    "smlad %[c], r12, r9, " C "\n\t" \
+    "smlabt %[d], r12, r9, %[d]\n\t" \
+    "smlatb %[a], lr, r9, %[a]\n\t" \
+    "smlad %[b], lr, r9, %[b]\n\t" \
+    "smlatb %[c], lr, r10, %[c]\n\t" \
+    "smlad %[d], lr, r10, %[d]\n\t"
+#define TML_DW_5_1(A, B, C) \
+    "ldm %[w]!, {r5, r6, r12, lr}\n\t" \
+    "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r5, r8, " A "\n\t" \
+    "smlabt %[b], r5, r8, " B "\n\t" \
+    "smlad %[c], r5, r9, " C "\n\t" \
+    "smlabt %[d], r5, r9, %[d]\n\t" \
+    "smlad %[a], r6, r9, %[a]\n\t" \
+    "smlad %[b], r12, r9, %[b]\n\t" \
+    "smlad %[c], r6, r10, %[c]\n\t" \
+    "smlad %[d], r12, r10, %[d]\n\t" \
+    "smlatb %[a], lr, r10, %[a]\n\t" \
+    "smlad %[b], lr, r10, %[b]\n\t" \
+    "smlatb %[c], lr, r11, %[c]\n\t" \
+    "smlad %[d], lr, r11, %[d]\n\t"
+#define TML_DW_7_1(A, B, C) \
     "ldm %[w]!, {r6, r12, lr}\n\t" \
-    "smlad %[b], r6, r9, %[b]\n\t" "smlad %[d], r6, r10, %[d]\n\t" "smlad %[b], r12, r10, %[b]\n\t" "smlad %[d], r12, r11, %[d]\n\t" \
-    "smlatb %[a], lr, r11, %[a]\n\t" "smlad %[b], lr, r11, %[b]\n\t" "smlatb %[c], lr, r8, %[c]\n\t" "smlad %[d], lr, r8, %[d]\n\t"
-#define TML_DW_3_2(A, B, C) "ldm %[w]!, {r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
-    "smlad %[a], r12, r8, " A "\n\t" "ldr r8, [%[x], #16]\n\t" "smlabb %[a], lr, r9, %[a]\n\t" \
-    "smlad %[b], r12, r9, " B "\n\t" "smlabb %[b], lr, r10, %[b]\n\t" "smlad %[c], r12, r10, " C "\n\t" "smlabb %[c], lr, r11, %[c]\n\t" \
-    "smlad %[d], r12, r11, %[d]\n\t" "smlabb %[d], lr, r8, %[d]\n\t"
-#define TML_DW_5_2(A, B, C) "ldm %[w]!, {r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
-    "smlad %[a], r6, r8, " A "\n\t" "smlad %[a], r12, r9, %[a]\n\t" "smlabb %[a], lr, r10, %[a]\n\t" \
-    "smlad %[b], r6, r9, " B "\n\t" "smlad %[b], r12, r10, %[b]\n\t" "smlabb %[b], lr, r11, %[b]\n\t" \
+    "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r6, r8, " A "\n\t" \
+    "smlabt %[b], r6, r8, " B "\n\t" \
+    "smlad %[c], r6, r9, " C "\n\t" \
+    "smlabt %[d], r6, r9, %[d]\n\t" \
+    "ldr r8, [%[x], #16]\n\t" \
+    "smlad %[a], r12, r9, %[a]\n\t" \
+    "smlad %[c], r12, r10, %[c]\n\t" \
+    "smlad %[a], lr, r10, %[a]\n\t" \
+    "smlad %[c], lr, r11, %[c]\n\t" \
+    "ldm %[w]!, {r6, r12, lr}\n\t" \
+    "smlad %[b], r6, r9, %[b]\n\t" \
+    "smlad %[d], r6, r10, %[d]\n\t" \
+    "smlad %[b], r12, r10, %[b]\n\t" \
+    "smlad %[d], r12, r11, %[d]\n\t" \
+    "smlatb %[a], lr, r11, %[a]\n\t" \
+    "smlad %[b], lr, r11, %[b]\n\t" \
+    "smlatb %[c], lr, r8, %[c]\n\t" \
+    "smlad %[d], lr, r8, %[d]\n\t"
+#define TML_DW_3_2(A, B, C) \
+    "ldm %[w]!, {r12, lr}\n\t" \
+    "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r12, r8, " A "\n\t" \
+    "ldr r8, [%[x], #16]\n\t" \
+    "smlabb %[a], lr, r9, %[a]\n\t" \
+    "smlad %[b], r12, r9, " B "\n\t" \
+    "smlabb %[b], lr, r10, %[b]\n\t" \
+    "smlad %[c], r12, r10, " C "\n\t" \
+    "smlabb %[c], lr, r11, %[c]\n\t" \
+    "smlad %[d], r12, r11, %[d]\n\t" \
+    "smlabb %[d], lr, r8, %[d]\n\t"
+#define TML_DW_5_2(A, B, C) \
+    "ldm %[w]!, {r6, r12, lr}\n\t" \
+    "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r6, r8, " A "\n\t" \
+    "smlad %[a], r12, r9, %[a]\n\t" \
+    "smlabb %[a], lr, r10, %[a]\n\t" \
+    "smlad %[b], r6, r9, " B "\n\t" \
+    "smlad %[b], r12, r10, %[b]\n\t" \
+    "smlabb %[b], lr, r11, %[b]\n\t" \
     "ldrd r8, r9, [%[x], #16]\n\t" \
-    "smlad %[c], r6, r10, " C "\n\t" "smlad %[c], r12, r11, %[c]\n\t" "smlabb %[c], lr, r8, %[c]\n\t" \
-    "smlad %[d], r6, r11, %[d]\n\t" "smlad %[d], r12, r8, %[d]\n\t" "smlabb %[d], lr, r9, %[d]\n\t"
-#define TML_DW_7_2(A, B, C) "ldm %[w]!, {r5, r6, r12, lr}\n\t" "ldm %[x], {r8, r9, r10, r11}\n\t" \
-    "smlad %[a], r5, r8, " A "\n\t" "smlad %[a], r6, r9, %[a]\n\t" "smlad %[a], r12, r10, %[a]\n\t" "smlabb %[a], lr, r11, %[a]\n\t" \
-    "smlad %[b], r5, r9, " B "\n\t" "ldrd r8, r9, [%[x], #16]\n\t" \
-    "smlad %[b], r6, r10, %[b]\n\t" "smlad %[b], r12, r11, %[b]\n\t" "smlabb %[b], lr, r8, %[b]\n\t" \
-    "smlad %[c], r5, r10, " C "\n\t" "ldr r10, [%[x], #24]\n\t" \
-    "smlad %[c], r6, r11, %[c]\n\t" "smlad %[c], r12, r8, %[c]\n\t" "smlabb %[c], lr, r9, %[c]\n\t" \
-    "smlad %[d], r5, r11, %[d]\n\t" "smlad %[d], r6, r8, %[d]\n\t" "smlad %[d], r12, r9, %[d]\n\t" "smlabb %[d], lr, r10, %[d]\n\t"
+    "smlad %[c], r6, r10, " C "\n\t" \
+    "smlad %[c], r12, r11, %[c]\n\t" \
+    "smlabb %[c], lr, r8, %[c]\n\t" \
+    "smlad %[d], r6, r11, %[d]\n\t" \
+    "smlad %[d], r12, r8, %[d]\n\t" \
+    "smlabb %[d], lr, r9, %[d]\n\t"
+#define TML_DW_7_2(A, B, C) \
+    "ldm %[w]!, {r5, r6, r12, lr}\n\t" \
+    "ldm %[x], {r8, r9, r10, r11}\n\t" \
+    "smlad %[a], r5, r8, " A "\n\t" \
+    "smlad %[a], r6, r9, %[a]\n\t" \
+    "smlad %[a], r12, r10, %[a]\n\t" \
+    "smlabb %[a], lr, r11, %[a]\n\t" \
+    "smlad %[b], r5, r9, " B "\n\t" \
+    "ldrd r8, r9, [%[x], #16]\n\t" \
+    "smlad %[b], r6, r10, %[b]\n\t" \
+    "smlad %[b], r12, r11, %[b]\n\t" \
+    "smlabb %[b], lr, r8, %[b]\n\t" \
+    "smlad %[c], r5, r10, " C "\n\t" \
+    "ldr r10, [%[x], #24]\n\t" \
+    "smlad %[c], r6, r11, %[c]\n\t" \
+    "smlad %[c], r12, r8, %[c]\n\t" \
+    "smlabb %[c], lr, r9, %[c]\n\t" \
+    "smlad %[d], r5, r11, %[d]\n\t" \
+    "smlad %[d], r6, r8, %[d]\n\t" \
+    "smlad %[d], r12, r9, %[d]\n\t" \
+    "smlabb %[d], lr, r10, %[d]\n\t"
 
 #define TML_DW_FIRST(ROW) "ldr %[d], [%[w]], #4\n\t" ROW("%[d]", "%[d]", "%[d]")
 #define TML_DW_THEN(ROW) "add %[x], %[x], %[pitch]\n\t" ROW("%[a]", "%[b]", "%[c]")
-/* All kernel rows in one statement for the usual heights. The named registers are high ones, since GCC wants low ones. */
-#define TML_DW_ASM(IO, TEXT, ...) __asm__ volatile(TEXT \
-    : [a] IO(a), [b] IO(b), [c] IO(c), [d] IO(d), [x] "+r"(x), [w] "+r"(w) : [pitch] "i"(2 * pitch) \
-    : "r8", "r9", "r10", "r11", "r12", "lr", __VA_ARGS__)
-#define TML_DW_BLOCK(ROW, ...) do { \
-    if (kernel_h == 3) { \
-        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), __VA_ARGS__); \
-    } else if (kernel_h == 5) { \
-        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), __VA_ARGS__); \
-    } else if (kernel_h == 7) { \
-        TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) \
-                   TML_DW_THEN(ROW), __VA_ARGS__); \
-    } else { \
-        TML_DW_ASM("=&r", TML_DW_FIRST(ROW), __VA_ARGS__); \
-        TML_NO_UNROLL \
-        for (int k = 1; k < kernel_h; ++k) TML_DW_ASM("+r", TML_DW_THEN(ROW), __VA_ARGS__); \
-    } } while (0)
+/* All kernel rows in one statement for the usual heights. Registers named here are high: GCC wants the low ones. */
+#define TML_DW_ASM(IO, TEXT, ...) \
+    __asm__ volatile(TEXT \
+                     : [a] IO(a), [b] IO(b), [c] IO(c), [d] IO(d), [x] "+r"(x), [w] "+r"(w) \
+                     : [pitch] "i"(2 * pitch) \
+                     : "r8", "r9", "r10", "r11", "r12", "lr", __VA_ARGS__)
+#define TML_DW_BLOCK(ROW, ...) \
+    do { \
+        if (kernel_h == 3) { \
+            TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), __VA_ARGS__); \
+        } else if (kernel_h == 5) { \
+            TML_DW_ASM("=&r", TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW), \
+                       __VA_ARGS__); \
+        } else if (kernel_h == 7) { \
+            TML_DW_ASM("=&r", \
+                       TML_DW_FIRST(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) TML_DW_THEN(ROW) \
+                           TML_DW_THEN(ROW) TML_DW_THEN(ROW), \
+                       __VA_ARGS__); \
+        } else { \
+            TML_DW_ASM("=&r", TML_DW_FIRST(ROW), __VA_ARGS__); \
+            TML_NO_UNROLL \
+            for (int k = 1; k < kernel_h; ++k) TML_DW_ASM("+r", TML_DW_THEN(ROW), __VA_ARGS__); \
+        } \
+    } while (0)
 
 /* `rows` rows of any kernel of width 3, 5 or 7 at horizontal stride 1 or 2, four columns at a time. */
-TML_INLINE void tml_dw_rows_dsp(const int16_t *plane, const int32_t *stream, int8_t *y, int rows, int kernel_h, int kernel_w, int stride_h,
-                                int stride_w, int out_w, int stride, int pitch, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_dw_rows_dsp(const int16_t *plane, const int32_t *stream, int8_t *y, int rows, int kernel_h,
+                                int kernel_w, int stride_h, int stride_w, int out_w, int stride, int pitch,
+                                int rounding, int32_t zp, int32_t lo, int32_t hi) {
     TML_PUBLISH(plane);
     TML_NO_UNROLL
     for (int i = 0; i < rows; ++i, plane += stride_h * pitch) {
@@ -207,15 +312,19 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
 }
 
 /* Scratch: 2 * pitch * ((tile - 1) * stride_h + kernel_h) bytes and 32 more, since the last columns' blocks read on.
- * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they are
- * overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3 rows of a pitch up to 170. */
-TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width, int channels,
-                                         int multiplier, int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_top, int pad_left,
-                                         int out_h, int out_w, int pitch, int tile, int gather, int gather_rows, int unroll, int32_t zero_point, int rounding,
-                                         int32_t zp, int32_t lo, int32_t hi) {
-    const int square = kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
+ * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they
+ * are overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3
+ * rows of a pitch up to 170. */
+TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
+                                         int width, int channels, int multiplier, int kernel_h, int kernel_w,
+                                         int stride_h, int stride_w, int pad_top, int pad_left, int out_h, int out_w,
+                                         int pitch, int tile, int gather, int gather_rows, int unroll,
+                                         int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int square =
+        kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
-    const int row_words = stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2, stream_words = 3 + kernel_h * row_words, whole = tile == out_h;
+    const int row_words = stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2, stream_words = 3 + kernel_h * row_words,
+              whole = tile == out_h;
     int16_t *const plane = (int16_t *)scratch;
     tml_dw_fill_dsp(plane, band * pitch / 2, zero_point);
     TML_NO_UNROLL
@@ -239,7 +348,8 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
             TML_NO_UNROLL
             for (int i = whole ? band : start == 0 ? 0 : again; i < band; ++i) {
                 if ((unsigned)(above + i) < (unsigned)height)
-                    tml_dw_gather_dsp(plane + i * pitch + pad_left, x + (above + i) * width * channels, width, channels, gather);
+                    tml_dw_gather_dsp(plane + i * pitch + pad_left, x + (above + i) * width * channels, width, channels,
+                                      gather);
                 else
                     tml_dw_fill_dsp(plane + i * pitch, pitch / 2, zero_point);
             }
@@ -249,10 +359,11 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
             TML_NO_UNROLL
             for (int m = 0; m < multiplier; ++m, stream += stream_words) {
                 if (square)
-                    tml_dw3x3_rows_dsp(plane, stream, to + m, rows, out_w, channels * multiplier, pitch, unroll, rounding, zp, lo, hi);
+                    tml_dw3x3_rows_dsp(plane, stream, to + m, rows, out_w, channels * multiplier, pitch, unroll,
+                                       rounding, zp, lo, hi);
                 else
-                    tml_dw_rows_dsp(plane, stream, to + m, rows, kernel_h, kernel_w, stride_h, stride_w, out_w, channels * multiplier, pitch,
-                                    rounding, zp, lo, hi);
+                    tml_dw_rows_dsp(plane, stream, to + m, rows, kernel_h, kernel_w, stride_h, stride_w, out_w,
+                                    channels * multiplier, pitch, rounding, zp, lo, hi);
             }
         }
         w += stream_words * multiplier;

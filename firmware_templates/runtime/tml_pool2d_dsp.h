@@ -33,8 +33,8 @@ TML_INLINE void tml_sum4_dsp(const int8_t *x, int32_t sum[4], int rows, int colu
     }
 }
 
-TML_INLINE void tml_average_pool2d_dsp(const int8_t *x, int8_t *y, int in_w, int channels, int out_h, int out_w, int filter_h, int filter_w,
-                                       int stride_h, int stride_w, int32_t lo, int32_t hi) {
+TML_INLINE void tml_average_pool2d_dsp(const int8_t *x, int8_t *y, int in_w, int channels, int out_h, int out_w,
+                                       int filter_h, int filter_w, int stride_h, int stride_w, int32_t lo, int32_t hi) {
     TML_NO_UNROLL
     for (int oy = 0; oy < out_h; ++oy) {
         TML_NO_UNROLL
@@ -45,21 +45,23 @@ TML_INLINE void tml_average_pool2d_dsp(const int8_t *x, int8_t *y, int in_w, int
                 int32_t sum[4];
                 tml_sum4_dsp(window + c, sum, filter_h, filter_w, in_w * channels, channels);
                 TML_UNROLL(4)
-                for (int i = 0; i < 4; ++i) *y++ = (int8_t)tml_clamp_int(tml_rounded_quotient(sum[i], filter_h * filter_w), lo, hi);
+                for (int i = 0; i < 4; ++i)
+                    *y++ = (int8_t)tml_clamp_int(tml_rounded_quotient(sum[i], filter_h * filter_w), lo, hi);
             }
         }
     }
 }
 
 /* `offset` is the zero point times the number of pixels; the multiplier has the division in it. */
-TML_INLINE void tml_mean_dsp(const int8_t *x, int8_t *y, int height, int width, int channels, int32_t offset, int32_t multiplier, int shift,
-                             int32_t zero_point) {
+TML_INLINE void tml_mean_dsp(const int8_t *x, int8_t *y, int height, int width, int channels, int32_t offset,
+                             int32_t multiplier, int shift, int32_t zero_point) {
     TML_NO_UNROLL
     for (int c = 0; c < channels; c += 4) {
         int32_t sum[4];
         tml_sum4_dsp(x + c, sum, height, width, width * channels, channels);
         TML_UNROLL(4)
-        for (int i = 0; i < 4; ++i) *y++ = tml_requantize(sum[i] - offset, multiplier, shift, shift, zero_point, -128, 127);
+        for (int i = 0; i < 4; ++i)
+            *y++ = tml_requantize(sum[i] - offset, multiplier, shift, shift, zero_point, -128, 127);
     }
 }
 

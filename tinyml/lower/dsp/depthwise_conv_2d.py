@@ -53,7 +53,7 @@ def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
 
     tiles = [t for t in range(2, out_h, 2) if out_h % t != 1 and scratch_bytes(t) <= _BAND_BYTES]
     tile = out_h if scratch_bytes(out_h) <= _BAND_BYTES or not tiles else tiles[-1]
-    rows = min(x.shape[1], (tile - 1) * attrs.stride_h + kernel_h - attrs.pad_top)
+    rows = max(1, min(x.shape[1], (tile - 1) * attrs.stride_h + kernel_h - attrs.pad_top))
     return Layout(kernel_w, pitch, tile, rows, square, scratch_bytes(tile))
 
 
