@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import Rng, model
-from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
-from tests.support.shared import require_tflite_runtime
+from tests.kernels.on_core import Expected, assert_equal, prove_on_core
+from tests.support.host_build import random_inputs
 from tests.support.step_build import Case, StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.lower.lowering import lower
