@@ -46,9 +46,12 @@
 
 /* q0 and q1 hold eight results without the zero point; narrows them to the low bytes of q0's halfwords, lanes of q0 and
  * q1 in turn. Operands zp, lo, hi; r0 and q1 are overwritten. */
-#define TML_MVE_NARROW                                                                                    \
+#define TML_MVE_NARROW TML_MVE_NARROW_BY(" mov r0, #%c[zp]\n", "r0")
+
+/* The same with the zero point in a register, which `load` puts there. */
+#define TML_MVE_NARROW_BY(load, zero)                                                                     \
     " vqmovnb.s32 q0, q0\n vqmovnt.s32 q0, q1\n"                                                          \
-    TML_MVE_IF("%c[zp] != 0", " mov r0, #%c[zp]\n vqadd.s16 q0, q0, r0\n")                                \
+    TML_MVE_IF("%c[zp] != 0", load " vqadd.s16 q0, q0, " zero "\n")                                       \
     TML_MVE_IF("%c[lo] > -128", " mov r0, #%c[lo]\n vdup.16 q1, r0\n vmax.s16 q0, q0, q1\n")              \
     TML_MVE_IF("%c[hi] < 127", " mov r0, #%c[hi]\n vdup.16 q1, r0\n vmin.s16 q0, q0, q1\n")               \
     " vqmovnb.s16 q0, q0\n"

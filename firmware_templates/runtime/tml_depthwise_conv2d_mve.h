@@ -2,10 +2,11 @@
  *
  * Channels one after the other. Sixteen inputs of a channel are gathered into a vector, eight to its even bytes and eight
  * to its odd ones; a vector of weights for each output that can be computed from them sums its products. Eight outputs
- * make a block: twice 2 by 2 outputs from 4 by 4 inputs (`four`), or four times two neighbours. Where lanes come from
- * and go to are tables, so that a block runs along either direction; the last block of a line overlaps the one before.
+ * make a block: twice 2 by 2 outputs from 4 by 4 inputs (`four`), or four times two neighbours. Where blocks begin, where
+ * lanes come from and where they go to are tables, so that one loop covers any map; blocks at an end overlap.
  *
- * Stream of each output channel: { int8 weight[4 or 2][16]; int32 bias, multiplier, shift, zero_point }.
+ * Stream of each output channel: { int8 weight[4 or 2][16]; int32 bias, multiplier, shift, zero_point } and, where ties
+ * have to be repaired in fours, the offsets of the gather again: they make room in a register.
  * The input is copied to scratch with its padding, `rows` rows of `pitch` pixels for `tile` rows of the output; each
  * band keeps the rows that it shares with the one before, so that the output may lie over the input where every band's
  * outputs lie before the rows that are still to be read (tinyml/lower/mve/depthwise_conv_2d.py). */
@@ -29,97 +30,86 @@ TML_INLINE void tml_load_band_mve(int8_t *band, const int8_t *x, int first, int 
     }
 }
 
-#define TML_MVE_DW_FINISH(t)                                                                                   \
-    TML_MVE_SUMS " ldm %[p], {r0, r2, r4, r6}\n vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r0\n"                \
-    " vqrdmulh.s32 q0, q0, r2\n vqrdmulh.s32 q1, q1, r2\n"                                                  \
-    TML_MVE_IF("%c[repair]", TML_MVE_REPAIR("q0", t) TML_MVE_REPAIR("q1", t))                         \
-    " vrshl.s32 q0, r4\n vrshl.s32 q1, r4\n" TML_MVE_NARROW " vstrb.16 q0, [%[y], %q[places]]\n"
+/* The operands in registers by name: GCC 12 does not always find those that the sums leave. */
+#define TML_MVE_DW_PIN(weight_bytes)                                                                        \
+    register const int8_t *x_ __asm__("r1") = x;                                                            \
+    register int8_t *y_ __asm__("r3") = y;                                                                  \
+    register const int8_t *p_ __asm__("r5") = w + (weight_bytes);                                           \
+    register const int32_t *block_ __asm__("r9") = blocks;                                                  \
+    register int n_ __asm__("r11") = count;
 
-/* 2 by 2 outputs from 4 by 4 inputs, two of its columns from p and two from d1 bytes behind; the second tile is e1
- * bytes behind, and begins with the first one's second half where that is d1.
- * All vector registers are taken: where ties have to be repaired, the offsets make room and are loaded again. */
-TML_INLINE void tml_depthwise_fours_mve(const int8_t *base, const int8_t *w, const uint16_t *lanes, int8_t *out,
-                                        int steps, int in_step, int out_step, int in_back, int out_back, int d1, int e1,
-                                        int rounding, int zp, int lo, int hi) {
+/* The block's first input to r12; its first output is read late, when there are core registers again. */
+#define TML_MVE_DW_BEGIN " 2:\n ldr r12, [%[block]], #8\n add r12, r12, %[x]\n"
+
+#define TML_MVE_DW_FINISH(t)                                                                                \
+    TML_MVE_SUMS " ldr r8, [%[block], #-4]\n add r8, r8, %[y]\n"                                            \
+    " ldm %[p], {r0, r2, r4, r6}\n vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r0\n"                \
+    " vqrdmulh.s32 q0, q0, r2\n vqrdmulh.s32 q1, q1, r2\n"                                                  \
+    TML_MVE_IF("%c[repair]", TML_MVE_REPAIR("q0", t) TML_MVE_REPAIR("q1", t))                               \
+    " vrshl.s32 q0, r4\n vrshl.s32 q1, r4\n" TML_MVE_NARROW_BY("", "r6")                                    \
+    " subs %[n], #1\n vstrb.16 q0, [r8, %q[places]]\n"
+
+/* 2 by 2 outputs from 4 by 4 inputs, two of its columns from the start and two from d1 bytes behind; the second tile is
+ * e1 bytes behind, and begins with the first one's second half where that is d1. All vector registers are taken. */
+TML_INLINE void tml_depthwise_fours_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
+                                        const int32_t *blocks, int count, int d1, int e1, int zp, int lo, int hi) {
     const int8x16_t w0 = vldrbq_s8(w);
     const int8x16_t w1 = vldrbq_s8(w + 16);
     const int8x16_t w2 = vldrbq_s8(w + 32);
     const int8x16_t w3 = vldrbq_s8(w + 48);
     const uint16x8_t to = vldrhq_u16(lanes + 16);
     uint16x8_t at = vldrhq_u16(lanes);
-    const int8_t *const p = w + 64;
-    int n = steps;
-    TML_MVE_NO_UNROLL
-    do {
-        __asm__ volatile(
-            " add lr, %[x], #%c[d1]\n vldrb.u16 q0, [%[x], %q[at]]\n vldrb.u16 q1, [lr, %q[at]]\n vmovnt.i16 q0, q1\n"
-            " vmladav.s8 r0, %q[w0], q0\n vmladav.s8 r2, %q[w1], q0\n"
-            " vmladav.s8 r4, %q[w2], q0\n vmladav.s8 r6, %q[w3], q0\n"
-            TML_MVE_IF("%c[e1] != %c[d1]", " add lr, %[x], #%c[e1]\n vldrb.u16 q1, [lr, %q[at]]\n")
-            " add lr, %[x], #%c[e1] + %c[d1]\n vldrb.u16 q0, [lr, %q[at]]\n vmovnt.i16 q1, q0\n"
-            " vmladav.s8 r8, %q[w0], q1\n vmladav.s8 r10, %q[w1], q1\n"
-            " vmladav.s8 r12, %q[w2], q1\n vmladav.s8 lr, %q[w3], q1\n"
-            TML_MVE_DW_FINISH("%q[at]") TML_MVE_IF("%c[repair]", " vldrh.u16 %q[at], [%[lanes]]\n")
-            : [at] "+w"(at)
-            : [x] "r"(base), [y] "r"(out), [p] "r"(p), [lanes] "r"(lanes), [w0] "w"(w0), [w1] "w"(w1), [w2] "w"(w2),
-              [w3] "w"(w3), [places] "w"(to), [d1] "i"(d1), [e1] "i"(e1),
-              [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
-            : TML_MVE_SUM_REGISTERS, "q0", "q1", "cc", "memory");
-        base += in_step;
-        out += out_step;
-        if (in_back + out_back != 0 && n == 2) {
-            base -= in_back;
-            out -= out_back;
-        }
-    } while (--n != 0);
+    TML_MVE_DW_PIN(64)
+    __asm__ volatile(
+        TML_MVE_DW_BEGIN
+        " add lr, r12, #%c[d1]\n vldrb.u16 q0, [r12, %q[at]]\n vldrb.u16 q1, [lr, %q[at]]\n vmovnt.i16 q0, q1\n"
+        " vmladav.s8 r0, %q[w0], q0\n vmladav.s8 r2, %q[w1], q0\n"
+        " vmladav.s8 r4, %q[w2], q0\n vmladav.s8 r6, %q[w3], q0\n"
+        TML_MVE_IF("%c[e1] != %c[d1]", " add lr, r12, #%c[e1]\n vldrb.u16 q1, [lr, %q[at]]\n")
+        " add lr, r12, #%c[e1] + %c[d1]\n vldrb.u16 q0, [lr, %q[at]]\n vmovnt.i16 q1, q0\n"
+        " vmladav.s8 r8, %q[w0], q1\n vmladav.s8 r10, %q[w1], q1\n"
+        " vmladav.s8 r12, %q[w2], q1\n vmladav.s8 lr, %q[w3], q1\n"
+        TML_MVE_DW_FINISH("%q[at]") TML_MVE_IF("%c[repair]", " vldrh.u16 %q[at], [%[p], #16]\n") " bne 2b\n"
+        : [at] "+w"(at), [block] "+r"(block_), [n] "+r"(n_)
+        : [x] "r"(x_), [y] "r"(y_), [p] "r"(p_), [w0] "w"(w0), [w1] "w"(w1), [w2] "w"(w2), [w3] "w"(w3),
+          [places] "w"(to), [d1] "i"(d1), [e1] "i"(e1), [repair] "i"(lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
+        : TML_MVE_SUM_REGISTERS, "q0", "q1", "cc", "memory");
 }
 
 #define TML_MVE_DW_PAIR(base, first, second)                                                                \
     " vldrb.u16 q0, [" base ", %q[at0]]\n vldrb.u16 q1, [" base ", %q[at1]]\n vmovnt.i16 q0, q1\n"          \
     " vmladav.s8 " first ", %q[w0], q0\n vmladav.s8 " second ", %q[w1], q0\n"
 
-/* Two neighbouring outputs from up to 16 inputs, four times: at p and e1, e2, e3 bytes behind. */
-TML_INLINE void tml_depthwise_pairs_mve(const int8_t *base, const int8_t *w, const uint16_t *lanes, int8_t *out,
-                                        int steps, int in_step, int out_step, int in_back, int out_back, int e1, int e2,
-                                        int e3, int rounding, int zp, int lo, int hi) {
+/* Two neighbouring outputs from up to 16 inputs, four times: at the start and e1, e2, e3 bytes behind. */
+TML_INLINE void tml_depthwise_pairs_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
+                                        const int32_t *blocks, int count, int e1, int e2, int e3, int zp, int lo,
+                                        int hi) {
     const int8x16_t w0 = vldrbq_s8(w);
     const int8x16_t w1 = vldrbq_s8(w + 16);
     const uint16x8_t at0 = vldrhq_u16(lanes);
     const uint16x8_t at1 = vldrhq_u16(lanes + 8);
     const uint16x8_t to = vldrhq_u16(lanes + 16);
-    const int8_t *const p = w + 32;
-    int n = steps;
-    TML_MVE_NO_UNROLL
-    do {
-        __asm__ volatile(
-            TML_MVE_DW_PAIR("%[x]", "r0", "r2")
-            " add lr, %[x], #%c[e1]\n" TML_MVE_DW_PAIR("lr", "r4", "r6")
-            " add lr, %[x], #%c[e2]\n" TML_MVE_DW_PAIR("lr", "r8", "r10")
-            " add lr, %[x], #%c[e3]\n" TML_MVE_DW_PAIR("lr", "r12", "lr")
-            TML_MVE_DW_FINISH("q3")
-            :
-            : [x] "r"(base), [y] "r"(out), [p] "r"(p), [w0] "w"(w0), [w1] "w"(w1), [at0] "w"(at0), [at1] "w"(at1),
-              [places] "w"(to), [e1] "i"(e1), [e2] "i"(e2), [e3] "i"(e3),
-              [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
-            : TML_MVE_SUM_REGISTERS, "q0", "q1", "q3", "cc", "memory");
-        base += in_step;
-        out += out_step;
-        if (in_back + out_back != 0 && n == 2) {
-            base -= in_back;
-            out -= out_back;
-        }
-    } while (--n != 0);
+    TML_MVE_DW_PIN(32)
+    __asm__ volatile(
+        TML_MVE_DW_BEGIN TML_MVE_DW_PAIR("r12", "r0", "r2")
+        " add lr, r12, #%c[e1]\n" TML_MVE_DW_PAIR("lr", "r4", "r6")
+        " add lr, r12, #%c[e2]\n" TML_MVE_DW_PAIR("lr", "r8", "r10")
+        " add lr, r12, #%c[e3]\n" TML_MVE_DW_PAIR("lr", "r12", "lr")
+        TML_MVE_DW_FINISH("q3") " bne 2b\n"
+        : [block] "+r"(block_), [n] "+r"(n_)
+        : [x] "r"(x_), [y] "r"(y_), [p] "r"(p_), [w0] "w"(w0), [w1] "w"(w1), [at0] "w"(at0), [at1] "w"(at1),
+          [places] "w"(to), [e1] "i"(e1), [e2] "i"(e2), [e3] "i"(e3), [repair] "i"(lo < zp), [zp] "i"(zp), [lo] "i"(lo),
+          [hi] "i"(hi)
+        : TML_MVE_SUM_REGISTERS, "q0", "q1", "q3", "cc", "memory");
 }
 
-/* `lanes` is { offsets of the first and second gather; places of the results }. A line has `steps` blocks, `in_step`
- * and `out_step` bytes apart, the last one `in_back` and `out_back` less; `lines` alike. Scratch: rows * pitch * depth. */
+/* `lanes` is { offsets of the first and second gather; places of the results }, `blocks` { first input, first output }
+ * of each block of a band. Scratch: rows * pitch * depth bytes. */
 TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *lanes,
-                                         void *scratch, int height, int width, int depth, int multiplier, int stride_h,
-                                         int pad_top, int pad_left, int out_h, int out_w, int tile, int rows, int pitch,
-                                         int four, int d1, int e1, int e2, int e3, int steps, int in_step, int out_step,
-                                         int in_back, int out_back, int lines, int in_line, int out_line,
-                                         int in_line_back, int out_line_back, int zero_point, int rounding, int zp,
-                                         int lo, int hi) {
+                                         const int32_t *blocks, void *scratch, int height, int width, int depth,
+                                         int multiplier, int stride_h, int pad_top, int pad_left, int out_h, int out_w,
+                                         int tile, int rows, int pitch, int count, int four, int d1, int e1, int e2,
+                                         int e3, int zero_point, int zp, int lo, int hi) {
     const int channels = depth * multiplier;
     int8_t *const band = (int8_t *)scratch;
     int oy = 0;
@@ -134,25 +124,14 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
                           zero_point, oy > 0);
         TML_MVE_NO_UNROLL
         for (int c = 0; c < channels; c++) {
-            const int8_t *base = band + c / multiplier;
-            int8_t *out = y + oy * out_w * channels + c;
-            TML_MVE_NO_UNROLL
-            for (int line = 0; line < lines; line++) {
-                if (in_line_back + out_line_back != 0 && lines > 1 && line == lines - 1) {
-                    base -= in_line_back;
-                    out -= out_line_back;
-                }
-                if (four) {
-                    tml_depthwise_fours_mve(base, w, lanes, out, steps, in_step, out_step, in_back, out_back, d1, e1,
-                                            rounding, zp, lo, hi);
-                } else {
-                    tml_depthwise_pairs_mve(base, w, lanes, out, steps, in_step, out_step, in_back, out_back, e1, e2,
-                                            e3, rounding, zp, lo, hi);
-                }
-                base += in_line;
-                out += out_line;
+            const int8_t *const at = band + c / multiplier;
+            int8_t *const to = y + oy * out_w * channels + c;
+            if (four) {
+                tml_depthwise_fours_mve(at, to, w, lanes, blocks, count, d1, e1, zp, lo, hi);
+            } else {
+                tml_depthwise_pairs_mve(at, to, w, lanes, blocks, count, e1, e2, e3, zp, lo, hi);
             }
-            w += (four ? 64 : 32) + 16;
+            w += (four ? 64 : 32) + 16 + (four && lo < zp ? 16 : 0);
         }
         next = oy + 2 * tile > out_h ? out_h - tile : oy + tile;
         from = rows - (next - oy) * stride_h;

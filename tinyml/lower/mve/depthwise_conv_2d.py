@@ -22,8 +22,8 @@ from tinyml.lower.requant import fold_input_zero_point
 _MOST_OFFSET = 0xFFFF
 _MOST_IMMEDIATE = 4095
 _BAND_BYTES = {Optimize.SPEED: 32768, Optimize.BALANCED: 8192, Optimize.SIZE: 2048}
-_STEP_COST = {True: 35, False: 43}
-_LINE_COST, _CHANNEL_COST = 12, 20
+_BLOCK_COST = {True: 36, False: 44}
+_CHANNEL_COST = 25
 _FOUR_WINDOW = 4
 _LOADED_BYTES = 8
 
@@ -53,17 +53,19 @@ class Blocks:
     span: tuple[int, int]
     tiles: tuple[tuple[int, int], ...]
 
-    @property
-    def steps(self) -> tuple[int, int]:
-        """Blocks in a line, and lines."""
-        return -(-self.along.outputs // self.span[0]), -(-self.across.outputs // self.span[1])
+    def starts(self) -> list[tuple[int, int]]:
+        """The first output of each block, (along, across); those at an end overlap the ones before."""
+        along, across = (
+            [min(i, max(direction.outputs - span, 0)) for i in range(0, direction.outputs, span)]
+            for direction, span in zip((self.along, self.across), self.span, strict=True)
+        )
+        return [(i, j) for j in across for i in along]
 
     @property
     def cost(self) -> int:
         """Estimated instructions of one channel, without what every arrangement takes."""
-        along, across = self.steps
-        shared = self.four and self.tiles[1] == (2, 0)
-        return across * (along * (_STEP_COST[self.four] + (0 if shared or not self.four else 1)) + _LINE_COST)
+        apart = self.four and self.tiles[1] != (2, 0)
+        return len(self.starts()) * (_BLOCK_COST[self.four] + int(apart))
 
     def in_offset(self, tile: tuple[int, int]) -> int:
         """Bytes of the input from the block's start to that of a tile."""
@@ -215,11 +217,10 @@ def lane_table(blocks: Blocks) -> Const:
     return Const("lanes", np.array(gathers + results, np.uint16), Role.TABLE)
 
 
-def _line(direction: Direction, span: int, count: int) -> tuple[int, int, int, int]:
-    """Bytes from block to block in the input and output, and by how much the last one is nearer."""
-    in_step, out_step = span * direction.stride * direction.in_bytes, span * direction.out_bytes
-    back = count * span - direction.outputs if count > 1 else 0
-    return in_step, out_step, back * direction.stride * direction.in_bytes, back * direction.out_bytes
+def block_table(blocks: Blocks) -> Const:
+    """The first input and output of each block, in bytes."""
+    offsets = [(blocks.in_offset(start), blocks.out_offset(start)) for start in blocks.starts()]
+    return Const("blocks", np.array(offsets, np.int32), Role.TABLE)
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
@@ -231,31 +232,29 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     assert plan is not None and isinstance(found, Product)
     blocks = plan.blocks
     right_is_along = blocks.along.in_bytes == x.shape[3]
-    steps, lines = blocks.steps
-    along, across = _line(blocks.along, blocks.span[0], steps), _line(blocks.across, blocks.span[1], lines)
     offsets = [blocks.in_offset(tile) for tile in blocks.tiles]
     half = 2 * blocks.along.in_bytes if blocks.four else 0
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": x.shape[3], "multiplier": attrs.multiplier,
         "stride_h": attrs.stride_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "tile": plan.tile, "rows": plan.rows, "pitch": plan.pitch,
-        "four": int(blocks.four), "d1": half, "e1": offsets[1],
-        "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3],
-        "steps": steps, "in_step": along[0], "out_step": along[1], "in_back": along[2], "out_back": along[3],
-        "lines": lines, "in_line": across[0], "out_line": across[1], "in_line_back": across[2],
-        "out_line_back": across[3], "in_zero_point": x.zero_point,
+        "count": len(blocks.starts()), "four": int(blocks.four), "d1": half, "e1": offsets[1],
+        "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3], "in_zero_point": x.zero_point,
+        "out_zero_point": found.zero_point, "out_min": found.clamps.low, "out_max": found.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),
+        In(0), Out(0), *(ConstRef(i) for i in range(3)), Scratch(), *(Int(k, v) for k, v in ints.items()),
     )  # fmt: skip
     vectors = weight_vectors(found.weights.reshape(channels, kernel_h, kernel_w), blocks, right_is_along)
     words = np.stack([found.bias, found.multiplier, found.shift, np.full(channels, found.zero_point)], axis=1)
     parts: list[npt.NDArray[Any]] = []
+    lanes = lane_table(blocks)
+    again = [lanes.data[:8]] if blocks.four and found.clamps.low < found.zero_point else []
     for channel in range(channels):
-        parts += [vectors[channel], words[channel].astype(np.int32)]
+        parts += [vectors[channel], words[channel].astype(np.int32), *again]
     return make_step(
         graph, op, kernel="tml_depthwise_conv2d_mve", header="tml_depthwise_conv2d_mve.h", inputs=op.inputs[:1],
-        args=args, consts=(stream(parts), lane_table(blocks)), scratch_bytes=plan.band_pixels * x.shape[3],
+        args=args, consts=(stream(parts), lanes, block_table(blocks)), scratch_bytes=plan.band_pixels * x.shape[3],
         in_place=((0, 0),) if _in_place(graph, op, plan) else (),
     )  # fmt: skip
 
