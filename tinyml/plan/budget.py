@@ -154,10 +154,13 @@ def _use(region: MemoryRegion, parts: tuple[Part, ...], limit: int | None) -> Re
     return RegionUse(region.name, region.kind, limit, used, region.available_bytes)
 
 
-def require_fits(budget: Budget, fitting_boards: Mapping[str, str] | None = None) -> None:
+def require_fits(
+    budget: Budget, fitting_boards: Mapping[str, str] | None = None, *, optimize: str = "balanced"
+) -> None:
     """Raise DoesNotFitError naming board, region, have, need, the layer that sets the peak and what would help.
 
-    ``fitting_boards`` maps the names of boards on which the network fits to their titles, for the hint.
+    ``fitting_boards`` maps the names of boards on which the network fits to their titles, and ``optimize`` is what it
+    was compiled for; both shape the hint.
     """
     over = [r for r in budget.regions if r.left_bytes < 0]
     if not over:
@@ -175,19 +178,19 @@ def require_fits(budget: Budget, fitting_boards: Mapping[str, str] | None = None
             f"  the arena's peak of {budget.peak.size_bytes:,} bytes is at layer {budget.peak.layer!r}"
             f" ({budget.peak.op}): {buffers}"
         )
-    raise DoesNotFitError("\n".join(lines), hint=_remedy(over, fitting_boards or {}))
+    raise DoesNotFitError("\n".join(lines), hint=_remedy(over, fitting_boards or {}, optimize))
 
 
 def _whose(region: RegionUse) -> str:
     return "" if region.board_bytes is None else f" (your own limit; the board has {region.board_bytes:,})"
 
 
-def _remedy(over: list[RegionUse], fitting_boards: Mapping[str, str]) -> str:
+def _remedy(over: list[RegionUse], fitting_boards: Mapping[str, str], optimize: str) -> str:
     if any(r.kind == "ram" for r in over):
         remedies = ["lower the input resolution or the width of the layers up to the peak"]
     else:
         remedies = ["lower the width or the number of classes"]
-    if any(r.kind == "flash" for r in over):
+    if any(r.kind == "flash" for r in over) and optimize != "size":
         remedies.append("build with --optimize size")
     if fitting_boards:
         remedies.append("take a larger board: " + ", ".join(list(fitting_boards)[:4]))

@@ -94,6 +94,9 @@ def test_too_little_flash_hints_at_smaller_code() -> None:
     assert "weights 300,000" in caught.value.message
     assert "peak" not in caught.value.message
     assert "--optimize size" in str(caught.value.hint)
+    with pytest.raises(DoesNotFitError) as caught:
+        require_fits(budget(weights=300_000), optimize="size")
+    assert "--optimize size" not in str(caught.value.hint)
 
 
 def test_the_users_own_limit_is_told_from_the_boards() -> None:
