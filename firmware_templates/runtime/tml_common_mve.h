@@ -131,4 +131,19 @@ TML_INLINE void tml_fill_mve(int8_t *to, int value, int bytes) {
     }
 }
 
+/* Rows `from` to `rows` of the padded band whose first row is the input's row `first`; `refill`: the band has been used. */
+TML_INLINE void tml_load_band_mve(int8_t *band, const int8_t *x, int first, int from, int rows, int height, int width,
+                                  int depth, int pitch, int pad_left, int zero_point, int refill) {
+    const int copied = width < pitch - pad_left ? width : pitch - pad_left;
+    TML_MVE_NO_UNROLL
+    for (int r = from; r < rows; r++) {
+        int8_t *const to = band + r * pitch * depth;
+        if (first + r >= 0 && first + r < height) {
+            tml_copy_mve(to + pad_left * depth, x + (first + r) * width * depth, copied * depth);
+        } else if (refill) {
+            tml_fill_mve(to, zero_point, pitch * depth);
+        }
+    }
+}
+
 #endif

@@ -153,37 +153,56 @@ TML_INLINE void tml_border_patch_mve(int8_t *to, const int8_t *x, int row, int c
     const int end = column + kernel_w > width ? width - column : kernel_w;
     TML_MVE_NO_UNROLL
     for (int i = 0; i < kernel_h; i++, row += dilation_h, to += run) {
-        tml_fill_mve(to, zero_point, run);
         if (row < 0 || row >= height) {
-            continue;
-        }
-        if (dilation_w == 1) {
+            tml_fill_mve(to, zero_point, run);
+        } else if (dilation_w == 1 && depth % 16 != 0) {
+            tml_fill_mve(to, zero_point, run);
             if (first < end) {
                 tml_move_mve(to + first * depth, x + (row * width + column + first) * depth, (end - first) * depth);
             }
-            continue;
-        }
-        TML_MVE_NO_UNROLL
-        for (int j = 0; j < kernel_w; j++) {
-            const int at = column + j * dilation_w;
-            if (at >= 0 && at < width) {
-                tml_copy_mve(to + j * depth, x + (row * width + at) * depth, depth);
+        } else {
+            const int8_t *from = x + (row * width + column) * depth;
+            int at = column;
+            TML_MVE_NO_UNROLL
+            for (int j = 0; j < run; j += depth) {
+                if ((unsigned)at < (unsigned)width) {
+                    tml_copy_mve(to + j, from, depth);
+                } else {
+                    tml_fill_mve(to + j, zero_point, depth);
+                }
+                at += dilation_w;
+                from += dilation_w * depth;
             }
         }
     }
 }
 
 /* Any kernel, stride, dilation and padding; at least two pixels come out. `block` pixels at a time, an even number, are
- * gathered to scratch: block * 16 * vectors + 16 bytes. The last block overlaps the one before it. */
+ * gathered to scratch: block * 16 * vectors + 16 bytes. The last block overlaps the one before it. A small input is
+ * padded first, to `padded_h` rows of `padded_w` pixels behind the patches (both 0 where it is not), and 16 bytes more. */
 TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places, void *scratch,
                                int height, int width, int depth, int kernel_h, int kernel_w, int stride_h, int stride_w,
                                int dilation_h, int dilation_w, int pad_top, int pad_left, int out_h, int out_w,
-                               int channels, int vectors, int block, int zero_point, int rounding, int zp, int lo,
-                               int hi) {
+                               int channels, int vectors, int block, int padded_h, int padded_w, int zero_point,
+                               int rounding, int zp, int lo, int hi) {
+    const int is_padded = padded_h > 0;
     const int pixels = out_h * out_w;
     const int run = kernel_w * depth;
-    const int pitch = dilation_h * width * depth;
-    const int8_t *const last = x + (height * width - (kernel_h - 1) * dilation_h * width) * depth - (run + 15) / 16 * 16;
+    const int from_h = is_padded ? padded_h : height;
+    const int from_w = is_padded ? padded_w : width;
+    const int first_row = is_padded ? 0 : -pad_top;
+    const int first_column = is_padded ? 0 : -pad_left;
+    const int pitch = dilation_h * from_w * depth;
+    const int reach_h = (kernel_h - 1) * dilation_h + 1;
+    int8_t *const image = (int8_t *)scratch + block * 16 * vectors + 16;
+    const int8_t *const source = is_padded ? image : x;
+    /* Whole vectors may end behind the last run of an input that is not in scratch. */
+    const int8_t *const last = source + (from_h - reach_h + 1) * from_w * depth - (run + 15) / 16 * 16;
+    const int checked = run % 16 != 0 && !is_padded;
+    if (is_padded) {
+        tml_fill_mve(image, zero_point, padded_h * padded_w * depth);
+        tml_load_band_mve(image, x, -pad_top, 0, padded_h, height, width, depth, padded_w, pad_left, zero_point, 0);
+    }
     TML_MVE_NO_UNROLL
     for (int n = 0; n < pixels; n += block) {
         int8_t *to = (int8_t *)scratch;
@@ -194,13 +213,16 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
         int ox = n % out_w;
         TML_MVE_NO_UNROLL
         for (int p = 0; p < block; p++) {
-            const int row = oy * stride_h - pad_top;
-            const int column = ox * stride_w - pad_left;
-            const int8_t *const from = x + (row * width + column) * depth;
-            if (dilation_w == 1 && row >= 0 && column >= 0 && column + kernel_w <= width && from <= last) {
+            const int row = oy * stride_h + first_row;
+            const int column = ox * stride_w + first_column;
+            const int8_t *const from = source + (row * from_w + column) * depth;
+            if (dilation_w == 1 &&
+                (is_padded ||
+                 (from_h >= reach_h && from_w >= kernel_w && (unsigned)row <= (unsigned)(from_h - reach_h) &&
+                  (unsigned)column <= (unsigned)(from_w - kernel_w) && (!checked || from <= last)))) {
                 tml_inner_patch_mve(to, from, pitch, kernel_h, run);
             } else {
-                tml_border_patch_mve(to, x, row, column, height, width, depth, kernel_h, kernel_w, dilation_h,
+                tml_border_patch_mve(to, source, row, column, from_h, from_w, depth, kernel_h, kernel_w, dilation_h,
                                      dilation_w, zero_point);
             }
             to += 16 * vectors;

@@ -14,12 +14,13 @@ from tinyml.lower.mve.gemm import LANES, pack_fours, places, vectors_of
 from tinyml.lower.mve.product import Product, product
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
-from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
+from tinyml.lower.program import Arg, ConstRef, In, Int, Optimize, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 
 _HEADER = "tml_conv2d_mve.h"
 _BLOCK_BYTES, _MOST_BLOCK = 2048, 16
 _OVERREAD = LANES - 1
+_PADDED_BYTES = {Optimize.SPEED: 16384, Optimize.BALANCED: 4096, Optimize.SIZE: 0}
 
 
 def op_product(graph: Graph, op: Op) -> Product | str:
@@ -108,6 +109,19 @@ def choose_block(pixels: int, patch_bytes: int) -> int:
     return min(sizes, key=lambda size: (-(-pixels // size) * size * (1 + 0.1 / size), -size))
 
 
+def padded_size(graph: Graph, op: Op, target: Target) -> tuple[int, int]:
+    """Rows and columns of the input with its padding, where it is worth a copy; (0, 0) where it is not."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    x, output = first_input(graph, op), first_output(graph, op)
+    _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
+    padded = attrs.pad_top or attrs.pad_left or attrs.pad_bottom or attrs.pad_right
+    if not padded or attrs.dilation_w != 1:
+        return 0, 0
+    rows = (output.shape[1] - 1) * attrs.stride_h + (kernel_h - 1) * attrs.dilation_h + 1
+    columns = max((output.shape[2] - 1) * attrs.stride_w + kernel_w, attrs.pad_left + 1)
+    return (rows, columns) if rows * columns * depth <= _PADDED_BYTES[target.optimize] else (0, 0)
+
+
 def build_general(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_conv2d_mve``."""
     attrs = cast(Conv2DAttrs, op.attrs)
@@ -118,18 +132,21 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     channels, patch = found.weights.shape
     patch_bytes = LANES * vectors_of(patch)
     block = choose_block(_pixels(graph, op), patch_bytes)
+    padded_h, padded_w = padded_size(graph, op, target)
+    padded_bytes = padded_h * padded_w * depth + LANES if padded_h else 0
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
-        "vectors": vectors_of(patch), "block": block, "in_zero_point": x.zero_point,
+        "vectors": vectors_of(patch), "block": block, "padded_h": padded_h, "padded_w": padded_w,
+        "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_conv2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(pack_fours(found), places(channels)), scratch_bytes=block * patch_bytes + LANES,
+        consts=(pack_fours(found), places(channels)), scratch_bytes=block * patch_bytes + LANES + padded_bytes,
     )  # fmt: skip
