@@ -165,5 +165,5 @@ RECIPE = Recipe(
     name="keywords",
     layouts=("speech_commands",),
     prepare=prepare,
-    fit=FitOptions(epochs=60, batch_size=64, learning_rate=3e-3, weight_decay=2e-4, label_smoothing=0.1, patience=30),
+    fit=FitOptions(epochs=40, batch_size=64, learning_rate=3e-3, weight_decay=2e-4, label_smoothing=0.1, patience=20),
 )
