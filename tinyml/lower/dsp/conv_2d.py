@@ -76,7 +76,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     product = op_layer(graph, op, pairs_of)
     channels, depth = first_output(graph, op).shape[3], product.weights.shape[1]
     pixels = first_input(graph, op).elements // depth
-    loop = choose_loop((depth + 1) // 2, target.optimize)
+    loop = choose_loop((depth + 1) // 2, target)
     order = padded_order(patch_order(1, depth), loop.words)
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
@@ -103,7 +103,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
     product = op_layer(graph, op, pairs_of)
     channels, patch = output.shape[3], product.weights.shape[1]
-    loop = choose_loop((patch + 1) // 2, target.optimize)
+    loop = choose_loop((patch + 1) // 2, target)
     order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,

@@ -19,7 +19,8 @@ from tinyml.lower.requant import fold_input_zero_point
 _WIDTHS = (3, 5, 7)
 _SLACK_BYTES = 32
 _LDRD_PITCH, _WIDEST_PITCH = 170, 2000
-_BAND_BYTES = 1024
+_BAND_BYTES, _BAND_PART = 1024, 32
+"""A plane may have that many bytes, or that part of the input and output together where it is more."""
 _GATHER = {Optimize.SPEED: 24, Optimize.BALANCED: 12, Optimize.SIZE: 4}
 _GATHER_BOTH = {Optimize.SPEED: 60, Optimize.BALANCED: 30, Optimize.SIZE: 4}
 _BLOCKS = {Optimize.SPEED: 6, Optimize.BALANCED: 3, Optimize.SIZE: 1}
@@ -51,8 +52,9 @@ def layout(graph: Graph, op: Op, kernel_w: int) -> Layout:
     def scratch_bytes(tile: int) -> int:
         return 2 * pitch * ((tile - 1) * attrs.stride_h + kernel_h) + _SLACK_BYTES
 
-    tiles = [t for t in range(2, out_h, 2) if out_h % t != 1 and scratch_bytes(t) <= _BAND_BYTES]
-    tile = out_h if scratch_bytes(out_h) <= _BAND_BYTES or not tiles else tiles[-1]
+    limit = max(_BAND_BYTES, (x.size_bytes + output.size_bytes) // _BAND_PART)
+    tiles = [t for t in (*range(2, out_h, 2), out_h) if out_h == t or out_h % t != 1]
+    tile = max((t for t in tiles if scratch_bytes(t) <= limit), default=tiles[0])
     rows = max(1, min(x.shape[1], (tile - 1) * attrs.stride_h + kernel_h - attrs.pad_top))
     return Layout(kernel_w, pitch, tile, rows, square, scratch_bytes(tile))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, accumulator_range
-from tinyml.lower.program import Optimize
+from tinyml.lower.program import Optimize, Target
 
 Rows = Callable[[int], list[int]]
 """From a number of channels to the order in which streams have them."""
@@ -22,6 +22,8 @@ ABSENT = -1
 _LIMIT = 1 << 23
 _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
+_WORD_CODE_BYTES = 34
+_AROUND_LOOP_BYTES = 320
 
 
 def pairs_of(channels: int) -> list[int]:
@@ -69,12 +71,16 @@ class Loop:
     unroll: int
 
 
-def choose_loop(least_words: int, optimize: Optimize) -> Loop:
+def choose_loop(least_words: int, target: Target) -> Loop:
     """Unroll everything where that is short enough, else the longest even part that divides the words.
 
-    Words are added (with weights of 0) where they would only divide into parts shorter than eight.
+    Words are added (with weights of 0) where they would only divide into parts shorter than eight. A loop that does not
+    fit the cache in front of the flash would be fetched anew in every turn, so that bounds its length as well.
     """
-    limit = _UNROLL_WORDS[optimize]
+    limit = _UNROLL_WORDS[target.optimize]
+    if target.code_cache_bytes is not None:
+        fits = (target.code_cache_bytes - _AROUND_LOOP_BYTES) // (2 * _WORD_CODE_BYTES) * 2
+        limit = min(limit, max(fits, _LEAST_UNROLL_WORDS))
     words = least_words + least_words % 2
     if words <= limit:
         return Loop(words, words)
