@@ -115,23 +115,63 @@ TML_COMMON_COPY void tml_pack3_v6m(const int8_t *a, const int8_t *b, const int8_
                      : "r5", "r6", "r7", "cc", "memory");
 }
 
-/* The input rows and columns of the three bands' places. */
-typedef struct {
-    int row[3], column[3];
-} tml_bands_v6m;
+/* The same with a step for each: 0 where the byte is a zero point outside of the input. */
+TML_COMMON_COPY void tml_pack3_steps_v6m(const int8_t *a, const int8_t *b, const int8_t *c, int n, int step_a, int step_b, int step_c,
+                                         int32_t *to) {
+    const int32_t *const end = to + 2 * n;
+    __asm__ volatile(".syntax unified\n"
+                     "1:\n\t" "movs r7, #0\n\t" "ldrsb r5, [%[a], r7]\n\t" "ldrsb r6, [%[b], r7]\n\t" "ldrsb r7, [%[c], r7]\n\t"
+                     TML_PACK_WORDS "stmia %[to]!, {r5, r6}\n\t"
+                     "add %[a], %[step_a]\n\t" "add %[b], %[step_b]\n\t" "add %[c], %[step_c]\n\t" "cmp %[to], %[end]\n\t" "bne 1b\n\t"
+                     : [a] "+l"(a), [b] "+l"(b), [c] "+l"(c), [to] "+l"(to)
+                     : [step_a] "h"(step_a), [step_b] "h"(step_b), [step_c] "h"(step_c), [end] "h"(end)
+                     : "r5", "r6", "r7", "cc", "memory");
+}
 
-/* Places first to end (excluded) of a row of the plane, each input tested. `x` is the channel's first input. */
-TML_INLINE void tml_pack_border_v6m(const int8_t *x, int32_t *to, const tml_bands_v6m *at, int row, int first, int end, int height,
-                                    int width, int channels, int zero_point) {
+/* Fills the plane of one channel from rows of the input, three at a time; `x` is the channel's first input. Places to the
+ * left and right of the input hold zero points already. */
+TML_INLINE void tml_pack_rows_v6m(const int8_t *x, int32_t *plane, const int *from, int pad_left, int plane_h, int pitch, int height,
+                                  int width, int channels, const int8_t *zero_point) {
+    const int columns = width < pitch - pad_left ? width : pitch - pad_left, row_bytes = width * channels;
+    int32_t *to = plane + 2 * pad_left;
+    if (columns <= 0) return;
     TML_LOOP
-    for (int i = first; i < end; ++i) {
-        int32_t v[3];
-        for (int band = 0; band < 3; ++band) {
-            const int r = at->row[band] + row, c = at->column[band] + i;
-            v[band] = (unsigned)r < (unsigned)height && (unsigned)c < (unsigned)width ? x[(r * width + c) * channels] : zero_point;
+    for (int row = 0; row < plane_h; ++row, to += 2 * pitch) {
+        const int r0 = from[0] + row, r1 = from[1] + row, r2 = from[2] + row;
+        const int in0 = (unsigned)r0 < (unsigned)height, in1 = (unsigned)r1 < (unsigned)height, in2 = (unsigned)r2 < (unsigned)height;
+        if (in0 && in1 && in2) {
+            const int8_t *const first = x + r0 * row_bytes;
+            tml_pack3_v6m(first, first + (r1 - r0) * row_bytes, first + (r2 - r0) * row_bytes, columns, channels, to);
+        } else {
+            tml_pack3_steps_v6m(in0 ? x + r0 * row_bytes : zero_point, in1 ? x + r1 * row_bytes : zero_point,
+                                in2 ? x + r2 * row_bytes : zero_point, columns, in0 ? channels : 0, in1 ? channels : 0,
+                                in2 ? channels : 0, to);
         }
-        to[2 * i] = (int32_t)((uint32_t)v[0] + ((uint32_t)v[2] << 21));
-        to[2 * i + 1] = (int32_t)((uint32_t)v[1] + ((uint32_t)v[2] << 10));
+    }
+}
+
+/* The same where the bands are columns. */
+TML_INLINE void tml_pack_columns_v6m(const int8_t *x, int32_t *plane, const int *from, int pad_top, int plane_h, int pitch, int height,
+                                     int width, int channels, const int8_t *zero_point) {
+    const int rows = height < plane_h - pad_top ? height : plane_h - pad_top;
+    const int left = from[0] < 0 ? -from[0] : 0, inside = width - from[2] < pitch ? width - from[2] : pitch;
+    const int right = inside > left ? inside : left;
+    int32_t *to = plane + 2 * pad_top * pitch;
+    TML_LOOP
+    for (int row = 0; row < rows; ++row, x += width * channels, to += 2 * pitch) {
+        const int8_t *const first = x + (from[0] + left) * channels;
+        if (right > left)
+            tml_pack3_v6m(first, first + (from[1] - from[0]) * channels, first + (from[2] - from[0]) * channels, right - left, channels,
+                          to + 2 * left);
+        TML_LOOP
+        for (int i = 0; i < pitch; ++i) {
+            if (i < left || i >= right) {
+                const int c0 = from[0] + i, c1 = from[1] + i, c2 = from[2] + i;
+                tml_pack3_steps_v6m((unsigned)c0 < (unsigned)width ? x + c0 * channels : zero_point,
+                                    (unsigned)c1 < (unsigned)width ? x + c1 * channels : zero_point,
+                                    (unsigned)c2 < (unsigned)width ? x + c2 * channels : zero_point, 1, 0, 0, 0, to + 2 * i);
+            }
+        }
     }
 }
 
@@ -149,19 +189,20 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
     const int taps = kernel_h * kernel_w, out_c = channels * multiplier;
     int32_t *const plane = (int32_t *)scratch;
     int32_t *const words = plane + 2 * plane_h * pitch;
+    const int8_t zero_point = (int8_t)in_zero_point;
     const int starts[3] = {0, band1, band2};
-    tml_bands_v6m at;
+    int from_row[3], from_column[3];
     tml_depthwise_v6m d;
     for (int band = 0; band < 3; ++band) {
-        at.row[band] = (vertical ? starts[band] * stride_h : 0) - pad_top;
-        at.column[band] = (vertical ? 0 : starts[band] * stride_w) - pad_left;
+        from_row[band] = (vertical ? starts[band] * stride_h : 0) - pad_top;
+        from_column[band] = (vertical ? 0 : starts[band] * stride_w) - pad_left;
     }
-    /* Places whose three inputs all lie inside: columns of every row, and rows of every column. */
-    const int left = at.column[0] < 0 ? -at.column[0] : 0;
-    const int right = width - at.column[2] < pitch ? width - at.column[2] : pitch;
-    const int top = at.row[0] < 0 ? -at.row[0] : 0;
-    const int bottom = height - at.row[2] < plane_h ? height - at.row[2] : plane_h;
-    const int inside = right > left;
+    const int32_t nowhere = (int32_t)((uint32_t)in_zero_point + ((uint32_t)in_zero_point << 21));
+    TML_LOOP
+    for (int i = 0; i < plane_h * pitch; ++i) {
+        plane[2 * i] = nowhere;
+        plane[2 * i + 1] = (int32_t)((uint32_t)in_zero_point + ((uint32_t)in_zero_point << 10));
+    }
     d.plane = plane;
     d.words = words;
     d.w_end = words + taps;
@@ -175,23 +216,10 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
     d.band2 = band2 * (vertical ? out_w : 1) * out_c;
     TML_LOOP
     for (int channel = 0; channel < channels; ++channel) {
-        int32_t *to = plane;
-        TML_LOOP
-        for (int row = 0; row < plane_h; ++row, to += 2 * pitch) {
-            const int whole = inside && row >= top && row < bottom;
-            if (whole) {
-                const int8_t *const from = x + channel + (row * width + left) * channels;
-                const int8_t *const a = from + (at.row[0] * width + at.column[0]) * channels;
-                const int8_t *const b = from + (at.row[1] * width + at.column[1]) * channels;
-                const int8_t *const c = from + (at.row[2] * width + at.column[2]) * channels;
-                tml_pack3_v6m(a, b, c, right - left, channels, to + 2 * left);
-            }
-            /* Columns outside of the input in every band are zero points for all channels: written for the first. */
-            if (!whole || (channel == 0 || !vertical)) {
-                const int end = whole ? left : pitch;
-                tml_pack_border_v6m(x + channel, to, &at, row, 0, end, height, width, channels, in_zero_point);
-                if (whole) tml_pack_border_v6m(x + channel, to, &at, row, right, pitch, height, width, channels, in_zero_point);
-            }
+        if (vertical) {
+            tml_pack_rows_v6m(x + channel, plane, from_row, pad_left, plane_h, pitch, height, width, channels, &zero_point);
+        } else {
+            tml_pack_columns_v6m(x + channel, plane, from_column, pad_top, plane_h, pitch, height, width, channels, &zero_point);
         }
         TML_LOOP
         for (int m = 0; m < multiplier; ++m, ++y) {
