@@ -19,10 +19,10 @@ class ImageAugmentation:
     """
 
     flip: bool = True
-    smallest_crop: float = 0.75
-    aspect: float = 0.2
-    light: float = 0.3
-    colour: float = 0.15
+    smallest_crop: float = 0.85
+    aspect: float = 0.15
+    light: float = 0.2
+    colour: float = 0.08
 
 
 def crop_and_resize(image: Pixels, size: int, rng: np.random.Generator, options: ImageAugmentation) -> Pixels:

@@ -118,5 +118,5 @@ RECIPE = Recipe(
     name="images",
     layouts=("visual_wake_words", "image_folder"),
     prepare=prepare,
-    fit=FitOptions(epochs=50, batch_size=32, learning_rate=2e-3, weight_decay=1e-3, label_smoothing=0.05, patience=20),
+    fit=FitOptions(epochs=50, batch_size=32, learning_rate=3e-3, weight_decay=3e-4, label_smoothing=0.05, patience=20),
 )
