@@ -26,6 +26,9 @@
 #define TML_MVE_NO_UNROLL _Pragma("GCC unroll 1")
 #endif
 
+/* The compiler does not know where x comes from. */
+#define TML_MVE_HIDE(x) __asm__ volatile("" : "+r"(x))
+
 /* How a layer rounds: twice as TFLite does, or once as LiteRT's FULLY_CONNECTED. */
 #define TML_MVE_DOUBLE 0
 #define TML_MVE_SINGLE 1
@@ -116,7 +119,9 @@ TML_INLINE void tml_move_mve(int8_t *to, const int8_t *from, int bytes) {
     }
 }
 
+/* The value is hidden, so that no compiler keeps a vector of it through loops that need them all. */
 TML_INLINE void tml_fill_mve(int8_t *to, int value, int bytes) {
+    TML_MVE_HIDE(value);
     const int8x16_t fill = vdupq_n_s8((int8_t)value);
     if (bytes < 16) {
         tml_store_lanes_mve(to, fill, bytes);

@@ -73,8 +73,9 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
             do {
                 int32_t k;
                 __asm__ volatile(TML_MVE_GEMM_STEP("") TML_MVE_UPTO7("((%c[n] - 1) %% 8)", TML_MVE_GEMM_STEP("a"))
-                                 TML_MVE_IF("%c[n] > 8", " mov %[k], #(%c[n] - 1) / 8\n 1:\n"
-                                            TML_MVE_X8(TML_MVE_GEMM_STEP("a")) " subs %[k], #1\n bne 1b\n")
+                                 TML_MVE_IF("%c[n] > 16", " mov %[k], #(%c[n] - 1) / 8\n 1:\n")
+                                 TML_MVE_IF("%c[n] > 8", TML_MVE_X8(TML_MVE_GEMM_STEP("a")))
+                                 TML_MVE_IF("%c[n] > 16", " subs %[k], #1\n bne 1b\n")
                                  TML_MVE_GEMM_FINISH
                                  : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [k] "=&r"(k)
                                  : [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
@@ -134,14 +135,22 @@ TML_INLINE void tml_inner_patch_mve(int8_t *to, const int8_t *from, int pitch, i
         }
         return;
     }
+    if (run <= 16) {
+        TML_MVE_UNROLL(16)
+        for (int i = 0; i < kernel_h; i++) {
+            vstrbq_s8(to + i * run, vldrbq_s8(from + i * pitch));
+        }
+        return;
+    }
     TML_MVE_UNROLL(5)
     for (int i = 0; i < kernel_h; i++) {
-        TML_MVE_UNROLL(8)
+        TML_MVE_UNROLL(36)
         for (int j = 0; j < run; j += 16) {
-            vstrbq_s8(to + j, vldrbq_s8(from + j));
+            __asm__ volatile(" vldrb.u8 q0, [%[from]], #16\n vstrb.8 q0, [%[to]], #16"
+                             : [from] "+r"(from), [to] "+r"(to) : : "q0", "memory");
         }
-        to += run;
-        from += pitch;
+        from += pitch - (run + 15) / 16 * 16;
+        to += run - (run + 15) / 16 * 16;
     }
 }
 

@@ -1,4 +1,4 @@
-/* DEPTHWISE_CONV_2D with small kernels on cores with MVE: all products of an output in one VMLADAV.
+/* DEPTHWISE_CONV_2D on cores with MVE: all products of an output in one VMLADAV, up to 16, or in up to four.
  *
  * Channels one after the other. Sixteen inputs of a channel are gathered into a vector, eight to its even bytes and eight
  * to its odd ones; a vector of weights for each output that can be computed from them sums its products. Eight outputs
@@ -6,7 +6,8 @@
  * lanes come from and where they go to are tables, so that one loop covers any map; blocks at an end overlap.
  *
  * Stream of each output channel: { int8 weight[4 or 2][16]; int32 bias, multiplier, shift, zero_point } and, where ties
- * have to be repaired in fours, the offsets of the gather again: they make room in a register.
+ * have to be repaired in fours, the offsets of the gather again: they make room in a register. With more than one vector
+ * the four words are in front of the weights, { int8 weight[vectors][2][16] }.
  * The input is copied to scratch with its padding, `rows` rows of `pitch` pixels for `tile` rows of the output; each
  * band keeps the rows that it shares with the one before, so that the output may lie over the input where every band's
  * outputs lie before the rows that are still to be read (tinyml/lower/mve/depthwise_conv_2d.py). */
@@ -88,13 +89,52 @@ TML_INLINE void tml_depthwise_pairs_mve(const int8_t *x, int8_t *y, const int8_t
         : TML_MVE_SUM_REGISTERS, "q0", "q1", "q3", "cc", "memory");
 }
 
-/* `lanes` is { offsets of the first and second gather; places of the results }, `blocks` { first input, first output }
+/* Vector v of the inputs of two neighbouring outputs. */
+#define TML_MVE_DW_VECTOR(a, v, base, first, second)                                                        \
+    " vldrh.u16 q1, [%[lanes], #32 * " v "]\n vldrb.u16 q0, [" base ", q1]\n"                              \
+    " vldrh.u16 q2, [%[lanes], #32 * " v " + 16]\n vldrb.u16 q1, [" base ", q2]\n vmovnt.i16 q0, q1\n"     \
+    " vldrb.u8 q1, [%[p], #32 * " v "]\n vmladav" a ".s8 " first ", q1, q0\n"                              \
+    " vldrb.u8 q2, [%[p], #32 * " v " + 16]\n vmladav" a ".s8 " second ", q2, q0\n"
+
+#define TML_MVE_DW_LARGE(base, first, second)                                                               \
+    TML_MVE_DW_VECTOR("", "0", base, first, second) TML_MVE_DW_VECTOR("a", "1", base, first, second)        \
+    TML_MVE_IF("%c[vectors] > 2", TML_MVE_DW_VECTOR("a", "2", base, first, second))                         \
+    TML_MVE_IF("%c[vectors] > 3", TML_MVE_DW_VECTOR("a", "3", base, first, second))
+
+/* Two neighbouring outputs from up to 64 inputs, four times. The table of blocks ends with a negative number. */
+TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
+                                        const int32_t *blocks, int vectors, int e1, int e2, int e3, int zp, int lo,
+                                        int hi) {
+    register const int8_t *x_ __asm__("r1") = x;
+    register int8_t *y_ __asm__("r3") = y;
+    register const int8_t *p_ __asm__("r5") = w + 16;
+    register const int32_t *block_ __asm__("r9") = blocks;
+    register const uint16_t *lanes_ __asm__("r7") = lanes;
+    register int32_t base_ __asm__("r11");
+    __asm__ volatile(
+        " ldr %[base], [%[block]], #8\n 2:\n add %[base], %[base], %[x]\n" TML_MVE_DW_LARGE("%[base]", "r0", "r2")
+        " add r8, %[base], #%c[e1]\n" TML_MVE_DW_LARGE("r8", "r4", "r6")
+        " add r12, %[base], #%c[e2]\n" TML_MVE_DW_LARGE("r12", "r8", "r10")
+        " add %[base], %[base], #%c[e3]\n" TML_MVE_DW_LARGE("%[base]", "r12", "lr")
+        TML_MVE_SUMS " ldr r8, [%[block], #-4]\n add r8, r8, %[y]\n ldmdb %[p], {r0, r2, r4, r6}\n"
+        " vadd.i32 q0, q0, r0\n vadd.i32 q1, q1, r0\n vqrdmulh.s32 q0, q0, r2\n vqrdmulh.s32 q1, q1, r2\n"
+        TML_MVE_IF("%c[repair]", TML_MVE_REPAIR("q0", "q2") TML_MVE_REPAIR("q1", "q2"))
+        " vrshl.s32 q0, r4\n vrshl.s32 q1, r4\n" TML_MVE_NARROW_BY("", "r6")
+        " vldrh.u16 q1, [%[lanes], #32 * %c[vectors]]\n vstrb.16 q0, [r8, q1]\n"
+        " ldr %[base], [%[block]], #8\n cmp %[base], #0\n bge 2b\n"
+        : [block] "+r"(block_), [base] "=&r"(base_)
+        : [x] "r"(x_), [y] "r"(y_), [p] "r"(p_), [lanes] "r"(lanes_), [vectors] "i"(vectors), [e1] "i"(e1), [e2] "i"(e2),
+          [e3] "i"(e3), [repair] "i"(lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
+        : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "cc", "memory");
+}
+
+/* `lanes` is { offsets of the gathers, two for each vector; places of the results }, `blocks` { first input, first output }
  * of each block of a band. Scratch: rows * pitch * depth bytes. */
 TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *lanes,
                                          const int32_t *blocks, void *scratch, int height, int width, int depth,
                                          int multiplier, int stride_h, int pad_top, int pad_left, int out_h, int out_w,
-                                         int tile, int rows, int pitch, int count, int four, int d1, int e1, int e2,
-                                         int e3, int zero_point, int zp, int lo, int hi) {
+                                         int tile, int rows, int pitch, int count, int vectors, int four, int d1, int e1,
+                                         int e2, int e3, int zero_point, int zp, int lo, int hi) {
     const int channels = depth * multiplier;
     int8_t *const band = (int8_t *)scratch;
     int oy = 0;
@@ -113,10 +153,12 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
             int8_t *const to = y + oy * out_w * channels + c;
             if (four) {
                 tml_depthwise_fours_mve(at, to, w, lanes, blocks, count, d1, e1, zp, lo, hi);
+            } else if (vectors > 1) {
+                tml_depthwise_large_mve(at, to, w, lanes, blocks, vectors, e1, e2, e3, zp, lo, hi);
             } else {
                 tml_depthwise_pairs_mve(at, to, w, lanes, blocks, count, e1, e2, e3, zp, lo, hi);
             }
-            w += (four ? 64 : 32) + 16 + (four && lo < zp ? 16 : 0);
+            w += (four ? 64 : 32 * vectors) + 16 + (four && lo < zp ? 16 : 0);
         }
         next = oy + 2 * tile > out_h ? out_h - tile : oy + tile;
         from = rows - (next - oy) * stride_h;

@@ -42,8 +42,9 @@ TML_INLINE void tml_fully_connected_mve(const int8_t *x, int8_t *y, const int8_t
             int32_t k;
             __asm__ volatile(
                 TML_MVE_FC_STEP("") TML_MVE_UPTO7("((%c[n] - 1) %% 8)", TML_MVE_FC_STEP("a"))
-                TML_MVE_IF("%c[n] > 8", " mov %[k], #(%c[n] - 1) / 8\n 1:\n" TML_MVE_X8(TML_MVE_FC_STEP("a"))
-                           " subs %[k], #1\n bne 1b\n")
+                TML_MVE_IF("%c[n] > 16", " mov %[k], #(%c[n] - 1) / 8\n 1:\n")
+                TML_MVE_IF("%c[n] > 8", TML_MVE_X8(TML_MVE_FC_STEP("a")))
+                TML_MVE_IF("%c[n] > 16", " subs %[k], #1\n bne 1b\n")
                 TML_MVE_SUMS TML_MVE_FC_NEXT2 " vadd.i32 q0, q0, q2\n vadd.i32 q1, q1, q3\n"
                 TML_MVE_IF("%c[uniform] == 0", TML_MVE_FC_NEXT2)
                 TML_MVE_IF("%c[uniform] == 0 && %c[rounding] == 0", TML_MVE_FC_SCALE("vqrdmulh", "q2", "q3"))

@@ -42,6 +42,21 @@ SMALL_SHAPES = [
 ]
 
 
+LARGE_SHAPES = [
+    *((h, w, 2, 1, (5, 5), (1, 1), "SAME", "RELU") for h, w in ((1, 1), (3, 4), (6, 5), (7, 6), (10, 7), (22, 30))),
+    *((h, w, 2, 1, (5, 5), (2, 2), "SAME", "RELU") for h, w in ((1, 1), (3, 4), (10, 10), (9, 11), (40, 38))),
+    *((h, w, 2, 1, (7, 7), (1, 1), "SAME", "NONE") for h, w in ((1, 1), (3, 4), (6, 5), (7, 6), (10, 7), (22, 30))),
+    *((h, w, 2, 1, (7, 7), (2, 2), "SAME", "NONE") for h, w in ((1, 1), (3, 4), (10, 10), (9, 11), (40, 38))),
+    (9, 9, 20, 1, (5, 5), (1, 1), "VALID", "RELU6"),
+    (21, 21, 24, 1, (7, 7), (1, 1), "SAME", "RELU"),
+    (9, 8, 3, 3, (5, 5), (2, 2), "SAME", "RELU"),
+    (9, 7, 2, 1, (4, 4), (1, 1), "SAME", "NONE"),
+    (9, 9, 2, 1, (6, 6), (2, 2), "SAME", "NONE"),
+    (12, 7, 2, 1, (7, 3), (3, 1), "SAME", "NONE"),
+    (11, 12, 3, 1, (5, 3), (1, 2), "SAME", "RELU"),
+]
+
+
 @pytest.mark.parametrize(
     ("compiler", "optimise", "optimize"),
     [("gcc", "-O2", Optimize.BALANCED), ("gcc", "-O3", Optimize.SIZE), ("zig", "-O2", Optimize.BALANCED)],
@@ -50,3 +65,33 @@ def test_small_kernels(compiler: str, optimise: str, optimize: Optimize, tmp_pat
     rng = Rng(1)
     cases = [Expected(depthwise(rng, *shape), SMALL, str(shape)) for shape in SMALL_SHAPES]
     prove_on_m55(cases, tmp_path, compiler=compiler, optimise=optimise, optimize=optimize)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "optimise", "optimize"), [("gcc", "-O2", Optimize.BALANCED), ("zig", "-O2", Optimize.SIZE)]
+)
+def test_large_kernels(compiler: str, optimise: str, optimize: Optimize, tmp_path: Path) -> None:
+    rng = Rng(2)
+    cases = [Expected(depthwise(rng, *shape), SMALL, str(shape)) for shape in LARGE_SHAPES]
+    prove_on_m55(cases, tmp_path, compiler=compiler, optimise=optimise, optimize=optimize)
+
+
+def test_every_shift(tmp_path: Path) -> None:
+    rng = Rng(3)
+    cases = []
+    for exponent in (-30, -20, -9, -3, 3, 6):
+        made = depthwise(
+            rng, 5, 6, 4, 1, (3, 3), (1, 1), "SAME", "NONE", scale=0.05 * 0.005 * 2.0**-exponent
+        )
+        cases.append(Expected(made, SMALL if exponent < 0 else PORTABLE, f"about 2^{exponent}"))
+    prove_on_m55(cases, tmp_path)
+
+
+def test_what_the_kernel_cannot_do_stays_portable(tmp_path: Path) -> None:
+    rng = Rng(4)
+    shapes = [
+        ((9, 9, 2, 1, (3, 3), (1, 1), "SAME", "NONE", (2, 2)), "a dilation"),
+        ((12, 12, 2, 1, (9, 9), (1, 1), "SAME", "NONE"), "a kernel of 9×9"),
+        ((3, 5, 3000, 1, (3, 3), (2, 2), "SAME", "NONE"), "tiles further apart than an immediate"),
+    ]
+    prove_on_m55([Expected(depthwise(rng, *shape), PORTABLE, what) for shape, what in shapes], tmp_path)

@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D with small kernels on ``tml_depthwise_conv2d_mve``: which outputs make a block, and its tables."""
+"""DEPTHWISE_CONV_2D on ``tml_depthwise_conv2d_mve``: which outputs make a block, and the tables of its lanes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import DepthwiseConv2DAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.mve.gemm import LANES, stream
+from tinyml.lower.mve.gemm import LANES, stream, vectors_of
 from tinyml.lower.mve.product import Ints64, Product, product
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
@@ -22,7 +22,7 @@ from tinyml.lower.requant import fold_input_zero_point
 _MOST_OFFSET = 0xFFFF
 _MOST_IMMEDIATE = 4095
 _BAND_BYTES = {Optimize.SPEED: 32768, Optimize.BALANCED: 8192, Optimize.SIZE: 2048}
-_BLOCK_COST = {True: 36, False: 44}
+_MOST_VECTORS = 4
 _CHANNEL_COST = 25
 _FOUR_WINDOW = 4
 _LOADED_BYTES = 8
@@ -44,7 +44,8 @@ class Blocks:
     """How blocks of eight outputs cover a band: tiles of one block, and (along, across) of the first tile's outputs.
 
     ``tiles`` are the outputs at which the block's tiles begin, relative to the block; ``span`` is how many outputs a
-    block covers along and across. ``four``: two tiles of 2×2 outputs, else four tiles of two neighbours.
+    block covers along and across. ``four``: two tiles of 2×2 outputs, else four tiles of two neighbours, each from
+    ``vectors`` of 16 inputs.
     """
 
     along: Direction
@@ -52,6 +53,7 @@ class Blocks:
     four: bool
     span: tuple[int, int]
     tiles: tuple[tuple[int, int], ...]
+    vectors: int = 1
 
     def starts(self) -> list[tuple[int, int]]:
         """The first output of each block, (along, across); those at an end overlap the ones before."""
@@ -64,8 +66,11 @@ class Blocks:
     @property
     def cost(self) -> int:
         """Estimated instructions of one channel, without what every arrangement takes."""
-        apart = self.four and self.tiles[1] != (2, 0)
-        return len(self.starts()) * (_BLOCK_COST[self.four] + int(apart))
+        if self.four:
+            block = 36 if self.tiles[1] == (2, 0) else 37
+        else:
+            block = 44 if self.vectors == 1 else 25 + 36 * self.vectors
+        return len(self.starts()) * block
 
     def in_offset(self, tile: tuple[int, int]) -> int:
         """Bytes of the input from the block's start to that of a tile."""
@@ -82,7 +87,7 @@ class Blocks:
             return [(lane // 4 + 2 * half, lane % 4) for half in (0, 1) for lane in range(8)]
         reach = self.along.kernel + (self.along.stride if self.along.outputs > 1 else 0)
         inputs = [(i, j) for i in range(reach) for j in range(self.across.kernel)]
-        return inputs + [inputs[0]] * (LANES - len(inputs))
+        return inputs + [inputs[0]] * (LANES * self.vectors - len(inputs))
 
     def outputs(self) -> list[tuple[int, int]]:
         """The outputs of a tile, one for each weight vector; those that do not exist stand for one that does."""
@@ -99,13 +104,14 @@ def arrangements(along: Direction, across: Direction) -> Iterator[Blocks]:
             yield Blocks(along, across, True, (4, 2), ((0, 0), (2, 0)))
         second = (0, min(2, max(across.outputs - 2, 0)))
         yield Blocks(along, across, True, (2, 4), ((0, 0), second))
-    if across.kernel * (along.kernel + along.stride) <= LANES:
+    vectors = vectors_of(across.kernel * (along.kernel + along.stride))
+    if vectors <= _MOST_VECTORS:
         # Where a block is larger than the map, its last tiles are done twice.
         last = max(along.outputs - 2, 0), across.outputs - 1
         for pairs in (4, 2, 1):
             lines = 4 // pairs
             tiles = tuple((min(2 * i, last[0]), min(j, last[1])) for j in range(lines) for i in range(pairs))
-            yield Blocks(along, across, False, (2 * pairs, lines), tiles)
+            yield Blocks(along, across, False, (2 * pairs, lines), tiles, vectors)
 
 
 def _fits(blocks: Blocks) -> bool:
@@ -188,7 +194,7 @@ def op_product(graph: Graph, op: Op) -> Product | str:
 
 
 def applies(graph: Graph, op: Op, target: Target) -> bool:
-    """No dilation, and a kernel so small that sixteen inputs give two outputs (3×3 and less); a vector form."""
+    """No dilation, a kernel so small that 64 inputs give two outputs (7×7 and less), and a vector form."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     if attrs.dilation_h != 1 or attrs.dilation_w != 1:
         return False
@@ -196,9 +202,12 @@ def applies(graph: Graph, op: Op, target: Target) -> bool:
 
 
 def weight_vectors(taps: Ints64, blocks: Blocks, right_is_along: bool) -> npt.NDArray[np.int8]:
-    """[channels, outputs of a tile, 16] from [channels, kernel_h, kernel_w]: zeros where an input is not for it."""
+    """[channels, vectors, outputs of a tile, 16] from [channels, kernel_h, kernel_w].
+
+    Zeros where an input is not for an output.
+    """
     kernel = taps if not right_is_along else taps.transpose(0, 2, 1)
-    result = np.zeros((len(taps), len(blocks.outputs()), LANES), np.int8)
+    result = np.zeros((len(taps), blocks.vectors, len(blocks.outputs()), LANES), np.int8)
     for index, (along, across) in enumerate(blocks.outputs()):
         seen: set[tuple[int, int]] = set()
         for lane, (i, j) in enumerate(blocks.window()):
@@ -206,7 +215,8 @@ def weight_vectors(taps: Ints64, blocks: Blocks, right_is_along: bool) -> npt.ND
             inside = 0 <= tap[0] < blocks.along.kernel and 0 <= tap[1] < blocks.across.kernel
             if inside and tap not in seen:
                 seen.add(tap)
-                result[:, index, 2 * (lane % 8) + lane // 8] = kernel[:, tap[0], tap[1]]
+                at = 2 * (lane % 8) + lane % LANES // 8
+                result[:, lane // LANES, index, at] = kernel[:, tap[0], tap[1]]
     return result
 
 
@@ -218,8 +228,8 @@ def lane_table(blocks: Blocks) -> Const:
 
 
 def block_table(blocks: Blocks) -> Const:
-    """The first input and output of each block, in bytes."""
-    offsets = [(blocks.in_offset(start), blocks.out_offset(start)) for start in blocks.starts()]
+    """The first input and output of each block, in bytes, and an end."""
+    offsets = [(blocks.in_offset(start), blocks.out_offset(start)) for start in blocks.starts()] + [(-1, -1)]
     return Const("blocks", np.array(offsets, np.int32), Role.TABLE)
 
 
@@ -238,7 +248,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "height": x.shape[1], "width": x.shape[2], "depth": x.shape[3], "multiplier": attrs.multiplier,
         "stride_h": attrs.stride_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "tile": plan.tile, "rows": plan.rows, "pitch": plan.pitch,
-        "count": len(blocks.starts()), "four": int(blocks.four), "d1": half, "e1": offsets[1],
+        "count": len(blocks.starts()), "vectors": blocks.vectors, "four": int(blocks.four), "d1": half, "e1": offsets[1],
         "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3], "in_zero_point": x.zero_point,
         "out_zero_point": found.zero_point, "out_min": found.clamps.low, "out_max": found.clamps.high,
     }  # fmt: skip
@@ -251,7 +261,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     lanes = lane_table(blocks)
     again = [lanes.data[:8]] if blocks.four and found.clamps.low < found.zero_point else []
     for channel in range(channels):
-        parts += [vectors[channel], words[channel].astype(np.int32), *again]
+        numbers = words[channel].astype(np.int32)
+        parts += [numbers, vectors[channel]] if blocks.vectors > 1 else [vectors[channel], numbers, *again]
     return make_step(
         graph, op, kernel="tml_depthwise_conv2d_mve", header="tml_depthwise_conv2d_mve.h", inputs=op.inputs[:1],
         args=args, consts=(stream(parts), lanes, block_table(blocks)), scratch_bytes=plan.band_pixels * x.shape[3],
