@@ -34,8 +34,10 @@ from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Program, Target
 from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
+from tinyml.plan.cost import waits_unknown
 from tinyml.plan.planner import Plan, check_plan, make_plan
-from tinyml.report.results import BuildResult, CheckResult, EmulationResult, LayerProfile, ProfileResult
+from tinyml.report.profile import profile_layers
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
 from tinyml.sources import ModelSource, load_source
 from tinyml.tflite.read import read_graph
 
@@ -86,7 +88,9 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(1, "read", graph)
     graph = run_passes(graph)
     debug.show(2, "passes", graph)
-    program = lower(graph, Target(Isa(target_board.isa_name), Optimize(options.optimize)))
+    cache = target_board.flash_cache
+    code_cache_bytes = cache.instruction_bytes if cache else None
+    program = lower(graph, Target(Isa(target_board.isa_name), Optimize(options.optimize), code_cache_bytes))
     debug.show(3, "lowered", program)
     plan = make_plan(program)
     check_plan(program, plan)
@@ -124,11 +128,11 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     options = options or Options()
     started = time.monotonic()
     compiled = compile_model(model, board, options)
-    require_fits(_estimated(compiled, options), _boards_that_fit(compiled, options))
+    require_fits(_estimated(compiled, options), _boards_that_fit(compiled, options), optimize=options.optimize)
     project = _project(compiled, options, output or default_output(compiled.board, options.app))
     built = build_project(project)
     budget = _measured(compiled, built, options)
-    require_fits(budget, _boards_that_fit(compiled, options))
+    require_fits(budget, _boards_that_fit(compiled, options), optimize=options.optimize)
     proof, unproven = _proof_or_reason(compiled, project, options)
     result = BuildResult(
         check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
@@ -151,7 +155,7 @@ def emulate(
     """
     options = options or Options()
     compiled = compile_model(model, board, options)
-    require_fits(_estimated(compiled, options))
+    require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
         project = _project(compiled, options, folder)
         return _prove(compiled, project, options)
@@ -160,24 +164,20 @@ def emulate(
 def profile(
     model: Any, board: str | Board, output: Path | None = None, options: Options | None = None
 ) -> ProfileResult:
-    """Count the instructions of one inference, whole and by layer, in emulation."""
+    """Count the instructions of one inference, whole and by layer, in emulation; estimate cycles, time and energy."""
     options = replace(options or Options(), trace=False)
     compiled = compile_model(model, board, options)
-    require_fits(_estimated(compiled, options))
+    require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
         project = _project(compiled, options, folder)
         built = _build_for_emulator(compiled, project, options)
         stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
-        run = run_firmware(built.elf, compiled.board, [s.content for s in stimuli], emulator=options.emulator)
+        contents = [s.content for s in stimuli]
+        cached = compiled.board.flash_cache is not None
+        run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator, caches=cached)
         code = {f.name: f.size_bytes for f in read_image(built.elf).functions}
-    steps = compiled.program.steps
-    layers = []
-    for index, step in enumerate(steps):
-        symbol = f"network_step_{index:03d}"
-        count = run.step_instructions.get(symbol, 0)
-        layers.append(
-            LayerProfile(step.name, step.kind, step.kernel, step.macs, count, code.get(symbol, 0), step.reason)
-        )
+    layers, whole = profile_layers(compiled.program, compiled.board, run.step_mixes, code)
+    waits = waits_unknown(compiled.board, any(mix.misses for mix in run.step_mixes.values()))
     return ProfileResult(
         model=compiled.source.name,
         board=compiled.board.name,
@@ -186,9 +186,13 @@ def profile(
         toolchain=built.toolchain,
         instructions=run.instructions or 0,
         macs=compiled.program.macs,
-        layers=tuple(layers),
+        layers=layers,
         clock_hz=compiled.board.clock_hz,
-        warnings=_warnings(compiled.source),
+        warnings=_warnings(compiled.source) + ((waits,) if waits else ()),
+        optimize=options.optimize,
+        cycles=whole.cycles,
+        latency_ms=whole.latency_ms,
+        energy_uj=whole.energy_uj,
     )
 
 

@@ -113,8 +113,8 @@ def test_build_emulate_and_profile(model: Path) -> None:
         BuildResult(fit, "p", "e", "gcc 12", 1.0, emulation).to_json(),
         {**PAGE["check"], **PAGE["build"], **nested},
     )
-    layer = LayerProfile("conv", "CONV_2D", "portable", 10, 20, 30, "any shape")
-    profile = ProfileResult("m", "b", "cortex-m4", "qemu", "gcc 12", 20, 10, (layer,), 64_000_000)
+    layer = LayerProfile("conv", "CONV_2D", "portable", 10, 20, 30, "any shape", 25, 0.1, 2.5, 0.9)
+    profile = ProfileResult("m", "b", "cortex-m4", "qemu", "gcc 12", 20, 10, (layer,), 64_000_000, energy_uj=2.7)
     check("profile", profile.to_json())
 
 

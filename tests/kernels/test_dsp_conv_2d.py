@@ -12,7 +12,7 @@ from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
 from tinyml.lower.dsp.gemm import choose_loop, patch_order
 from tinyml.lower.dsp.requant import Form
-from tinyml.lower.program import Optimize
+from tinyml.lower.program import Isa, Optimize, Target
 
 POINTWISE, GENERAL, FEW, PORTABLE = "tml_pointwise_dsp", "tml_conv2d_dsp", "tml_fully_connected_dsp", "tml_conv2d"
 
@@ -193,7 +193,10 @@ def test_patch_order_names_every_input_once() -> None:
 @pytest.mark.parametrize("optimize", list(Optimize))
 def test_the_loop_covers_the_words(optimize: Optimize) -> None:
     for words in range(1, 600):
-        loop = choose_loop(words, optimize)
+        loop = choose_loop(words, Target(Isa.DSP, optimize))
         assert words <= loop.words < words + 10
         assert loop.unroll % 2 == 0
         assert loop.words % loop.unroll == 0
+        short = choose_loop(words, Target(Isa.DSP, optimize, code_cache_bytes=1024))
+        assert short.unroll <= min(loop.unroll, 20) or optimize is Optimize.SIZE
+        assert words <= short.words < words + 10 and short.words % short.unroll == 0

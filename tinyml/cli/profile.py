@@ -27,11 +27,13 @@ from tinyml.cli.options import board_option, compile_options, json_option, outpu
 def command(model: str | None, board: str | None, output: Path | None, as_json: bool, **values: Any) -> None:
     """Count the instructions of one inference of MODEL, whole and by layer, with the kernel of each and why.
 
-    Counts are exact and repeat; they are instructions, not cycles.
+    Counts are exact and repeat. Cycles, time and energy are estimates from the core's timings, the flash's caches and
+    the board's clock and current (docs/cost-model.md).
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
-    from tinyml.report.tables import print_report, profile_report
+    from tinyml.report.profile import profile_report
+    from tinyml.report.tables import print_report
     from tinyml.settings import chosen_board, chosen_model
 
     with status("profiling"):

@@ -37,10 +37,14 @@ class Optimize(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What lowering needs to know of a board."""
+    """What lowering needs to know of a board.
+
+    ``code_cache_bytes`` is the cache through which code comes from flash, None where loops may be of any length.
+    """
 
     isa: Isa
     optimize: Optimize = Optimize.BALANCED
+    code_cache_bytes: int | None = None
 
 
 class Role(enum.Enum):

@@ -142,7 +142,11 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True)
 class LayerProfile:
-    """One step of the network; ``reason`` says why its kernel was taken."""
+    """One step of the network; ``reason`` says why its kernel was taken.
+
+    ``instructions`` and ``code_bytes`` are exact, ``cycles``, ``latency_ms`` and ``energy_uj`` estimates; ``share`` is
+    the step's part of the whole inference's cycles, from 0 to 1.
+    """
 
     name: str
     op: str
@@ -151,6 +155,10 @@ class LayerProfile:
     instructions: int
     code_bytes: int
     reason: str = ""
+    cycles: int = 0
+    latency_ms: float = 0.0
+    energy_uj: float | None = None
+    share: float = 0.0
 
     def to_json(self) -> Json:
         """An entry of ``layers``."""
@@ -163,12 +171,16 @@ class LayerProfile:
             "instructions_per_mac": round(self.instructions / self.macs, 3) if self.macs else None,
             "code_bytes": self.code_bytes,
             "reason": self.reason,
+            "cycles": self.cycles,
+            "latency_ms": round(self.latency_ms, 4),
+            "energy_uj": None if self.energy_uj is None else round(self.energy_uj, 2),
+            "share": round(self.share, 4),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileResult:
-    """Exact instruction counts of one inference, whole and by layer."""
+    """What one inference takes, whole and by layer: exact instruction counts, estimated cycles, time and energy."""
 
     model: str
     board: str
@@ -180,6 +192,10 @@ class ProfileResult:
     layers: tuple[LayerProfile, ...]
     clock_hz: int
     warnings: tuple[str, ...] = field(default=())
+    optimize: str = "balanced"
+    cycles: int = 0
+    latency_ms: float = 0.0
+    energy_uj: float | None = None
 
     def to_json(self) -> Json:
         """The object that ``tinyml profile --json`` prints."""
@@ -195,4 +211,9 @@ class ProfileResult:
             "clock_hz": self.clock_hz,
             "layers": [layer.to_json() for layer in self.layers],
             "warnings": list(self.warnings),
+            "optimize": self.optimize,
+            "cycles": self.cycles,
+            "latency_ms": round(self.latency_ms, 4),
+            "energy_uj": None if self.energy_uj is None else round(self.energy_uj, 1),
+            "estimated": ["cycles", "latency_ms", "energy_uj"],
         }

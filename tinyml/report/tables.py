@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyml.plan.budget import Budget, RegionUse
-from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult
 
 BAR_WIDTH = 24
 
@@ -108,34 +108,3 @@ def build_report(result: BuildResult) -> list[RenderableType]:
     lines.append(Text(f"project {result.project}, built with {result.toolchain} in {result.seconds:.1f} s"))
     lines.append(Text(f"firmware {result.elf}"))
     return lines
-
-
-def profile_report(result: ProfileResult) -> list[RenderableType]:
-    """The lines of ``tinyml profile``: a row a layer, the longest bar for the most instructions."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("layer", overflow="fold")
-    table.add_column("op", no_wrap=True)
-    for heading in ("MACs", "instructions", "per MAC", "share"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    table.add_column("kernel", overflow="fold")
-    largest = max((layer.instructions for layer in result.layers), default=1) or 1
-    total = result.instructions or 1
-    for layer in result.layers:
-        per_mac = f"{layer.instructions / layer.macs:.2f}" if layer.macs else ""
-        table.add_row(
-            layer.name,
-            layer.op,
-            f"{layer.macs:,}" if layer.macs else "",
-            f"{layer.instructions:,}",
-            per_mac,
-            f"{100 * layer.instructions / total:.1f} %",
-            "█" * round(12 * layer.instructions / largest),
-            f"{layer.kernel}: {layer.reason}" if layer.reason else layer.kernel,
-        )
-    head = Text(
-        f"{result.model} on {result.board} ({result.core}): {result.instructions:,} instructions an inference, exact,"
-        f" counted in {result.emulator}; {result.macs:,} MACs; built with {result.toolchain}"
-    )
-    lines: list[RenderableType] = [head, Text(""), table]
-    return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinyml.plan.budget import Budget, Part, Peak, RegionUse, Sizes
-from tinyml.report.results import BuildResult, CheckResult, EmulationResult, LayerProfile, ProfileResult
-from tinyml.report.tables import build_report, check_report, emulation_report, print_report, profile_report
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult
+from tinyml.report.tables import build_report, check_report, emulation_report, print_report
 
 SIZES = Sizes(code_bytes=5_000, stack_bytes=300, data_bytes=0, bss_bytes=16, exact=False)
 
@@ -69,21 +69,3 @@ def test_build_says_where_the_firmware_is(capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "build/tiny-benchmark, built with gcc in 3.2 s" in out
     assert "build/firmware.elf" in out
-
-
-def test_profile_prints_every_layer_whole_and_the_largest_bar_for_the_most(capsys: pytest.CaptureFixture[str]) -> None:
-    layers = (
-        LayerProfile("block1_depthwise", "DEPTHWISE_CONV_2D", "tml_depthwise_conv2d", 1_000, 3_000, 400, "portable C"),
-        LayerProfile("softmax", "SOFTMAX", "tml_softmax", 0, 1_000, 200),
-    )
-    result = ProfileResult("net", "tiny", "cortex-m4", "unicorn", "gcc", 4_000, 1_000, layers, 64_000_000)
-    print_report(*profile_report(result))
-    lines = capsys.readouterr().out.splitlines()
-    first = next(line for line in lines if line.startswith("block1_depthwise"))
-    second = next(line for line in lines if line.startswith("softmax"))
-    assert first.split()[1:5] == ["DEPTHWISE_CONV_2D", "1,000", "3,000", "3.00"]
-    assert "75.0 %" in first
-    assert first.count("█") == 12
-    assert second.count("█") == 4
-    assert "tml_depthwise_conv2d: portable C" in first
-    assert result.to_json()["layers"][1]["instructions_per_mac"] is None
