@@ -34,4 +34,5 @@ def command(model: str | None, board: str | None, compile_firmware: bool, as_jso
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_report(*check_report(result))
-    require_fits(result.budget, {} if result.fits else pipeline.boards_that_fit(*names, options))
+    fitting = {} if result.fits else pipeline.boards_that_fit(*names, options)
+    require_fits(result.budget, fitting, optimize=options.optimize)
