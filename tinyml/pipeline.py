@@ -30,8 +30,8 @@ from tinyml.firmware.project import Project, record_in_manifest, render_project
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
 from tinyml.graph.passes import run_passes
-from tinyml.lower.lowering import lower
-from tinyml.lower.program import Isa, Optimize, Program, Target
+from tinyml.lower.lowering import lower, target_of
+from tinyml.lower.program import Optimize, Program
 from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
@@ -88,9 +88,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(1, "read", graph)
     graph = run_passes(graph)
     debug.show(2, "passes", graph)
-    cache = target_board.flash_cache
-    code_cache_bytes = cache.instruction_bytes if cache else None
-    program = lower(graph, Target(Isa(target_board.isa_name), Optimize(options.optimize), code_cache_bytes))
+    program = lower(graph, target_of(target_board, Optimize(options.optimize)))
     debug.show(3, "lowered", program)
     plan = make_plan(program)
     check_plan(program, plan)

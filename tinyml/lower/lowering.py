@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from tinyml.board import Board
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.kernels import build_step
-from tinyml.lower.program import Program, Step, Target
+from tinyml.lower.program import Isa, Optimize, Program, Step, Target
 
 ALIASES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Ops whose output is their first input's bytes under another shape."""
+
+
+def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
+    """What lowering needs to know of ``board``: networks for boards of the same target are the same program."""
+    cache = board.flash_cache
+    return Target(Isa(board.isa_name), optimize, cache.instruction_bytes if cache else None)
 
 
 def lower(graph: Graph, target: Target) -> Program:

@@ -16,8 +16,8 @@ from tinyml.files import write_file
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
 from tinyml.graph.passes import run_passes
-from tinyml.lower.lowering import lower
-from tinyml.lower.program import Isa, Optimize, Program, Target
+from tinyml.lower.lowering import lower, target_of
+from tinyml.lower.program import Optimize, Program, Target
 from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, load_figures
@@ -63,14 +63,14 @@ def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
 
 
 class _Plans:
-    """A graph's programs and plans, made once for each instruction set and goal."""
+    """A graph's programs and plans, made once for each target."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: dict[Target, tuple[Program, Plan]] = {}
 
     def get(self, board: Board, optimize: Optimize) -> tuple[Program, Plan]:
-        target = Target(Isa(board.isa_name), optimize)
+        target = target_of(board, optimize)
         if target not in self._known:
             program = lower(self._graph, target)
             self._known[target] = program, make_plan(program)
