@@ -33,7 +33,7 @@ TML_INLINE void tml_linear_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, 
             TML_MVE_IF("%c[lo] > -128", " mov r12, #%c[lo]\n vdup.16 q1, r12\n vmax.s16 q0, q0, q1\n")
             TML_MVE_IF("%c[hi] < 127", " mov r12, #%c[hi]\n vdup.16 q1, r12\n vmin.s16 q0, q0, q1\n")
             " vqmovnb.s16 q0, q0\n vstrb.16 q0, [%[y], %q[places]]\n"
-            : [a] "+l"(a), [b] "+l"(b)
+            : [a] "+&l"(a), [b] "+&l"(b)
             : [y] "r"(y), [factor] "w"(factor), [places] "w"(places), [mul_b] "r"(mul_b), [offset] "r"(offset - (1 << (shift - 1))),
               [shift] "i"(shift), [lo] "i"(lo), [hi] "i"(hi)
             : "q0", "q1", "q2", "q3", "r12", "memory");

@@ -77,7 +77,7 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
                                  TML_MVE_IF("%c[n] > 8", TML_MVE_X8(TML_MVE_GEMM_STEP("a")))
                                  TML_MVE_IF("%c[n] > 16", " subs %[k], #1\n bne 1b\n")
                                  TML_MVE_GEMM_FINISH
-                                 : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [k] "=&r"(k)
+                                 : [x0] "+&r"(x0), [x1] "+&r"(x1), [w] "+&r"(w), [k] "=&r"(k)
                                  : [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
                                    [n] "i"(vectors), [rounding] "i"(rounding),
                                    [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp), [zp] "i"(zp), [lo] "i"(lo),

@@ -57,7 +57,7 @@ TML_INLINE void tml_fully_connected_mve(const int8_t *x, int8_t *y, const int8_t
                 TML_MVE_NARROW
                 TML_MVE_IF("%c[channels] >= 8", " vstrb.16 q0, [%[y]], #8\n")
                 TML_MVE_IF("%c[channels] < 8", " mov r0, #%c[channels]\n vctp.16 r0\n vpst\n vstrbt.16 q0, [%[y]]\n")
-                : [x] "+r"(from), [w] "+r"(w), [y] "+l"(out), [k] "=&r"(k)
+                : [x] "+&r"(from), [w] "+&r"(w), [y] "+&l"(out), [k] "=&r"(k)
                 : [mul] "w"(all_mul), [shift] "w"(all_shift), [n] "i"(vectors), [uniform] "i"(uniform),
                   [rounding] "i"(rounding), [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp),
                   [channels] "i"(channels), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)

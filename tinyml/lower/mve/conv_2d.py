@@ -112,7 +112,7 @@ def choose_block(pixels: int, patch_bytes: int) -> int:
 def padded_size(graph: Graph, op: Op, target: Target) -> tuple[int, int]:
     """Rows and columns of the input with its padding, where it is worth a copy; (0, 0) where it is not."""
     attrs = cast(Conv2DAttrs, op.attrs)
-    x, output = first_input(graph, op), first_output(graph, op)
+    output = first_output(graph, op)
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
     padded = attrs.pad_top or attrs.pad_left or attrs.pad_bottom or attrs.pad_right
     if not padded or attrs.dilation_w != 1:

@@ -248,8 +248,9 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "height": x.shape[1], "width": x.shape[2], "depth": x.shape[3], "multiplier": attrs.multiplier,
         "stride_h": attrs.stride_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "tile": plan.tile, "rows": plan.rows, "pitch": plan.pitch,
-        "count": len(blocks.starts()), "vectors": blocks.vectors, "four": int(blocks.four), "d1": half, "e1": offsets[1],
-        "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3], "in_zero_point": x.zero_point,
+        "count": len(blocks.starts()), "vectors": blocks.vectors, "four": int(blocks.four),
+        "d1": half, "e1": offsets[1], "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3],
+        "in_zero_point": x.zero_point,
         "out_zero_point": found.zero_point, "out_min": found.clamps.low, "out_max": found.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
