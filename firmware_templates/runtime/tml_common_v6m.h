@@ -8,7 +8,8 @@
  *   TWO_ROUNDINGS, v6-M:  { m0, m1, c, shift, late, zero }   with the sum v: ((v - (v < 0 ? late : 0) + zero) >> shift) - 128
  *   TWO_ROUNDINGS, v7-M:  { m, s low, s high, c, r }   y = (acc * m + s) >> 31, then (y + (y >> 31) + c) >> r
  *   ANY:                  { bias, multiplier, shift }  TFLite's own arithmetic
- * then saturated to int8. */
+ * then saturated to int8. Where v6-M has no line for the whole range (sums in parts), `reach_bits` is set: a word before the
+ * others is added to the accumulator, which is clamped to below 2^reach_bits first, and 13 becomes 31 - reach_bits. */
 #ifndef TML_COMMON_V6M_H
 #define TML_COMMON_V6M_H
 
@@ -40,7 +41,8 @@
 #define TML_SHIFT_V7M 4
 
 /* Words of a channel; an integer constant in assembly too. */
-#define TML_LINE_WORDS(form) ((form) == TML_ANY ? 3 : (TML_V7M ? 3 : 4) + ((form) == TML_TWO_ROUNDINGS ? 2 : 0))
+#define TML_LINE_WORDS(form, reach_bits) \
+    ((form) == TML_ANY ? 3 : (TML_V7M ? 3 : 4) + ((form) == TML_TWO_ROUNDINGS ? 2 : 0) + ((reach_bits) > 0 ? 1 : 0))
 
 #if TML_V7M
 TML_INLINE int32_t tml_saturate_v7m(int32_t value) {
@@ -50,8 +52,8 @@ TML_INLINE int32_t tml_saturate_v7m(int32_t value) {
 #endif
 
 /* A raw sum to an int8 output. */
-TML_INLINE int32_t tml_output_v6m(int32_t acc, const int32_t *line, int form, int single_rounding, int zero_point, int out_min,
-                                  int out_max) {
+TML_INLINE int32_t tml_output_v6m(int32_t acc, const int32_t *line, int form, int reach_bits, int single_rounding, int zero_point,
+                                  int out_min, int out_max) {
     int32_t q;
     if (form == TML_ANY) {
         const int32_t sum = tml_wrap_add(acc, line[0]);
@@ -59,6 +61,7 @@ TML_INLINE int32_t tml_output_v6m(int32_t acc, const int32_t *line, int form, in
         return tml_clamp_int(tml_wrap_add(q, zero_point), out_min, out_max);
     }
 #if TML_V7M
+    (void)reach_bits;
     {
         int32_t low = line[1], high = line[2];
         __asm__("smlal %0, %1, %2, %3" : "+r"(low), "+r"(high) : "r"(acc), "r"(line[0]));
@@ -70,8 +73,14 @@ TML_INLINE int32_t tml_output_v6m(int32_t acc, const int32_t *line, int form, in
         }
     }
 #else
+    if (reach_bits > 0) {
+        const int32_t most = (1 << reach_bits) - 1;
+        acc += *line++;
+        if ((uint32_t)(acc + most) > (uint32_t)(2 * most)) acc = (acc >> 31) ^ most;
+    }
     {
-        const uint32_t lower = (uint32_t)((int32_t)((uint32_t)acc * (uint32_t)line[0]) >> TML_LIMB_BITS);
+        const int limb_bits = reach_bits > 0 ? 31 - reach_bits : TML_LIMB_BITS;
+        const uint32_t lower = (uint32_t)((int32_t)((uint32_t)acc * (uint32_t)line[0]) >> limb_bits);
         int32_t v = (int32_t)((uint32_t)acc * (uint32_t)line[1] + lower + (uint32_t)line[2]);
         if (form == TML_TWO_ROUNDINGS) {
             v = (v < 0 ? v - line[4] : v) + line[5];

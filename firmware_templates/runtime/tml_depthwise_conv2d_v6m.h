@@ -227,8 +227,8 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
             TML_LOOP
             for (int i = 0; i < taps; ++i) *word++ = *weights++;
             for (int band = 0; band < 3; ++band)
-                for (int i = 0; i < TML_LINE_WORDS(form); ++i) *word++ = lines[i];
-            lines += TML_LINE_WORDS(form);
+                for (int i = 0; i < TML_LINE_WORDS(form, 0); ++i) *word++ = lines[i];
+            lines += TML_LINE_WORDS(form, 0);
             d.y = y;
             d.row_end = y + columns * out_c;
             d.y_last = d.row_end + rows * out_w * out_c;

@@ -87,7 +87,7 @@ TML_COMMON_COPY void tml_four_words(const tml_four_words_v6m *s) {
 /* `rows` rows of `depth` inputs. Scratch: with `bytes` none; with words on v6-M the inputs as words. Words are summed in
  * `parts` of part_depth inputs, of which the last may be shorter. */
 TML_INLINE void tml_fully_connected_v6m(const int8_t *x, int8_t *y, const void *weights, const int32_t *lines, void *scratch, int rows,
-                                        int depth, int channels, int bytes, int part_depth, int form, int single_rounding,
+                                        int depth, int channels, int bytes, int part_depth, int form, int reach_bits, int single_rounding,
                                         int zero_point, int out_min, int out_max) {
     TML_LOOP
     for (int row = 0; row < rows; ++row, x += depth, y += channels) {
@@ -138,8 +138,8 @@ TML_INLINE void tml_fully_connected_v6m(const int8_t *x, int8_t *y, const void *
                 }
             }
             TML_LOOP
-            for (int i = 0; i < count; ++i, line += TML_LINE_WORDS(form))
-                y[n + i] = (int8_t)tml_output_v6m(sums[i], line, form, single_rounding, zero_point, out_min, out_max);
+            for (int i = 0; i < count; ++i, line += TML_LINE_WORDS(form, reach_bits))
+                y[n + i] = (int8_t)tml_output_v6m(sums[i], line, form, reach_bits, single_rounding, zero_point, out_min, out_max);
         }
     }
 }

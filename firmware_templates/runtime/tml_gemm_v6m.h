@@ -95,7 +95,7 @@ typedef struct {
                          TML_EMIT3("r10", "lr") \
                          "ldr r0, [sp, #12]\n\t" "adds r0, %[n]\n\t" "strd r3, r0, [sp, #8]\n\t" \
                          "ldr r3, [sp, #28]\n\t" "cmp r1, r3\n\t" "bne 2b\n\t" "add sp, #32\n\t" \
-                         : "+l"(b) : [n] "n"(N), [form] "n"(FORM), [back] "n"(4 * (N) * TML_LINE_WORDS(FORM)) \
+                         : "+l"(b) : [n] "n"(N), [form] "n"(FORM), [back] "n"(4 * (N) * TML_LINE_WORDS(FORM, 0)) \
                          : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
     }
 #else
@@ -110,7 +110,7 @@ typedef struct {
                          "str r6, [sp, #8]\n\t" "ldr r7, [sp, #12]\n\t" "adds r7, %[n]\n\t" "str r7, [sp, #12]\n\t" \
                          "ldr r2, [sp, #4]\n\t" "ldr r3, [sp, #28]\n\t" "cmp r2, r3\n\t" "beq 3f\n\t" "b 2b\n" \
                          "3:\n\t" "add sp, #32\n\t" \
-                         : "+l"(b) : [n] "n"(N), [form] "n"(FORM), [back] "n"(4 * (N) * TML_LINE_WORDS(FORM)) \
+                         : "+l"(b) : [n] "n"(N), [form] "n"(FORM), [back] "n"(4 * (N) * TML_LINE_WORDS(FORM, 0)) \
                          : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
     }
 #endif
@@ -121,27 +121,31 @@ TML_DEFINE_GROUPS(tml_groups3_two_v6m, 3, TML_TWO_ROUNDINGS)
 TML_DEFINE_GROUPS(tml_groups2_two_v6m, 2, TML_TWO_ROUNDINGS)
 TML_DEFINE_GROUPS(tml_groups1_two_v6m, 1, TML_TWO_ROUNDINGS)
 
-/* One group's six sums over `depth` steps: S1 of three pixels, then S2. */
+/* One group's sums over a part of K, unpacked and added to nine totals at `y`: channels A, B, C of each pixel. */
 #if TML_V7M
-#define TML_DEFINE_SUMS(name, N) \
-    TML_COMMON_COPY void name(const tml_block_v6m *b) { \
-        __asm__ volatile(".syntax unified\n\t" "ldmia %0, {r0, r1, r2, r3, r4, r5, r6, r7}\n\t" "push {r0, r1, r2, r3, r4, r5, r6, r7}\n\t" \
-                         "mov r2, r0\n\t" "mov r0, r4\n\t" TML_K_LOOP \
-                         "ldr r0, [sp, #12]\n\t" "stmia r0, {r8, r9, r10, r11, r12, lr}\n\t" "add sp, #32\n\t" \
-                         : "+l"(b) : [n] "n"(N) \
-                         : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
-    }
+#define TML_ADD3(s1, s2) \
+    "sbfx r4, " s1 ", #0, #21\n\t" "sub " s1 ", " s1 ", r4\n\t" "sub " s2 ", " s2 ", " s1 ", asr #11\n\t" \
+    "sbfx r5, " s2 ", #0, #21\n\t" "sub " s2 ", " s2 ", r5\n\t" "asr " s2 ", " s2 ", #10\n\t" "add r6, " s2 ", " s1 ", asr #21\n\t" \
+    "ldmia r0, {r1, r2, r3}\n\t" "add r1, r1, r4\n\t" "add r2, r2, r5\n\t" "add r3, r3, r6\n\t" "stmia r0!, {r1, r2, r3}\n\t"
+#define TML_SUMS_START "mov r2, r0\n\t" "mov r0, r4\n\t"
+#define TML_SUMS_TOTALS "ldr r0, [sp, #12]\n\t"
 #else
+#define TML_ADD3(s1, s2) \
+    "mov r4, " s1 "\n\t" "lsls r3, r4, #11\n\t" "asrs r3, r3, #11\n\t" "subs r4, r4, r3\n\t" "mov r5, " s2 "\n\t" \
+    "asrs r0, r4, #11\n\t" "subs r5, r5, r0\n\t" "lsls r6, r5, #11\n\t" "asrs r6, r6, #11\n\t" "subs r5, r5, r6\n\t" \
+    "asrs r4, r4, #21\n\t" "asrs r5, r5, #10\n\t" "adds r4, r4, r5\n\t" "ldmia r7!, {r0, r1, r2}\n\t" "adds r0, r0, r3\n\t" \
+    "adds r1, r1, r6\n\t" "adds r2, r2, r4\n\t" "subs r7, #12\n\t" "stmia r7!, {r0, r1, r2}\n\t"
+#define TML_SUMS_START "ldr r2, [sp, #4]\n\t" "ldr r0, [sp, #16]\n\t"
+#define TML_SUMS_TOTALS "ldr r7, [sp, #12]\n\t"
+#endif
 #define TML_DEFINE_SUMS(name, N) \
     TML_COMMON_COPY void name(const tml_block_v6m *b) { \
         __asm__ volatile(".syntax unified\n\t" "ldmia %0, {r0, r1, r2, r3, r4, r5, r6, r7}\n\t" "push {r0, r1, r2, r3, r4, r5, r6, r7}\n\t" \
-                         "ldr r2, [sp, #4]\n\t" "ldr r0, [sp, #16]\n\t" TML_K_LOOP \
-                         "ldr r0, [sp, #12]\n\t" "mov r1, r8\n\t" "mov r2, r9\n\t" "mov r3, r10\n\t" "mov r4, r11\n\t" "mov r5, r12\n\t" \
-                         "mov r6, lr\n\t" "stmia r0!, {r1, r2, r3, r4, r5, r6}\n\t" "add sp, #32\n\t" \
+                         TML_SUMS_START TML_K_LOOP TML_SUMS_TOTALS \
+                         TML_ADD3("r8", "r11") TML_ADD3("r9", "r12") TML_ADD3("r10", "lr") "add sp, #32\n\t" \
                          : "+l"(b) : [n] "n"(N) \
                          : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"); \
     }
-#endif
 TML_DEFINE_SUMS(tml_sums2_v6m, 2)
 TML_DEFINE_SUMS(tml_sums1_v6m, 1)
 
@@ -156,49 +160,48 @@ TML_INLINE void tml_unpack3_v6m(uint32_t s1, uint32_t s2, int32_t *a, int32_t *b
 
 /* Three pixels against n channels, K in `parts` of equal depth; the parts of a group lie one after another in w. */
 TML_INLINE void tml_group_parts_v6m(const int32_t *x, const uint32_t *w, const int32_t *lines, int8_t *y, int n, int depth, int parts,
-                                    int stride, int form, int single_rounding, int zero_point, int out_min, int out_max) {
-    int32_t total[9] = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+                                    int stride, int form, int reach_bits, int single_rounding, int zero_point, int out_min,
+                                    int out_max) {
+    int32_t totals[9] = {0, 0, 0, 0, 0, 0, 0, 0, 0};
     const int part = depth / parts, words = n > 1 ? 2 : 1;
+    tml_block_v6m b;
+    b.w_end = w;
+    b.lines = lines;
+    b.stride = 0;
+    b.y = (int8_t *)totals;
+    b.skip = (uint32_t)((8 - part % 8) % 8 * TML_STEP_BYTES(words));
     TML_LOOP
     for (int i = 0; i < parts; ++i) {
-        uint32_t sums[6];
-        tml_block_v6m b;
         b.x = x;
         b.x_end = x + 3 * part;
         b.w = w;
-        b.w_end = w;
-        b.lines = lines;
-        b.stride = 0;
-        b.y = (int8_t *)sums;
-        b.skip = (uint32_t)((8 - part % 8) % 8 * TML_STEP_BYTES(words));
         if (words == 2) tml_sums2_v6m(&b);
         else tml_sums1_v6m(&b);
-        for (int p = 0; p < 3; ++p) {
-            int32_t sum_a, sum_b, sum_c;
-            tml_unpack3_v6m(sums[p], words == 2 ? sums[p + 3] : 0, &sum_a, &sum_b, &sum_c);
-            total[p] += sum_a;
-            if (n > 1) total[p + 3] += sum_b;
-            if (n > 2) total[p + 6] += sum_c;
-        }
-        x = b.x_end;
+        x += 3 * part;
         w += words * part;
     }
-    for (int c = 0; c < n; ++c, lines += TML_LINE_WORDS(form))
+    TML_LOOP
+    for (int c = 0; c < n; ++c, lines += TML_LINE_WORDS(form, reach_bits)) {
+        TML_LOOP
         for (int p = 0; p < 3; ++p)
-            y[p * stride + c] = (int8_t)tml_output_v6m(total[3 * c + p], lines, form, single_rounding, zero_point, out_min, out_max);
+            y[p * stride + c] =
+                (int8_t)tml_output_v6m(totals[3 * p + c], lines, form, reach_bits, single_rounding, zero_point, out_min, out_max);
+    }
 }
 
 /* Three pixels against all channels; the pixels' outputs lie `stride` bytes apart. */
 TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t *lines, int8_t *y, int channels, int depth, int parts,
-                              int stride, int form, int single_rounding, int zero_point, int out_min, int out_max) {
+                              int stride, int form, int reach_bits, int single_rounding, int zero_point, int out_min, int out_max) {
     const int threes = channels / 3, left = channels % 3;
-    if (parts > 1 || form == TML_ANY) {
-        const int step = 3 * TML_LINE_WORDS(form);
+    if (parts > 1 || form == TML_ANY || reach_bits > 0) {
+        const int step = 3 * TML_LINE_WORDS(form, reach_bits);
         TML_LOOP
         for (int i = 0; i < threes; ++i, w += 2 * depth, lines += step, y += 3)
-            tml_group_parts_v6m(x, w, lines, y, 3, depth, parts, stride, form, single_rounding, zero_point, out_min, out_max);
+            tml_group_parts_v6m(x, w, lines, y, 3, depth, parts, stride, form, reach_bits, single_rounding, zero_point, out_min,
+                                out_max);
         if (left > 0)
-            tml_group_parts_v6m(x, w, lines, y, left, depth, parts, stride, form, single_rounding, zero_point, out_min, out_max);
+            tml_group_parts_v6m(x, w, lines, y, left, depth, parts, stride, form, reach_bits, single_rounding, zero_point, out_min,
+                                out_max);
         return;
     }
     tml_block_v6m b;
@@ -217,7 +220,7 @@ TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t
     if (left > 0) {
         b.w = w + 2 * depth * threes;
         b.w_end = b.w + left * depth;
-        b.lines = lines + 3 * threes * TML_LINE_WORDS(form);
+        b.lines = lines + 3 * threes * TML_LINE_WORDS(form, 0);
         b.y = y + 3 * threes;
         b.skip = (uint32_t)((8 - depth % 8) % 8 * TML_STEP_BYTES(left));
         if (left == 2) {

@@ -36,6 +36,7 @@ from tinyml.lower.ops import (
     softmax,
 )
 from tinyml.lower.program import Isa, Optimize, Step, Target
+from tinyml.lower.v6m import binary as v6m_binary
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 from tinyml.lower.v6m import fully_connected as v6m_fully_connected
@@ -114,6 +115,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
+    _no_simd("ADD", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
+    _no_simd("SUB", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),

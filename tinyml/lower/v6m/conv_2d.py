@@ -16,10 +16,12 @@ from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m import fully_connected
-from tinyml.lower.v6m.gemm import filled, pack, parts_of, place
+from tinyml.lower.v6m.gemm import filled, live_bytes, pack, parts_of, peak_of_others, place
 from tinyml.lower.v6m.requant import Layer, explain, layer
 
 _HEADER = "tml_conv2d_v6m.h"
+_SMALL_BYTES = 1024
+"""A padded copy of the input up to this size is worth its memory."""
 
 
 def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
@@ -76,7 +78,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
             "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
             "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_h": output.shape[1], "out_w": output.shape[2],
         }  # fmt: skip
-        tail_bytes = 3 * channels + in_c
+        image = _padded_bytes(graph, op)
+        spare = peak_of_others(graph, op) - live_bytes(graph, op) - where.scratch_bytes - 12 * depth
+        padded = _is_padded(attrs) and image <= max(spare, _SMALL_BYTES)
+        ints["padded"] = int(padded)
+        tail_bytes = -(-3 * channels // 4) * 4 + (image if padded else in_c)
     ints |= {"channels": channels, "depth": depth, "parts": parts, "bytes": int(where.in_bytes)}
     if not pointwise:
         ints["in_zero_point"] = x.zero_point
@@ -92,3 +98,18 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     )  # fmt: skip
     cut = [f"sums in {parts} parts"] if parts > 1 else []
     return replace(step, reason="; ".join([*cut, explain(product.requant), where.reason]))
+
+
+def _is_padded(attrs: Conv2DAttrs) -> bool:
+    return bool(attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right)
+
+
+def _padded_bytes(graph: Graph, op: Op) -> int:
+    """Bytes of the rows and columns that all windows cover."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    _, kernel_h, kernel_w, in_c = constant(graph, op, 1).shape
+    output = first_output(graph, op)
+    rows = (output.shape[1] - 1) * attrs.stride_h + (kernel_h - 1) * attrs.dilation_h + 1
+    columns = (output.shape[2] - 1) * attrs.stride_w + (kernel_w - 1) * attrs.dilation_w + 1
+    size: int = rows * columns * in_c
+    return size

@@ -64,7 +64,7 @@ def applies(graph: Graph, op: Op, target: Target) -> bool:
     product = op_layer(graph, op, target)
     low, high = raw_range(product.weights)
     unpacks = bool((low >= -_LIMIT).all() and (high < _LIMIT).all())
-    return unpacks and product.requant.form is not Form.ANY
+    return unpacks and product.requant.form is not Form.ANY and not product.requant.reach_bits
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

@@ -15,7 +15,8 @@ from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Isa, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m.gemm import parts_of
-from tinyml.lower.v6m.requant import Ints64, Layer, explain, layer
+from tinyml.lower.v6m.lines import Ints64
+from tinyml.lower.v6m.requant import Layer, explain, layer
 
 _AT_ONCE = 6
 

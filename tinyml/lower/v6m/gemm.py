@@ -14,7 +14,8 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.lower.program import Const, Optimize, Role, Target
-from tinyml.lower.v6m.requant import Ints64, raw_range
+from tinyml.lower.v6m.lines import Ints64
+from tinyml.lower.v6m.requant import raw_range
 
 _LIMIT_AB, _LIMIT_C, _BORROW = 1 << 20, 1 << 21, 1 << 10
 _MOST_PARTS = 64
@@ -77,8 +78,8 @@ def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Pl
     words = word_bytes(channels, depth)
     if target.optimize is Optimize.SPEED:
         return Placement(False, 0, f"weights as words: {words:,} bytes of flash instead of {channels * depth:,}")
-    own = _live_bytes(graph, op) + words
-    peak = max((_live_bytes(graph, other) for other in graph.ops if other is not op), default=0)
+    own = live_bytes(graph, op) + words
+    peak = peak_of_others(graph, op)
     if target.optimize is Optimize.SIZE or own <= peak:
         why = "where other layers need more memory" if own <= peak else "for the least flash"
         return Placement(True, words, f"weights as bytes, expanded to {words:,} bytes of scratch {why}")
@@ -87,7 +88,12 @@ def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Pl
     )
 
 
-def _live_bytes(graph: Graph, op: Op) -> int:
+def peak_of_others(graph: Graph, op: Op) -> int:
+    """The most activations that any other op has at once: scratch below that costs no memory."""
+    return max((live_bytes(graph, other) for other in graph.ops if other is not op), default=0)
+
+
+def live_bytes(graph: Graph, op: Op) -> int:
     """Activations of an op: inputs and outputs, of which only the larger where it can run in place."""
     tensors = [graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
     sizes = [prod(t.shape) * t.dtype.numpy.itemsize for t in tensors if t.data is None]
