@@ -43,8 +43,8 @@ static void transfer(int operation, int file, void *data, uint32_t bytes) {
     const uintptr_t block[3] = {(uintptr_t)file, (uintptr_t)data, bytes};
     if (bytes != 0 && host(operation, block) != 0) leave(3);
 }
-static void guard(uint8_t *buffer, uint32_t bytes) { memset(buffer, %(guard)d, bytes + 2 * %(guard_bytes)d); }
-static void check(const uint8_t *buffer, uint32_t bytes) {
+__attribute__((unused)) static void guard(uint8_t *buffer, uint32_t bytes) { memset(buffer, %(guard)d, bytes + 2 * %(guard_bytes)d); }
+__attribute__((unused)) static void check(const uint8_t *buffer, uint32_t bytes) {
     for (int i = 0; i < %(guard_bytes)d; i++) {
         if (buffer[i] != %(guard)d || buffer[%(guard_bytes)d + bytes + i] != %(guard)d) leave(1);
     }
@@ -68,6 +68,24 @@ __attribute__((section(".text.entry"), used)) static void (*const vectors[15])(v
 """
 
 
+def start_code() -> str:
+    """C from the vectors to ``all_steps``, with ``transfer(operation, file, data, bytes)``: 5 writes, 6 reads."""
+    return _START % {"guard": GUARD, "guard_bytes": GUARD_BYTES, "inputs": _INPUTS, "outputs": _OUTPUTS}
+
+
+def run_image(elf: Path, inputs: Sequence[Array]) -> bytes:
+    """What an image with :func:`start_code` writes to its output file when it reads ``inputs``."""
+    qemu, directory = require_tool("qemu-system-arm"), elf.parent
+    (directory / _INPUTS).write_bytes(b"".join(array.tobytes() for array in inputs))
+    done = subprocess.run(
+        [str(qemu), "-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "null",
+         "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)],
+        cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"QEMU left with {done.returncode}: {done.stderr.decode()[:1000]}"
+    return (directory / _OUTPUTS).read_bytes()
+
+
 def run_in_qemu(
     cases: Sequence[Case],
     inputs: Sequence[Sequence[Sequence[Array]]],
@@ -77,23 +95,13 @@ def run_in_qemu(
     optimise: str = "-O2",
 ) -> list[list[list[Array]]]:
     """The outputs of each case for each of its inputs; fails where a byte outside of the buffers was written."""
-    qemu = require_tool("qemu-system-arm")
-    numbers = {"guard": GUARD, "guard_bytes": GUARD_BYTES, "inputs": _INPUTS, "outputs": _OUTPUTS}
     source = "".join(f'#include "{header}"\n' for header in sorted({case.step.header for case in cases}))
-    source += _START % numbers
+    source += start_code()
     source += "".join(step_source(case, f"s{i}_") + _runner(case, i) for i, case in enumerate(cases))
     calls = "".join(f"    for (int n = 0; n < {len(runs)}; n++) case_{i}();\n" for i, runs in enumerate(inputs))
     source += f"void all_steps(void) {{\n{calls}}}\n"
     elf = compile_core(source, CORE, directory, entries=("start",), compiler=compiler, optimise=optimise)
-    arrays = [array for runs in inputs for run in runs for array in run]
-    (directory / _INPUTS).write_bytes(b"".join(array.tobytes() for array in arrays))
-    done = subprocess.run(
-        [str(qemu), "-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "null",
-         "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)],
-        cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"QEMU left with {done.returncode}: {done.stderr.decode()[:1000]}"
-    data, position = (directory / _OUTPUTS).read_bytes(), 0
+    data, position = run_image(elf, [array for runs in inputs for run in runs for array in run]), 0
     results: list[list[list[Array]]] = []
     for case, runs in zip(cases, inputs, strict=True):
         results.append([])
