@@ -15,6 +15,13 @@ from tinyml.lower.program import Int, Isa, Optimize, Step
 from tinyml.lower.v6m.requant import Form
 
 POINTWISE, GENERAL, ONE, PORTABLE = "tml_pointwise_v6m", "tml_conv2d_v6m", "tml_fully_connected_v6m", "tml_conv2d"
+LARGE_SHAPES = [
+    (20, 21, 4, 5, (3, 3), (1, 1), (1, 1), "SAME", "RELU", GENERAL),
+    (19, 18, 5, 3, (3, 3), (1, 1), (2, 3), "SAME", "NONE", GENERAL),
+    (16, 21, 5, 4, (5, 5), (2, 2), (1, 1), "SAME", "NONE", GENERAL),
+    (13, 14, 16, 4, (3, 2), (2, 3), (1, 1), "SAME", "RELU", GENERAL),
+]
+"""Too large for a padded copy, so that windows at the borders are read tap by tap."""
 CORES = [("cortex-m0plus", Isa.V6M), ("cortex-m3", Isa.V7M)]
 
 
@@ -27,7 +34,7 @@ def kernel_of(shape: tuple[object, ...]) -> str:
 
 def all_shapes(seed: int) -> list[Expected]:
     rng = Rng(seed)
-    return [Expected(convolution(rng, *shape[:-1]), kernel_of(shape), str(shape)) for shape in SHAPES]
+    return [Expected(convolution(rng, *shape[:-1]), kernel_of(shape), str(shape)) for shape in [*SHAPES, *LARGE_SHAPES]]
 
 
 def argument(step: Step, name: str) -> int:
@@ -133,10 +140,31 @@ def test_constant_channels(core: str, isa: Isa, tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path, core=core, isa=isa)
 
 
+def test_a_padded_copy_is_taken_where_it_is_small() -> None:
+    for shape in LARGE_SHAPES:
+        assert argument(lowered(convolution(Rng(7), *shape[:-1]), isa=Isa.V6M)[2], "padded") == 0
+    small = convolution(Rng(7), 10, 8, 4, 4, (3, 3), (1, 1), (1, 1), "SAME", "RELU")
+    assert argument(lowered(small, isa=Isa.V6M)[2], "padded") == 1
+
+
 @pytest.mark.parametrize(("core", "isa"), CORES)
 def test_weights_of_minus_128(core: str, isa: Isa, tmp_path: Path) -> None:
     weights = np.array([[-128, 5, -128, 7], [0, -128, 127, -128], [-128, -128, -128, -128]])
     prove_on_core([Expected(single(weights), POINTWISE, "-128")], tmp_path, core=core, isa=isa)
+
+
+def test_clamped_accumulators(tmp_path: Path) -> None:
+    """Long sums for which ARMv6-M has a line only within the accumulators that are not saturated."""
+    rng = Rng(8)
+    cases = []
+    for depth, zero_out in ((300, -128), (300, 3), (600, -128), (600, -7)):
+        scales = rng.scales(24, 0.005, 0.02)
+        made = single(rng.weights(24, depth), rng.bias(24), weight_scale=scales, zero_out=zero_out, size=(3, 3))
+        step = lowered(made, isa=Isa.V6M)[2]
+        assert argument(step, "reach_bits") > 0
+        assert "clamped" in step.reason
+        cases.append(Expected(made, POINTWISE, f"depth {depth}"))
+    prove_on_core(cases, tmp_path, core="cortex-m0plus", isa=Isa.V6M, count=6)
 
 
 def test_grouped_convolutions_stay_portable() -> None:
