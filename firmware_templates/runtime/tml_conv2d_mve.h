@@ -26,13 +26,13 @@
     " vldrb.u8 q2, [%[w], #64 * " v " + 32]\n vmladav" a ".s8 r4, q2, q0\n vmladav" a ".s8 r12, q2, q1\n"        \
     " vldrb.u8 q3, [%[w], #64 * " v " + 48]\n vmladav" a ".s8 r6, q3, q0\n vmladav" a ".s8 lr, q3, q1\n"
 
-#define TML_MVE_GEMM_FINISH                                                                                      \
+#define TML_MVE_GEMM_FINISH(narrow)                                                                              \
     TML_MVE_SUMS " vadd.i32 q0, q0, %q[bias]\n vadd.i32 q1, q1, %q[bias]\n"                                      \
     TML_MVE_IF("%c[rounding] == 0", " vqrdmulh.s32 q0, q0, %q[mul]\n vqrdmulh.s32 q1, q1, %q[mul]\n")            \
     TML_MVE_IF("%c[rounding] == 1", " vmulh.s32 q0, q0, %q[mul]\n vmulh.s32 q1, q1, %q[mul]\n")                  \
     TML_MVE_IF("%c[repair]", TML_MVE_REPAIR("q0", "q2") TML_MVE_REPAIR("q1", "q3"))                              \
     " vrshl.s32 q0, q0, %q[shift]\n vrshl.s32 q1, q1, %q[shift]\n"                                               \
-    TML_MVE_NARROW " vstrb.16 q0, [%[y], %q[places]]\n"
+    narrow " vstrb.16 q0, [%[y], %q[places]]\n"
 
 /* All output channels of `pairs` pairs of pixels, `stride` bytes apart. The input has 15 readable bytes behind it where
  * `stride` is no multiple of 16. */
@@ -41,6 +41,8 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
     const uint16x8_t to = vldrhq_u16(places);
     const int small = vectors <= 2 && stride + 16 <= 127;
     int8_t *column = y;
+    int32_t zero = zp;
+    TML_MVE_HIDE(zero);
     TML_MVE_NO_UNROLL
     for (int c = 0; c < channels; c += 4) {
         const int32_t *const head = (const int32_t *)(const void *)stream;
@@ -58,9 +60,10 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
             TML_MVE_NO_UNROLL
             do {
                 __asm__ volatile(TML_MVE_GEMM_SMALL_STEP("", "0")
-                                 TML_MVE_IF("%c[n] > 1", TML_MVE_GEMM_SMALL_STEP("a", "1")) TML_MVE_GEMM_FINISH
+                                 TML_MVE_IF("%c[n] > 1", TML_MVE_GEMM_SMALL_STEP("a", "1"))
+                                 TML_MVE_GEMM_FINISH(TML_MVE_NARROW_BY("", "%[zero]"))
                                  :
-                                 : [x0] "r"(x0), [w] "r"(w), [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul),
+                                 : [x0] "r"(x0), [zero] "r"(zero), [w] "r"(w), [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul),
                                    [shift] "w"(shift), [places] "w"(to), [n] "i"(vectors), [stride] "i"(stride),
                                    [rounding] "i"(rounding), [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp),
                                    [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
@@ -76,7 +79,7 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
                                  TML_MVE_IF("%c[n] > 16", " mov %[k], #(%c[n] - 1) / 8\n 1:\n")
                                  TML_MVE_IF("%c[n] > 8", TML_MVE_X8(TML_MVE_GEMM_STEP("a")))
                                  TML_MVE_IF("%c[n] > 16", " subs %[k], #1\n bne 1b\n")
-                                 TML_MVE_GEMM_FINISH
+                                 TML_MVE_GEMM_FINISH(TML_MVE_NARROW)
                                  : [x0] "+&r"(x0), [x1] "+&r"(x1), [w] "+&r"(w), [k] "=&r"(k)
                                  : [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
                                    [n] "i"(vectors), [rounding] "i"(rounding),

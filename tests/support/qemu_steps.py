@@ -43,7 +43,9 @@ static void transfer(int operation, int file, void *data, uint32_t bytes) {
     const uintptr_t block[3] = {(uintptr_t)file, (uintptr_t)data, bytes};
     if (bytes != 0 && host(operation, block) != 0) leave(3);
 }
-__attribute__((unused)) static void guard(uint8_t *buffer, uint32_t bytes) { memset(buffer, %(guard)d, bytes + 2 * %(guard_bytes)d); }
+__attribute__((unused)) static void guard(uint8_t *buffer, uint32_t bytes) {
+    memset(buffer, %(guard)d, bytes + 2 * %(guard_bytes)d);
+}
 __attribute__((unused)) static void check(const uint8_t *buffer, uint32_t bytes) {
     for (int i = 0; i < %(guard_bytes)d; i++) {
         if (buffer[i] != %(guard)d || buffer[%(guard_bytes)d + bytes + i] != %(guard)d) leave(1);
