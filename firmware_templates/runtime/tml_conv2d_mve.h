@@ -56,15 +56,20 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
         int n = pairs;
         stream += 48 + 64 * vectors;
         column += channels % 4 != 0 && c + 8 > channels ? channels - 4 - c : 4;
+        /* Operands by name: GCC 12 does not always find the registers that the sums leave. */
         if (small) {
             TML_MVE_NO_UNROLL
             do {
+                register const int8_t *x0_ __asm__("r1") = x0;
+                register const int8_t *w_ __asm__("r3") = w;
+                register int8_t *y_ __asm__("r5") = out;
+                register int32_t zero_ __asm__("r9") = zero;
                 __asm__ volatile(TML_MVE_GEMM_SMALL_STEP("", "0")
                                  TML_MVE_IF("%c[n] > 1", TML_MVE_GEMM_SMALL_STEP("a", "1"))
                                  TML_MVE_GEMM_FINISH(TML_MVE_NARROW_BY("", "%[zero]"))
                                  :
-                                 : [x0] "r"(x0), [zero] "r"(zero), [w] "r"(w), [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul),
-                                   [shift] "w"(shift), [places] "w"(to), [n] "i"(vectors), [stride] "i"(stride),
+                                 : [x0] "r"(x0_), [zero] "r"(zero_), [w] "r"(w_), [y] "r"(y_), [bias] "w"(bias),
+                                   [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to), [n] "i"(vectors), [stride] "i"(stride),
                                    [rounding] "i"(rounding), [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp),
                                    [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
                                  : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
@@ -74,21 +79,25 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
         } else {
             TML_MVE_NO_UNROLL
             do {
-                int32_t k;
+                register const int8_t *x0_ __asm__("r1") = x0;
+                register const int8_t *x1_ __asm__("r3") = x1;
+                register const int8_t *w_ __asm__("r5") = w;
+                register int8_t *y_ __asm__("r9") = out;
+                register int32_t k __asm__("r11");
                 __asm__ volatile(TML_MVE_GEMM_STEP("") TML_MVE_UPTO7("((%c[n] - 1) %% 8)", TML_MVE_GEMM_STEP("a"))
                                  TML_MVE_IF("%c[n] > 16", " mov %[k], #(%c[n] - 1) / 8\n 1:\n")
                                  TML_MVE_IF("%c[n] > 8", TML_MVE_X8(TML_MVE_GEMM_STEP("a")))
                                  TML_MVE_IF("%c[n] > 16", " subs %[k], #1\n bne 1b\n")
                                  TML_MVE_GEMM_FINISH(TML_MVE_NARROW)
-                                 : [x0] "+&r"(x0), [x1] "+&r"(x1), [w] "+&r"(w), [k] "=&r"(k)
-                                 : [y] "r"(out), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
+                                 : [x0] "+&r"(x0_), [x1] "+&r"(x1_), [w] "+&r"(w_), [k] "=&r"(k)
+                                 : [y] "r"(y_), [bias] "w"(bias), [mul] "w"(mul), [shift] "w"(shift), [places] "w"(to),
                                    [n] "i"(vectors), [rounding] "i"(rounding),
                                    [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp), [zp] "i"(zp), [lo] "i"(lo),
                                    [hi] "i"(hi)
                                  : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
-                w -= 64 * vectors;
-                x0 += 2 * stride - 16 * vectors;
-                x1 += 2 * stride - 16 * vectors;
+                w = w_ - 64 * vectors;
+                x0 = x0_ + 2 * stride - 16 * vectors;
+                x1 = x1_ + 2 * stride - 16 * vectors;
                 out += 2 * channels;
             } while (--n != 0);
         }

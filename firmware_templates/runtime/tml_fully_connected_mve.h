@@ -39,7 +39,10 @@ TML_INLINE void tml_fully_connected_mve(const int8_t *x, int8_t *y, const int8_t
         }
         TML_MVE_NO_UNROLL
         do {
-            int32_t k;
+            register const int8_t *x_ __asm__("r1") = from;
+            register const int8_t *w_ __asm__("r3") = w;
+            register int8_t *y_ __asm__("r5") = out;
+            register int32_t k __asm__("r11");
             __asm__ volatile(
                 TML_MVE_FC_STEP("") TML_MVE_UPTO7("((%c[n] - 1) %% 8)", TML_MVE_FC_STEP("a"))
                 TML_MVE_IF("%c[n] > 16", " mov %[k], #(%c[n] - 1) / 8\n 1:\n")
@@ -57,12 +60,14 @@ TML_INLINE void tml_fully_connected_mve(const int8_t *x, int8_t *y, const int8_t
                 TML_MVE_NARROW
                 TML_MVE_IF("%c[channels] >= 8", " vstrb.16 q0, [%[y]], #8\n")
                 TML_MVE_IF("%c[channels] < 8", " mov r0, #%c[channels]\n vctp.16 r0\n vpst\n vstrbt.16 q0, [%[y]]\n")
-                : [x] "+&r"(from), [w] "+&r"(w), [y] "+&l"(out), [k] "=&r"(k)
+                : [x] "+&r"(x_), [w] "+&r"(w_), [y] "+&r"(y_), [k] "=&r"(k)
                 : [mul] "w"(all_mul), [shift] "w"(all_shift), [n] "i"(vectors), [uniform] "i"(uniform),
                   [rounding] "i"(rounding), [repair] "i"(rounding == TML_MVE_DOUBLE && lo < zp),
                   [channels] "i"(channels), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
                 : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
-            from -= 16 * vectors;
+            from = x_ - 16 * vectors;
+            w = w_;
+            out = y_;
             c -= 8;
             if (channels % 8 != 0 && c > 0 && c < 8) {
                 out -= 8 - c;
