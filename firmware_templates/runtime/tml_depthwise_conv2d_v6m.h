@@ -17,7 +17,7 @@ typedef struct {
     int32_t plane_skip;    /* 28: bytes of the plane from the end of a row of outputs to the next row */
     int32_t y_skip;        /* 32: the same of y */
     int32_t y_pitch;       /* 36: from row to row of y */
-    const int8_t *y_last;  /* 40: where row_end is after the last row */
+    uintptr_t y_last;      /* 40: where row_end is after the last row, beyond y */
     const int32_t *plane;  /* 44 */
     int8_t *y;             /* 48 */
     const int8_t *row_end; /* 52: of y */
@@ -93,26 +93,52 @@ TML_DEFINE_DEPTHWISE(tml_depthwise_5_two_v6m, TML_DOT_ROWS(TML_ROW5), TML_TWO_RO
 TML_DEFINE_DEPTHWISE(tml_depthwise_7_line_v6m, TML_DOT_ROWS(TML_ROW7), TML_LINE)
 TML_DEFINE_DEPTHWISE(tml_depthwise_7_two_v6m, TML_DOT_ROWS(TML_ROW7), TML_TWO_ROUNDINGS)
 
-/* n > 0 places of the plane from the bytes at a, b and c and every `step` bytes on. */
-TML_COMMON_COPY void tml_pack3_v6m(const int8_t *a, const int8_t *b, const int8_t *c, int n, int step, int32_t *to) {
-    int at = 0;
-    const int fours = (n & ~3) * step, end = n * step;
+/* Where tml_pack3_v6m reads and writes: bytes at a, b and c, `end` bytes of a row and every `step` of them, whole turns of
+ * four until `fours`; the next row lies `row` bytes on, and `skip` bytes behind the last place of the plane's. */
+typedef struct {
+    const int8_t *a, *b, *c;
+    int32_t *to, *to_end;
+    int32_t step, fours, end, row, skip;
+} tml_pack_v6m;
+
 #if TML_V7M
 #define TML_PACK_WORDS "add r5, r5, r7, lsl #21\n\t" "add r6, r6, r7, lsl #10\n\t"
 #else
 #define TML_PACK_WORDS "lsls r7, r7, #10\n\t" "adds r6, r6, r7\n\t" "lsls r7, r7, #11\n\t" "adds r5, r5, r7\n\t"
 #endif
-#define TML_PACK "ldrsb r5, [%[a], %[at]]\n\t" "ldrsb r6, [%[b], %[at]]\n\t" "ldrsb r7, [%[c], %[at]]\n\t" TML_PACK_WORDS \
-                 "stmia %[to]!, {r5, r6}\n\t" "add %[at], %[step]\n\t"
+#define TML_PACK "ldrsb r5, [r0, r3]\n\t" "ldrsb r6, [r1, r3]\n\t" "ldrsb r7, [r2, r3]\n\t" TML_PACK_WORDS \
+                 "stmia r4!, {r5, r6}\n\t" "add r3, r8\n\t"
+/* Rows of places whose three bytes lie inside the input. r0, r1, r2 rows, r3 the way along them, r4 to; high: step, fours,
+ * end, row, skip, to_end. */
+TML_COMMON_COPY void tml_pack3_v6m(const tml_pack_v6m *p) {
     __asm__ volatile(".syntax unified\n\t"
-                     "cmp %[at], %[fours]\n\t" "beq 2f\n"
-                     "1:\n\t" TML_X4(TML_PACK) "cmp %[at], %[fours]\n\t" "bne 1b\n"
-                     "2:\n\t" "cmp %[at], %[end]\n\t" "beq 4f\n"
-                     "3:\n\t" TML_PACK "cmp %[at], %[end]\n\t" "bne 3b\n"
-                     "4:\n\t"
-                     : [at] "+l"(at), [to] "+l"(to)
-                     : [a] "l"(a), [b] "l"(b), [c] "l"(c), [step] "h"(step), [fours] "h"(fours), [end] "h"(end)
-                     : "r5", "r6", "r7", "cc", "memory");
+                     "movs r1, %0\n\t" "adds r1, #16\n\t" "ldmia r1!, {r2, r3, r4, r5, r6, r7}\n\t" "mov lr, r2\n\t" "mov r8, r3\n\t"
+                     "mov r9, r4\n\t" "mov r10, r5\n\t" "mov r11, r6\n\t" "mov r12, r7\n\t"
+                     "movs r7, %0\n\t" "ldmia r7!, {r0, r1, r2, r4}\n"
+                     "1:\n\t" "movs r3, #0\n\t" "cmp r3, r9\n\t" "beq 3f\n"
+                     "2:\n\t" TML_X4(TML_PACK) "cmp r3, r9\n\t" "bne 2b\n"
+                     "3:\n\t" "cmp r3, r10\n\t" "beq 5f\n"
+                     "4:\n\t" TML_PACK "cmp r3, r10\n\t" "bne 4b\n"
+                     "5:\n\t" "add r0, r11\n\t" "add r1, r11\n\t" "add r2, r11\n\t" "add r4, r12\n\t" "cmp r4, lr\n\t" "bne 1b\n\t"
+                     : "+l"(p)
+                     : : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+/* `rows` rows of `columns` places that lie inside the input in all three bands. */
+TML_INLINE void tml_pack_whole_v6m(const int8_t *a, const int8_t *b, const int8_t *c, int32_t *to, int rows, int columns, int pitch,
+                                   int row_bytes, int channels) {
+    tml_pack_v6m p;
+    p.a = a;
+    p.b = b;
+    p.c = c;
+    p.to = to;
+    p.to_end = to + 2 * pitch * rows;
+    p.step = channels;
+    p.fours = (columns & ~3) * channels;
+    p.end = columns * channels;
+    p.row = row_bytes;
+    p.skip = 8 * (pitch - columns);
+    tml_pack3_v6m(&p);
 }
 
 /* The same with a step for each: 0 where the byte is a zero point outside of the input. */
@@ -133,20 +159,22 @@ TML_COMMON_COPY void tml_pack3_steps_v6m(const int8_t *a, const int8_t *b, const
 TML_INLINE void tml_pack_rows_v6m(const int8_t *x, int32_t *plane, const int *from, int pad_left, int plane_h, int pitch, int height,
                                   int width, int channels, const int8_t *zero_point) {
     const int columns = width < pitch - pad_left ? width : pitch - pad_left, row_bytes = width * channels;
+    const int top = from[0] < 0 ? -from[0] : 0, inside = height - from[2] < plane_h ? height - from[2] : plane_h;
+    const int bottom = inside > top ? inside : top;
     int32_t *to = plane + 2 * pad_left;
     if (columns <= 0) return;
+    if (bottom > top) {
+        const int8_t *const first = x + (from[0] + top) * row_bytes;
+        tml_pack_whole_v6m(first, first + (from[1] - from[0]) * row_bytes, first + (from[2] - from[0]) * row_bytes, to + 2 * pitch * top,
+                           bottom - top, columns, pitch, row_bytes, channels);
+    }
     TML_LOOP
-    for (int row = 0; row < plane_h; ++row, to += 2 * pitch) {
+    for (int row = top > 0 ? 0 : bottom; row < plane_h; row = row + 1 == top ? bottom : row + 1) {
         const int r0 = from[0] + row, r1 = from[1] + row, r2 = from[2] + row;
         const int in0 = (unsigned)r0 < (unsigned)height, in1 = (unsigned)r1 < (unsigned)height, in2 = (unsigned)r2 < (unsigned)height;
-        if (in0 && in1 && in2) {
-            const int8_t *const first = x + r0 * row_bytes;
-            tml_pack3_v6m(first, first + (r1 - r0) * row_bytes, first + (r2 - r0) * row_bytes, columns, channels, to);
-        } else {
-            tml_pack3_steps_v6m(in0 ? x + r0 * row_bytes : zero_point, in1 ? x + r1 * row_bytes : zero_point,
-                                in2 ? x + r2 * row_bytes : zero_point, columns, in0 ? channels : 0, in1 ? channels : 0,
-                                in2 ? channels : 0, to);
-        }
+        tml_pack3_steps_v6m(in0 ? x + r0 * row_bytes : zero_point, in1 ? x + r1 * row_bytes : zero_point,
+                            in2 ? x + r2 * row_bytes : zero_point, columns, in0 ? channels : 0, in1 ? channels : 0, in2 ? channels : 0,
+                            to + 2 * pitch * row);
     }
 }
 
@@ -157,12 +185,13 @@ TML_INLINE void tml_pack_columns_v6m(const int8_t *x, int32_t *plane, const int 
     const int left = from[0] < 0 ? -from[0] : 0, inside = width - from[2] < pitch ? width - from[2] : pitch;
     const int right = inside > left ? inside : left;
     int32_t *to = plane + 2 * pad_top * pitch;
+    if (right > left && rows > 0) {
+        const int8_t *const first = x + (from[0] + left) * channels;
+        tml_pack_whole_v6m(first, first + (from[1] - from[0]) * channels, first + (from[2] - from[0]) * channels, to + 2 * left, rows,
+                           right - left, pitch, width * channels, channels);
+    }
     TML_LOOP
     for (int row = 0; row < rows; ++row, x += width * channels, to += 2 * pitch) {
-        const int8_t *const first = x + (from[0] + left) * channels;
-        if (right > left)
-            tml_pack3_v6m(first, first + (from[1] - from[0]) * channels, first + (from[2] - from[0]) * channels, right - left, channels,
-                          to + 2 * left);
         TML_LOOP
         for (int i = 0; i < pitch; ++i) {
             if (i < left || i >= right) {
@@ -223,15 +252,15 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
         }
         TML_LOOP
         for (int m = 0; m < multiplier; ++m, ++y) {
-            int32_t *word = words;
             TML_LOOP
-            for (int i = 0; i < taps; ++i) *word++ = *weights++;
-            for (int band = 0; band < 3; ++band)
-                for (int i = 0; i < TML_LINE_WORDS(form, 0); ++i) *word++ = lines[i];
+            for (int i = 0; i < taps; ++i) words[i] = weights[i];
+            for (int i = 0; i < TML_LINE_WORDS(form, 0); ++i)
+                for (int band = 0; band < 3; ++band) words[taps + band * TML_LINE_WORDS(form, 0) + i] = lines[i];
+            weights += taps;
             lines += TML_LINE_WORDS(form, 0);
             d.y = y;
             d.row_end = y + columns * out_c;
-            d.y_last = d.row_end + rows * out_w * out_c;
+            d.y_last = (uintptr_t)d.row_end + (uintptr_t)(rows * out_w * out_c);
             if (kernel_h == 3 && kernel_w == 3) {
                 if (form == TML_LINE) tml_depthwise_3x3_line_v6m(&d);
                 else tml_depthwise_3x3_two_v6m(&d);
