@@ -1,4 +1,5 @@
-/* ADD, SUB and MUL of operands of one shape on cores with MVE, eight elements at a time. The output may be an operand.
+/* ADD, SUB and MUL on cores with MVE, eight elements at a time: operands of one shape, for MUL also one that is the same in
+ * every row. The output may be an operand of its shape.
  *
  * A sum is one linear function of both operands where the compiler finds one that is exact for all 65,536 pairs
  * (tinyml/lower/mve/binary.py), else what TFLite does with its three roundings.
@@ -103,22 +104,29 @@ TML_INLINE int16x8_t tml_mul8_mve(int16x8_t xa, int16x8_t xb, int32_t multiplier
     return tml_narrow_mve(even, odd, zp, lo, hi);
 }
 
-TML_INLINE void tml_mul_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int a_zero_point,
-                            int b_zero_point, int32_t multiplier, int shift, int zp, int lo, int hi) {
+/* `rows` rows of `elements`; a_step and b_step are what an operand advances from row to row, `elements` or 0. */
+TML_INLINE void tml_mul_mve(const int8_t *a, const int8_t *b, int8_t *y, int rows, int elements, int a_step, int b_step,
+                            int a_zero_point, int b_zero_point, int32_t multiplier, int shift, int zp, int lo, int hi) {
     const int rest = elements % 8;
     TML_MVE_NO_UNROLL
-    for (int n = elements / 8; n > 0; n--) {
-        const int16x8_t xa = vsubq_n_s16(vldrbq_s16(a), (int16_t)a_zero_point);
-        const int16x8_t xb = vsubq_n_s16(vldrbq_s16(b), (int16_t)b_zero_point);
-        vstrbq_s16(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi));
-        a += 8;
-        b += 8;
-        y += 8;
-    }
-    if (rest != 0) {
-        const int16x8_t xa = vsubq_n_s16(tml_load_wide_lanes_mve(a, rest), (int16_t)a_zero_point);
-        const int16x8_t xb = vsubq_n_s16(tml_load_wide_lanes_mve(b, rest), (int16_t)b_zero_point);
-        tml_store_wide_lanes_mve(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi), rest);
+    for (int row = 0; row < rows; row++) {
+        TML_MVE_NO_UNROLL
+        for (int n = elements / 8; n > 0; n--) {
+            const int16x8_t xa = vsubq_n_s16(vldrbq_s16(a), (int16_t)a_zero_point);
+            const int16x8_t xb = vsubq_n_s16(vldrbq_s16(b), (int16_t)b_zero_point);
+            vstrbq_s16(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi));
+            a += 8;
+            b += 8;
+            y += 8;
+        }
+        if (rest != 0) {
+            const int16x8_t xa = vsubq_n_s16(tml_load_wide_lanes_mve(a, rest), (int16_t)a_zero_point);
+            const int16x8_t xb = vsubq_n_s16(tml_load_wide_lanes_mve(b, rest), (int16_t)b_zero_point);
+            tml_store_wide_lanes_mve(y, tml_mul8_mve(xa, xb, multiplier, shift, zp, lo, hi), rest);
+        }
+        a += a_step - elements + rest;
+        b += b_step - elements + rest;
+        y += rest;
     }
 }
 

@@ -71,14 +71,33 @@ def test_a_tensor_and_itself_and_a_constant(tmp_path: Path) -> None:
     prove_on_m55([Expected(model(twice), LINEAR, "x + x")], tmp_path)
 
 
-def test_what_the_kernels_cannot_do_stays_portable(tmp_path: Path) -> None:
-    def broadcast(b: Builder) -> int:
-        x = b.input((1, 3, 3, 8), scale=0.031, zero_point=7)
-        y = b.input((1, 1, 1, 8), scale=0.02, zero_point=-7)
-        return b.binary("MUL", x, y, scale=0.053, zero_point=-5)
+def broadcast(kind: str, a: tuple[int, ...], b: tuple[int, ...]) -> bytes:
+    def build(m: Builder) -> int:
+        x = m.input(a, scale=0.031, zero_point=7)
+        y = m.input(b, scale=0.02, zero_point=-7)
+        return m.binary(kind, x, y, scale=0.053, zero_point=-5)
 
+    return model(build)
+
+
+def test_an_operand_that_is_the_same_in_every_row(tmp_path: Path) -> None:
+    """As in squeeze and excitation; either operand, whole vectors and remainders."""
+    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+        ((1, 3, 5, 8), (1, 1, 1, 8)),
+        ((1, 1, 1, 11), (1, 4, 2, 11)),
+        ((1, 2, 2, 3), (3,)),
+        ((1, 6, 24), (1, 1, 24)),
+    ]
+    prove_on_m55([Expected(broadcast("MUL", a, b), MUL, f"{a} by {b}") for a, b in pairs], tmp_path)
+
+
+def test_what_the_kernels_cannot_do_stays_portable(tmp_path: Path) -> None:
     scaled_up = two_inputs("MUL", (1, 9), (0.5, 0.5, 0.01), (1, 2, 3), "NONE")
     prove_on_m55(
-        [Expected(model(broadcast), "tml_mul", "a broadcast"), Expected(scaled_up, "tml_mul", "a scale above one")],
+        [
+            Expected(broadcast("MUL", (1, 3, 3, 8), (1, 3, 3, 1)), "tml_mul", "a broadcast over channels"),
+            Expected(broadcast("ADD", (1, 3, 3, 8), (1, 1, 1, 8)), "tml_add", "a sum with broadcasting"),
+            Expected(scaled_up, "tml_mul", "a scale above one"),
+        ],
         tmp_path,
     )

@@ -20,6 +20,7 @@ from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import conv_2d as mve_conv_2d
 from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
+from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.ops import (
@@ -113,6 +114,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("MUL", mve_binary.mul_applies, mve_binary.build_mul, "eight elements at a time"),
     _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),
     _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
+    *(
+        _mve(kind, always, mve_elementwise.build, "sixteen values at a time")
+        for kind in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1")
+    ),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
     _no_simd("ADD", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),

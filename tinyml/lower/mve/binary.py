@@ -1,4 +1,4 @@
-"""ADD, SUB and MUL of operands of one shape on ``tml_binary_mve.h``."""
+"""ADD, SUB and MUL on ``tml_binary_mve.h``: operands of one shape, for MUL also one that is the same in every row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyml.graph.ops import BinaryAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.binary import Sum, describe, exact
 from tinyml.lower.mve.product import Ints64
-from tinyml.lower.ops.binary import in_place, operands, sum_multipliers
+from tinyml.lower.ops.binary import broadcast_loops, in_place, operands, sum_multipliers
 from tinyml.lower.ops.common import first_output, make_step
 from tinyml.lower.program import Arg, Int, Out, Step, Target
 
@@ -91,8 +91,19 @@ def sum_applies(graph: Graph, op: Op, target: Target) -> bool:
 
 
 def mul_applies(graph: Graph, op: Op, target: Target) -> bool:
-    """Operands of the output's shape, and an effective scale below one."""
-    return _same_shape(graph, op) and -31 <= mul_scale(graph, op)[1] <= 0
+    """Operands of the output's shape, or one the same in every row; an effective scale below one."""
+    return _rows(graph, op) is not None and -31 <= mul_scale(graph, op)[1] <= 0
+
+
+def _rows(graph: Graph, op: Op) -> dict[str, int] | None:
+    """Rows, their elements and the operands' steps; None where an operand broadcasts otherwise."""
+    shapes = (graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape, first_output(graph, op).shape)
+    loops = broadcast_loops(*shapes)
+    rows, elements = (1, *loops.sizes)[-2:]
+    a_step, b_step = (elements, *loops.strides_a)[-2], (elements, *loops.strides_b)[-2]
+    if len(loops.sizes) > 2 or not loops.strides_a[-1] == loops.strides_b[-1] == 1:
+        return None
+    return {"rows": rows, "elements": elements, "a_step": a_step, "b_step": b_step}
 
 
 def mul_scale(graph: Graph, op: Op) -> tuple[int, int]:
@@ -107,7 +118,7 @@ def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int], *, clamps_on
     arguments, inputs, consts = operands(graph, op)
     last = {"out_zero_point": output.zero_point} if not clamps_only else {}
     last |= {"out_min": clamps.low, "out_max": clamps.high}
-    values = {"elements": output.elements} | ints | last
+    values = ints | last
     args: tuple[Arg, ...] = (*arguments, Out(0), *(Int(name, value) for name, value in values.items()))
     return make_step(
         graph, op, kernel=kernel, header=_HEADER, inputs=inputs, args=args, consts=consts,
@@ -119,7 +130,10 @@ def build_linear(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ADD or SUB as one linear function, in place over either operand."""
     found = linear(describe(graph, op))
     assert found is not None
-    ints = {"mul_a": found.mul_a, "mul_b": found.mul_b, "offset": found.offset, "shift": found.shift}
+    ints = {
+        "elements": first_output(graph, op).elements, "mul_a": found.mul_a, "mul_b": found.mul_b,
+        "offset": found.offset, "shift": found.shift,
+    }  # fmt: skip
     return _build(graph, op, "tml_linear_sum_mve", ints, clamps_only=True)
 
 
@@ -130,11 +144,15 @@ def _zero_points(graph: Graph, op: Op) -> dict[str, int]:
 
 def build_sum(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ADD or SUB with TFLite's three roundings."""
-    ints = _zero_points(graph, op) | sum_multipliers(graph, op) | {"sign": 1 if op.kind == "ADD" else -1}
+    ints = {"elements": first_output(graph, op).elements} | _zero_points(graph, op)
+    ints |= sum_multipliers(graph, op) | {"sign": 1 if op.kind == "ADD" else -1}
     return _build(graph, op, "tml_sum_mve", ints)
 
 
 def build_mul(graph: Graph, op: Op, target: Target) -> Step:
     """The step of MUL."""
     multiplier, shift = mul_scale(graph, op)
-    return _build(graph, op, "tml_mul_mve", _zero_points(graph, op) | {"multiplier": multiplier, "shift": shift})
+    rows = _rows(graph, op)
+    assert rows is not None
+    ints = rows | _zero_points(graph, op) | {"multiplier": multiplier, "shift": shift}
+    return _build(graph, op, "tml_mul_mve", ints)
