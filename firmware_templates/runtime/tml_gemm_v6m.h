@@ -16,7 +16,7 @@
 #include "tml_common_v6m.h"
 
 /* What a block reads; the assembly has it on its stack. `skip` bytes of the first turn's code are jumped over, so that K
- * need not be a multiple of the eight steps of a turn. */
+ * need not be a multiple of a turn's steps. */
 typedef struct {
     const int32_t *x_end;
     const uint32_t *w;
@@ -28,8 +28,9 @@ typedef struct {
     const uint32_t *w_end;
 } tml_block_v6m;
 
-/* One step of K for n channels, in bytes of code. */
+/* Steps of K in a turn of the loop, and one step's code for n channels in bytes. */
 #if TML_V7M
+#define TML_TURN 16
 #define TML_STEP_BYTES(n) ((n) > 1 ? 28 : 16)
 #define TML_K_STEP \
     ".if %c[n] > 1\n\t" "ldmia r1!, {r3, r4}\n\t" ".else\n\t" "ldmia r1!, {r3}\n\t" ".endif\n\t" "ldmia r0!, {r5, r6, r7}\n\t" \
@@ -38,8 +39,9 @@ typedef struct {
 #define TML_K_LOOP \
     "mov r8, #0\n\t" "mov r9, #0\n\t" "mov r10, #0\n\t" "mov r11, #0\n\t" "mov r12, #0\n\t" "mov lr, #0\n\t" \
     "adr r3, 1f\n\t" "ldr r4, [sp, #20]\n\t" "add r3, r3, r4\n\t" "mov pc, r3\n\t" ".balign 4\n" \
-    "1:\n\t" TML_X8(TML_K_STEP) "cmp r0, r2\n\t" "bne 1b\n\t"
+    "1:\n\t" TML_X8(TML_K_STEP) TML_X8(TML_K_STEP) "cmp r0, r2\n\t" "bne 1b\n\t"
 #else
+#define TML_TURN 8
 #define TML_STEP_BYTES(n) ((n) > 1 ? 30 : 16)
 #define TML_K_STEP \
     ".if %c[n] > 1\n\t" "ldmia r2!, {r3, r4}\n\t" ".else\n\t" "ldmia r2!, {r3}\n\t" ".endif\n\t" \
@@ -169,7 +171,7 @@ TML_INLINE void tml_group_parts_v6m(const int32_t *x, const uint32_t *w, const i
     b.lines = lines;
     b.stride = 0;
     b.y = (int8_t *)totals;
-    b.skip = (uint32_t)((8 - part % 8) % 8 * TML_STEP_BYTES(words));
+    b.skip = (uint32_t)((TML_TURN - part % TML_TURN) % TML_TURN * TML_STEP_BYTES(words));
     TML_LOOP
     for (int i = 0; i < parts; ++i) {
         b.x = x;
@@ -213,7 +215,7 @@ TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t
         b.w_end = w + 2 * depth * threes;
         b.lines = lines;
         b.y = y;
-        b.skip = (uint32_t)((8 - depth % 8) % 8 * TML_STEP_BYTES(2));
+        b.skip = (uint32_t)((TML_TURN - depth % TML_TURN) % TML_TURN * TML_STEP_BYTES(2));
         if (form == TML_LINE) tml_groups3_line_v6m(&b);
         else tml_groups3_two_v6m(&b);
     }
@@ -222,7 +224,7 @@ TML_INLINE void tml_gemm3_v6m(const int32_t *x, const uint32_t *w, const int32_t
         b.w_end = b.w + left * depth;
         b.lines = lines + 3 * threes * TML_LINE_WORDS(form, 0);
         b.y = y + 3 * threes;
-        b.skip = (uint32_t)((8 - depth % 8) % 8 * TML_STEP_BYTES(left));
+        b.skip = (uint32_t)((TML_TURN - depth % TML_TURN) % TML_TURN * TML_STEP_BYTES(left));
         if (left == 2) {
             if (form == TML_LINE) tml_groups2_line_v6m(&b);
             else tml_groups2_two_v6m(&b);
