@@ -8,11 +8,10 @@ in equal parts where they would not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ir import Graph, Op, Tensor
 from tinyml.lower.program import Const, Optimize, Role, Target
 from tinyml.lower.v6m.lines import Ints64
 from tinyml.lower.v6m.requant import raw_range
@@ -78,7 +77,7 @@ def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Pl
     words = word_bytes(channels, depth)
     if target.optimize is Optimize.SPEED:
         return Placement(False, 0, f"weights as words: {words:,} bytes of flash instead of {channels * depth:,}")
-    own = live_bytes(graph, op) + words
+    own = live_bytes(graph, op) + words + 12 * depth
     peak = peak_of_others(graph, op)
     if target.optimize is Optimize.SIZE or own <= peak:
         why = "where other layers need more memory" if own <= peak else "for the least flash"
@@ -94,8 +93,21 @@ def peak_of_others(graph: Graph, op: Op) -> int:
 
 
 def live_bytes(graph: Graph, op: Op) -> int:
-    """Activations of an op: inputs and outputs, of which only the larger where it can run in place."""
-    tensors = [graph.tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
-    sizes = [prod(t.shape) * t.dtype.numpy.itemsize for t in tensors if t.data is None]
-    pointwise = op.kind == "CONV_2D" and graph.tensor(op.inputs[1]).shape[1:3] == (1, 1) and sizes[0] >= sizes[-1]
-    return max(sizes) if pointwise or op.kind == "DEPTHWISE_CONV_2D" else sum(sizes)
+    """Activations that exist while ``op`` runs, an output that can lie over its input counted with it."""
+    now = next(i for i, other in enumerate(graph.ops) if other is op)
+    made = {t: i for i, other in enumerate(graph.ops) for t in other.outputs}
+    read = {t: i for i, other in enumerate(graph.ops) for t in other.inputs if t >= 0}
+    total = 0
+    for index, tensor in enumerate(graph.tensors):
+        known = index in made or index in graph.inputs
+        last = len(graph.ops) if index in graph.outputs else read.get(index, -1)
+        if known and tensor.data is None and made.get(index, -1) <= now <= last:
+            total += _bytes(tensor)
+    source, output = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    pointwise = op.kind == "CONV_2D" and graph.tensor(op.inputs[1]).shape[1:3] == (1, 1)
+    over = pointwise or op.kind in ("DEPTHWISE_CONV_2D", "ADD", "SUB", "RESHAPE")
+    return total - _bytes(output) if over and _bytes(output) <= _bytes(source) else total
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.elements * int(np.dtype(tensor.dtype.numpy).itemsize)
