@@ -184,7 +184,7 @@ TML_INLINE void tml_border_patch_mve(int8_t *to, const int8_t *x, int row, int c
         } else {
             const int8_t *from = x + (row * width + column) * depth;
             int at = column;
-            TML_MVE_NO_UNROLL
+            TML_MVE_UNROLL(3)
             for (int j = 0; j < run; j += depth) {
                 if ((unsigned)at < (unsigned)width) {
                     tml_copy_mve(to + j, from, depth);
@@ -230,13 +230,12 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
         if (n + block > pixels) {
             n = pixels - block;
         }
-        int oy = n / out_w;
         int ox = n % out_w;
+        int row = n / out_w * stride_h + first_row;
+        int column = ox * stride_w + first_column;
+        const int8_t *from = source + (row * from_w + column) * depth;
         TML_MVE_NO_UNROLL
         for (int p = 0; p < block; p++) {
-            const int row = oy * stride_h + first_row;
-            const int column = ox * stride_w + first_column;
-            const int8_t *const from = source + (row * from_w + column) * depth;
             if (dilation_w == 1 &&
                 (is_padded ||
                  (from_h >= reach_h && from_w >= kernel_w && (unsigned)row <= (unsigned)(from_h - reach_h) &&
@@ -247,10 +246,15 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
                                      dilation_w, zero_point);
             }
             to += 16 * vectors;
+            from += stride_w * depth;
+            column += stride_w;
             if (++ox == out_w) {
                 ox = 0;
-                oy++;
+                row += stride_h;
+                column = first_column;
+                from += (stride_h * from_w - out_w * stride_w) * depth;
             }
+            TML_MVE_HIDE(from);
         }
         tml_gemm_mve((const int8_t *)scratch, 16 * vectors, block / 2, stream, places, y + n * channels, channels,
                      vectors, rounding, zp, lo, hi);

@@ -18,7 +18,7 @@ from tinyml.lower.program import Arg, ConstRef, In, Int, Optimize, Out, Scratch,
 from tinyml.lower.requant import fold_input_zero_point
 
 _HEADER = "tml_conv2d_mve.h"
-_BLOCK_BYTES, _MOST_BLOCK = 2304, 16
+_BLOCK_BYTES, _MOST_BLOCK = 2304, 32
 _OVERREAD = LANES - 1
 _PADDED_BYTES = {Optimize.SPEED: 16384, Optimize.BALANCED: 4096, Optimize.SIZE: 0}
 
