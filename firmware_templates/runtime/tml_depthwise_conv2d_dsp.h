@@ -10,7 +10,9 @@
  * of a row: 3x3, stride 1: { [w0 w1] [w1 w2] of the first kernel row, bias, the same of the other rows, mul, par }
  *     others: { bias, for each kernel row the words below, mul, par }
  *         horizontal stride 1: [w0 w1] .. [w(kw-3) w(kw-2)], [w1 w2] .. [w(kw-2) w(kw-1)]
- *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0] */
+ *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0]
+ * Packed streams hold the taps as bytes, { bias, mul, par, kernel_h * kw bytes filled up to a word }, and are expanded
+ * to the streams above once for each channel. */
 #ifndef TML_DEPTHWISE_CONV2D_DSP_H
 #define TML_DEPTHWISE_CONV2D_DSP_H
 
@@ -311,24 +313,55 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
     }
 }
 
-/* Scratch: 2 * pitch * ((tile - 1) * stride_h + kernel_h) bytes and 32 more, since the last columns' blocks read on.
+/* A packed stream as words; `before` of them (2 for a 3x3 at stride 1, else none) stand before the bias. */
+TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h, int kernel_w, int stride_w,
+                                  int before) {
+    const int8_t *taps = (const int8_t *)(const void *)(from + 3);
+    if (before == 0) *to++ = from[0];
+    TML_NO_UNROLL
+    for (int k = 0; k < kernel_h; ++k, taps += kernel_w) {
+        TML_UNROLL(4)
+        for (int j = 0; j + 1 < kernel_w; j += 2) *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
+        if (stride_w == 2) {
+            *to++ = (int32_t)(uint16_t)taps[kernel_w - 1];
+        } else {
+            TML_UNROLL(4)
+            for (int j = 1; j + 1 < kernel_w; j += 2)
+                *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
+        }
+        if (before != 0 && k == 0) *to++ = from[0];
+    }
+    to[0] = from[1];
+    to[1] = from[2];
+}
+
+/* Scratch: 2 * pitch * ((tile - 1) * stride_h + kernel_h) bytes and 32 more, since the last columns' blocks read on;
+ * where streams are packed, those of one input channel as words besides.
  * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they
  * are overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3
  * rows of a pitch up to 170. */
 TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
                                          int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int pad_top, int pad_left, int out_h, int out_w,
-                                         int pitch, int tile, int gather, int gather_rows, int unroll,
+                                         int pitch, int tile, int gather, int gather_rows, int unroll, int packed,
                                          int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int square =
         kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
     const int row_words = stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2, stream_words = 3 + kernel_h * row_words,
               whole = tile == out_h;
+    const int flash_words = packed ? 3 + (kernel_h * kernel_w + 3) / 4 : stream_words;
     int16_t *const plane = (int16_t *)scratch;
+    int32_t *const expanded = (int32_t *)(void *)(plane + pitch * band + 16);
     tml_dw_fill_dsp(plane, band * pitch / 2, zero_point);
     TML_NO_UNROLL
     for (int c = 0; c < channels; ++c, ++x, y += multiplier) {
+        if (packed) {
+            TML_NO_UNROLL
+            for (int m = 0; m < multiplier; ++m)
+                tml_dw_unpack_dsp(expanded + m * stream_words, w + m * flash_words, kernel_h, kernel_w, stride_w,
+                                  square ? 2 : 0);
+        }
         TML_NO_UNROLL
         for (int start = 0; start < out_h; start += tile) {
             const int above = start * stride_h - pad_top;
@@ -355,7 +388,7 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
             }
             const int rows = whole || start + tile <= out_h ? tile : out_h - start;
             int8_t *const to = y + start * out_w * channels * multiplier;
-            const int32_t *stream = w;
+            const int32_t *stream = packed ? expanded : w;
             TML_NO_UNROLL
             for (int m = 0; m < multiplier; ++m, stream += stream_words) {
                 if (square)
@@ -366,7 +399,7 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
                                     channels * multiplier, pitch, rounding, zp, lo, hi);
             }
         }
-        w += stream_words * multiplier;
+        w += flash_words * multiplier;
     }
 }
 

@@ -9,7 +9,9 @@ import pytest
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Optimize
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Target
+from tinyml.tflite.read import read_graph
 
 FAST, PORTABLE = "tml_depthwise_conv2d_dsp", "tml_depthwise_conv2d"
 
@@ -76,6 +78,7 @@ def depthwise(
         ("cortex-m7", "gcc", "-O2", Optimize.BALANCED),
         ("cortex-m33", "gcc", "-O3", Optimize.BALANCED),
         ("cortex-m4", "zig", "-O3", Optimize.BALANCED),
+        ("cortex-m7", "zig", "-O2", Optimize.SIZE),
     ],
 )
 def test_every_shape(core: str, compiler: str, optimise: str, optimize: Optimize, tmp_path: Path) -> None:
@@ -112,3 +115,18 @@ def test_fallbacks(kernel: tuple[int, int], stride: tuple[int, int], dilation: t
 def test_very_long_rows_stay_portable() -> None:
     made = [depthwise(Rng(4), 1, width, 1, 1, (1, 3), (1, 1), "VALID", "NONE") for width in (2000, 2001)]
     assert [lowered(m)[2].kernel for m in made] == [FAST, PORTABLE]
+
+
+def test_taps_stay_bytes_for_size_and_where_expanding_is_cheap() -> None:
+    def packed(size: int, kernel: int, optimize: Optimize) -> bool:
+        made = depthwise(Rng(5), size, size, 8, 1, (kernel, kernel), (1, 1), "SAME", "NONE")
+        graph = read_graph(made)
+        step = lower(graph, Target(Isa.DSP, optimize)).steps[0]
+        words = step.consts[0].data.size // 8
+        assert words in (3 + kernel * (kernel - 1), 3 + (kernel * kernel + 3) // 4)
+        assert ("expanded" in step.reason) == (words < 3 + kernel * (kernel - 1))
+        return "expanded" in step.reason
+
+    for kernel in (3, 5, 7):
+        assert packed(4, kernel, Optimize.SIZE) and not packed(20, kernel, Optimize.SPEED)
+        assert packed(20, kernel, Optimize.BALANCED) and not packed(4, kernel, Optimize.BALANCED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -83,12 +84,13 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
         Int("words", loop.words), Int("unroll", loop.unroll), *product.requant.ints(),
     )  # fmt: skip
-    return make_step(
+    step = make_step(
         graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
         scratch_bytes=12 * loop.words + (3 * channels if pixels % 3 else 0),
         in_place=((0, 0),) if channels <= depth else (),
     )  # fmt: skip
+    return replace(step, reason=loop.reason)
 
 
 def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
@@ -116,8 +118,9 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
     )  # fmt: skip
-    return make_step(
+    step = make_step(
         graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
         scratch_bytes=12 * loop.words + 3 * max((patch + 3) // 4 * 4, channels),
     )  # fmt: skip
+    return replace(step, reason=loop.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import DepthwiseConv2DAttrs
 from tinyml.graph.quantisation import activation_range
+from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
@@ -23,6 +24,7 @@ _BAND_BYTES, _BAND_PART = 1024, 32
 """A plane may have that many bytes, or that part of the input and output together where it is more."""
 _GATHER = {Optimize.SPEED: 24, Optimize.BALANCED: 12, Optimize.SIZE: 4}
 _GATHER_BOTH = {Optimize.SPEED: 60, Optimize.BALANCED: 30, Optimize.SIZE: 4}
+_BLOCK_CODE_BYTES = 220
 _BLOCKS = {Optimize.SPEED: 6, Optimize.BALANCED: 3, Optimize.SIZE: 1}
 
 
@@ -95,6 +97,39 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
     return np.concatenate([flat[:, :before], bias, flat[:, before:], scales], axis=1).ravel()
 
 
+def pack_bytes(product: Layer, kernel_h: int, plan: Layout) -> Words:
+    """The streams of all channels with their taps as bytes, which the kernel expands to those of :func:`pack`."""
+    channels = len(product.weights)
+    taps = product.weights.reshape(channels, kernel_h, -1)
+    rows = np.pad(taps, ((0, 0), (0, 0), (0, plan.kernel_w - taps.shape[2]))).reshape(channels, -1)
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4))).astype(np.int8)
+    heads = np.stack([product.bias + product.requant.start, product.requant.mul, product.requant.par], axis=1)
+    return np.concatenate([heads.astype(np.int32), padded.view(np.int32)], axis=1).ravel()
+
+
+def stream_words(kernel_h: int, plan: Layout, stride_w: int) -> int:
+    """Words of one output channel's stream as the kernel reads it."""
+    return 3 + kernel_h * ((plan.kernel_w + 1) // 2 if stride_w == 2 else plan.kernel_w - 1)
+
+
+def worth_packing(words: int, macs_a_channel: int, optimize: Optimize) -> bool:
+    """Whether taps stay bytes in flash: expanding takes about eight instructions a word, a product about 1.5.
+
+    For size always, for speed never, else where it adds at most 5 % to the layer's instructions.
+    """
+    if optimize is Optimize.BALANCED:
+        return 8 * words * 20 <= 1.5 * macs_a_channel
+    return optimize is Optimize.SIZE
+
+
+def _blocks(target: Target) -> int:
+    """How many blocks of 2x2 outputs are unrolled, within what the cache in front of the flash holds."""
+    wanted = _BLOCKS[target.optimize]
+    if target.code_cache_bytes is None:
+        return wanted
+    return max(1, min(wanted, (target.code_cache_bytes - AROUND_LOOP_BYTES) // _BLOCK_CODE_BYTES))
+
+
 def _divisor(size: int, limit: int) -> int:
     return next(part for part in range(min(size, limit), 0, -1) if size % part == 0)
 
@@ -113,21 +148,26 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     clamps = activation_range(attrs.activation, output)
     product = layer(flat, bias, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
     gather = _divisor(x.shape[2], _GATHER[target.optimize])
+    words = stream_words(kernel_h, plan, attrs.stride_w)
+    packed = worth_packing(words, kernel_h * kernel_w * output.shape[1] * output.shape[2], target.optimize)
+    streams = pack_bytes(product, kernel_h, plan) if packed else pack(product, kernel_h, plan, attrs.stride_w)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3], "multiplier": attrs.multiplier,
         "kernel_h": kernel_h, "kernel_w": width, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "pitch": plan.pitch, "tile": plan.tile,
         "gather": gather, "gather_rows": _divisor(plan.rows, _GATHER_BOTH[target.optimize] // gather),
-        "unroll": _divisor(max(output.shape[2] // 2, 1), _BLOCKS[target.optimize]),
+        "unroll": _divisor(max(output.shape[2] // 2, 1), _blocks(target)), "packed": int(packed),
         "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
     )  # fmt: skip
     no_larger = output.shape[1] <= x.shape[1] and output.shape[2] <= x.shape[2] and attrs.pad_top < kernel_h
-    return make_step(
+    step = make_step(
         graph, op, kernel="tml_depthwise_conv2d_dsp", header="tml_depthwise_conv2d_dsp.h", inputs=op.inputs[:1],
-        args=args, consts=(Const("weights", pack(product, kernel_h, plan, attrs.stride_w), Role.WEIGHTS),),
-        scratch_bytes=plan.scratch_bytes, in_place=((0, 0),) if attrs.multiplier == 1 and no_larger else (),
+        args=args, consts=(Const("weights", streams, Role.WEIGHTS),),
+        scratch_bytes=plan.scratch_bytes + (4 * words * attrs.multiplier if packed else 0),
+        in_place=((0, 0),) if attrs.multiplier == 1 and no_larger else (),
     )  # fmt: skip
+    return replace(step, reason=f"taps as {'bytes, expanded a channel' if packed else 'pairs in flash'}")

@@ -23,7 +23,7 @@ _LIMIT = 1 << 23
 _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
 _WORD_CODE_BYTES = 34
-_AROUND_LOOP_BYTES = 320
+AROUND_LOOP_BYTES = 320
 
 
 def pairs_of(channels: int) -> list[int]:
@@ -65,10 +65,11 @@ def padded_order(order: list[int], words: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """How many weight words a stream has, and how many of them one turn of the loop does."""
+    """How many weight words a stream has, and how many of them one turn of the loop does; ``reason`` says why."""
 
     words: int
     unroll: int
+    reason: str = ""
 
 
 def choose_loop(least_words: int, target: Target) -> Loop:
@@ -77,17 +78,18 @@ def choose_loop(least_words: int, target: Target) -> Loop:
     Words are added (with weights of 0) where they would only divide into parts shorter than eight. A loop that does not
     fit the cache in front of the flash would be fetched anew in every turn, so that bounds its length as well.
     """
-    limit = _UNROLL_WORDS[target.optimize]
+    limit, why = _UNROLL_WORDS[target.optimize], target.optimize.value
     if target.code_cache_bytes is not None:
-        fits = (target.code_cache_bytes - _AROUND_LOOP_BYTES) // (2 * _WORD_CODE_BYTES) * 2
-        limit = min(limit, max(fits, _LEAST_UNROLL_WORDS))
+        fits = (target.code_cache_bytes - AROUND_LOOP_BYTES) // (2 * _WORD_CODE_BYTES) * 2
+        if max(fits, _LEAST_UNROLL_WORDS) < limit:
+            limit, why = max(fits, _LEAST_UNROLL_WORDS), f"{target.code_cache_bytes:,} bytes of code cache"
     words = least_words + least_words % 2
     if words <= limit:
-        return Loop(words, words)
+        return Loop(words, words, f"all {words} weight words unrolled")
     while True:
         for unroll in range(limit, _LEAST_UNROLL_WORDS - 1, -2):
             if words % unroll == 0:
-                return Loop(words, unroll)
+                return Loop(words, unroll, f"{unroll} of {words} weight words a turn for {why}")
         words += 2
 
 
