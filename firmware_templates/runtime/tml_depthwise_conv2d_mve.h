@@ -5,9 +5,8 @@
  * make a block: twice 2 by 2 outputs from 4 by 4 inputs (`four`), or four times two neighbours. Where blocks begin, where
  * lanes come from and where they go to are tables, so that one loop covers any map; blocks at an end overlap.
  *
- * Stream of each output channel: { int8 weight[4 or 2][16]; int32 bias, multiplier, shift, zero_point } and, where ties
- * have to be repaired in fours, the offsets of the gather again: they make room in a register. With more than one vector
- * the four words are in front of the weights, { int8 weight[vectors][2][16] }.
+ * Stream of each output channel: { int32 bias, multiplier, shift, zero_point; int8 tap[kernel_h * kernel_w], 0 }, filled
+ * up to words. A vector of weights is gathered from the taps and the zero behind them by a table of indices.
  * The input is copied to scratch with its padding, `rows` rows of `pitch` pixels for `tile` rows of the output; each
  * band keeps the rows that it shares with the one before, so that the output may lie over the input where every band's
  * outputs lie before the rows that are still to be read (tinyml/lower/mve/depthwise_conv_2d.py). */
@@ -17,10 +16,10 @@
 #include "tml_common_mve.h"
 
 /* The operands in registers by name: GCC 12 does not always find those that the sums leave. */
-#define TML_MVE_DW_PIN(weight_bytes)                                                                        \
+#define TML_MVE_DW_PIN                                                                                      \
     register const int8_t *x_ __asm__("r1") = x;                                                            \
     register int8_t *y_ __asm__("r3") = y;                                                                  \
-    register const int8_t *p_ __asm__("r5") = w + (weight_bytes);                                           \
+    register const int8_t *p_ __asm__("r5") = w;                                                            \
     register const int32_t *block_ __asm__("r9") = blocks;                                                  \
     register int n_ __asm__("r11") = count;
 
@@ -35,17 +34,23 @@
     " vrshl.s32 q0, r4\n vrshl.s32 q1, r4\n" TML_MVE_NARROW_BY("", "r6")                                    \
     " subs %[n], #1\n vstrb.16 q0, [r8, %q[places]]\n"
 
+/* A vector of a channel's weights, by the indices of its taps. */
+TML_INLINE int8x16_t tml_depthwise_weights_mve(const int8_t *w, const uint8_t *taps) {
+    return vldrbq_gather_offset_s8(w + 16, vldrbq_u8(taps));
+}
+
 /* 2 by 2 outputs from 4 by 4 inputs, two of its columns from the start and two from d1 bytes behind; the second tile is
  * e1 bytes behind, and begins with the first one's second half where that is d1. All vector registers are taken. */
-TML_INLINE void tml_depthwise_fours_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
-                                        const int32_t *blocks, int count, int d1, int e1, int zp, int lo, int hi) {
-    const int8x16_t w0 = vldrbq_s8(w);
-    const int8x16_t w1 = vldrbq_s8(w + 16);
-    const int8x16_t w2 = vldrbq_s8(w + 32);
-    const int8x16_t w3 = vldrbq_s8(w + 48);
+TML_INLINE void tml_depthwise_fours_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint8_t *taps,
+                                        const uint16_t *lanes, const int32_t *blocks, int count, int d1, int e1, int zp, int lo, int hi) {
+    const int8x16_t w0 = tml_depthwise_weights_mve(w, taps);
+    const int8x16_t w1 = tml_depthwise_weights_mve(w, taps + 16);
+    const int8x16_t w2 = tml_depthwise_weights_mve(w, taps + 32);
+    const int8x16_t w3 = tml_depthwise_weights_mve(w, taps + 48);
     const uint16x8_t to = vldrhq_u16(lanes + 16);
     uint16x8_t at = vldrhq_u16(lanes);
-    TML_MVE_DW_PIN(64)
+    TML_MVE_DW_PIN
+    register const uint16_t *lanes_ __asm__("r7") = lanes;
     __asm__ volatile(
         TML_MVE_DW_BEGIN
         " add lr, r12, #%c[d1]\n vldrb.u16 q0, [r12, %q[at]]\n vldrb.u16 q1, [lr, %q[at]]\n vmovnt.i16 q0, q1\n"
@@ -55,10 +60,10 @@ TML_INLINE void tml_depthwise_fours_mve(const int8_t *x, int8_t *y, const int8_t
         " add lr, r12, #%c[e1] + %c[d1]\n vldrb.u16 q0, [lr, %q[at]]\n vmovnt.i16 q1, q0\n"
         " vmladav.s8 r8, %q[w0], q1\n vmladav.s8 r10, %q[w1], q1\n"
         " vmladav.s8 r12, %q[w2], q1\n vmladav.s8 lr, %q[w3], q1\n"
-        TML_MVE_DW_FINISH("%q[at]") TML_MVE_IF("%c[repair]", " vldrh.u16 %q[at], [%[p], #16]\n") " bne 2b\n"
+        TML_MVE_DW_FINISH("%q[at]") TML_MVE_IF("%c[repair]", " vldrh.u16 %q[at], [%[lanes]]\n") " bne 2b\n"
         : [at] "+w"(at), [block] "+r"(block_), [n] "+r"(n_)
-        : [x] "r"(x_), [y] "r"(y_), [p] "r"(p_), [w0] "w"(w0), [w1] "w"(w1), [w2] "w"(w2), [w3] "w"(w3),
-          [places] "w"(to), [d1] "i"(d1), [e1] "i"(e1), [repair] "i"(lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
+        : [x] "r"(x_), [y] "r"(y_), [p] "r"(p_), [lanes] "r"(lanes_), [w0] "w"(w0), [w1] "w"(w1), [w2] "w"(w2),
+          [w3] "w"(w3), [places] "w"(to), [d1] "i"(d1), [e1] "i"(e1), [repair] "i"(lo < zp), [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
         : TML_MVE_SUM_REGISTERS, "q0", "q1", "cc", "memory");
 }
 
@@ -67,15 +72,15 @@ TML_INLINE void tml_depthwise_fours_mve(const int8_t *x, int8_t *y, const int8_t
     " vmladav.s8 " first ", %q[w0], q0\n vmladav.s8 " second ", %q[w1], q0\n"
 
 /* Two neighbouring outputs from up to 16 inputs, four times: at the start and e1, e2, e3 bytes behind. */
-TML_INLINE void tml_depthwise_pairs_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
-                                        const int32_t *blocks, int count, int e1, int e2, int e3, int zp, int lo,
+TML_INLINE void tml_depthwise_pairs_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint8_t *taps,
+                                        const uint16_t *lanes, const int32_t *blocks, int count, int e1, int e2, int e3, int zp, int lo,
                                         int hi) {
-    const int8x16_t w0 = vldrbq_s8(w);
-    const int8x16_t w1 = vldrbq_s8(w + 16);
+    const int8x16_t w0 = tml_depthwise_weights_mve(w, taps);
+    const int8x16_t w1 = tml_depthwise_weights_mve(w, taps + 16);
     const uint16x8_t at0 = vldrhq_u16(lanes);
     const uint16x8_t at1 = vldrhq_u16(lanes + 8);
     const uint16x8_t to = vldrhq_u16(lanes + 16);
-    TML_MVE_DW_PIN(32)
+    TML_MVE_DW_PIN
     __asm__ volatile(
         TML_MVE_DW_BEGIN TML_MVE_DW_PAIR("r12", "r0", "r2")
         " add lr, r12, #%c[e1]\n" TML_MVE_DW_PAIR("lr", "r4", "r6")
@@ -101,13 +106,19 @@ TML_INLINE void tml_depthwise_pairs_mve(const int8_t *x, int8_t *y, const int8_t
     TML_MVE_IF("%c[vectors] > 2", TML_MVE_DW_VECTOR("a", "2", base, first, second))                         \
     TML_MVE_IF("%c[vectors] > 3", TML_MVE_DW_VECTOR("a", "3", base, first, second))
 
-/* Two neighbouring outputs from up to 64 inputs, four times. The table of blocks ends with a negative number. */
-TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint16_t *lanes,
-                                        const int32_t *blocks, int vectors, int e1, int e2, int e3, int zp, int lo,
-                                        int hi) {
+/* Two neighbouring outputs from up to 64 inputs, four times. The channel's words and vectors of weights go to `room`
+ * first. The table of blocks ends with a negative number. */
+TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t *w, const uint8_t *taps,
+                                        const uint16_t *lanes, const int32_t *blocks, int8_t *room, int vectors, int e1,
+                                        int e2, int e3, int zp, int lo, int hi) {
+    vstrbq_s8(room, vldrbq_s8(w));
+    TML_MVE_UNROLL(8)
+    for (int i = 0; i < 2 * vectors; i++) {
+        vstrbq_s8(room + 16 + 16 * i, tml_depthwise_weights_mve(w, taps + 16 * i));
+    }
     register const int8_t *x_ __asm__("r1") = x;
     register int8_t *y_ __asm__("r3") = y;
-    register const int8_t *p_ __asm__("r5") = w + 16;
+    register const int8_t *p_ __asm__("r5") = room + 16;
     register const int32_t *block_ __asm__("r9") = blocks;
     register const uint16_t *lanes_ __asm__("r7") = lanes;
     register int32_t base_ __asm__("r11");
@@ -129,14 +140,15 @@ TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t
 }
 
 /* `lanes` is { offsets of the gathers, two for each vector; places of the results }, `blocks` { first input, first output }
- * of each block of a band. Scratch: rows * pitch * depth bytes. */
-TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *lanes,
-                                         const int32_t *blocks, void *scratch, int height, int width, int depth,
+ * of each block of a band. Scratch: rows * pitch * depth bytes, with more than one vector 16 + 32 * vectors more. */
+TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint8_t *taps,
+                                         const uint16_t *lanes, const int32_t *blocks, void *scratch, int height, int width, int depth,
                                          int multiplier, int stride_h, int pad_top, int pad_left, int out_h, int out_w,
-                                         int tile, int rows, int pitch, int count, int vectors, int four, int d1, int e1,
+                                         int tile, int rows, int pitch, int count, int stream_bytes, int vectors, int four, int d1, int e1,
                                          int e2, int e3, int zero_point, int zp, int lo, int hi) {
     const int channels = depth * multiplier;
-    int8_t *const band = (int8_t *)scratch;
+    int8_t *const room = (int8_t *)scratch;
+    int8_t *const band = room + (vectors > 1 ? 16 + 32 * vectors : 0);
     int oy = 0;
     int next = 0;
     int from = 0;
@@ -152,13 +164,13 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
             const int8_t *const at = band + c / multiplier;
             int8_t *const to = y + oy * out_w * channels + c;
             if (four) {
-                tml_depthwise_fours_mve(at, to, w, lanes, blocks, count, d1, e1, zp, lo, hi);
+                tml_depthwise_fours_mve(at, to, w, taps, lanes, blocks, count, d1, e1, zp, lo, hi);
             } else if (vectors > 1) {
-                tml_depthwise_large_mve(at, to, w, lanes, blocks, vectors, e1, e2, e3, zp, lo, hi);
+                tml_depthwise_large_mve(at, to, w, taps, lanes, blocks, room, vectors, e1, e2, e3, zp, lo, hi);
             } else {
-                tml_depthwise_pairs_mve(at, to, w, lanes, blocks, count, e1, e2, e3, zp, lo, hi);
+                tml_depthwise_pairs_mve(at, to, w, taps, lanes, blocks, count, e1, e2, e3, zp, lo, hi);
             }
-            w += (four ? 64 : 32 * vectors) + 16 + (four && lo < zp ? 16 : 0);
+            w += stream_bytes;
         }
         next = oy + 2 * tile > out_h ? out_h - tile : oy + tile;
         from = rows - (next - oy) * stride_h;

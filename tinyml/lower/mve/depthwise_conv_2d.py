@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import DepthwiseConv2DAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.mve.gemm import LANES, stream, vectors_of
-from tinyml.lower.mve.product import Ints64, Product, product
+from tinyml.lower.mve.product import Product, product
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
@@ -201,13 +200,15 @@ def applies(graph: Graph, op: Op, target: Target) -> bool:
     return layout(graph, op, target) is not None and isinstance(op_product(graph, op), Product)
 
 
-def weight_vectors(taps: Ints64, blocks: Blocks, right_is_along: bool) -> npt.NDArray[np.int8]:
-    """[channels, vectors, outputs of a tile, 16] from [channels, kernel_h, kernel_w].
+def tap_table(blocks: Blocks, right_is_along: bool) -> Const:
+    """Which tap each lane of each weight vector takes; the zero behind the taps where an input is not for an output.
 
-    Zeros where an input is not for an output.
+    Vectors in order of the inputs', those of a tile's outputs side by side.
     """
-    kernel = taps if not right_is_along else taps.transpose(0, 2, 1)
-    result = np.zeros((len(taps), blocks.vectors, len(blocks.outputs()), LANES), np.int8)
+    kernel_h, kernel_w = blocks.across.kernel, blocks.along.kernel
+    if not right_is_along:
+        kernel_h, kernel_w = kernel_w, kernel_h
+    table = np.full((blocks.vectors, len(blocks.outputs()), LANES), kernel_h * kernel_w, np.uint8)
     for index, (along, across) in enumerate(blocks.outputs()):
         seen: set[tuple[int, int]] = set()
         for lane, (i, j) in enumerate(blocks.window()):
@@ -215,9 +216,18 @@ def weight_vectors(taps: Ints64, blocks: Blocks, right_is_along: bool) -> npt.ND
             inside = 0 <= tap[0] < blocks.along.kernel and 0 <= tap[1] < blocks.across.kernel
             if inside and tap not in seen:
                 seen.add(tap)
-                at = 2 * (lane % 8) + lane % LANES // 8
-                result[:, lane // LANES, index, at] = kernel[:, tap[0], tap[1]]
-    return result
+                row, column = (tap[1], tap[0]) if right_is_along else tap
+                table[lane // LANES, index, 2 * (lane % 8) + lane % LANES // 8] = row * kernel_w + column
+    return Const("taps", table, Role.TABLE)
+
+
+def pack(found: Product) -> Const:
+    """For each channel bias, multiplier, shift, zero point, taps and a zero, filled up to words."""
+    channels, taps = found.weights.shape
+    words = np.stack([found.bias, found.multiplier, found.shift, np.full(channels, found.zero_point)], axis=1)
+    filled = np.pad(found.weights, ((0, 0), (0, 4 - taps % 4))).astype(np.int8)
+    rows = np.concatenate([words.astype(np.int32).view(np.int8).reshape(channels, 16), filled], axis=1)
+    return stream([rows])
 
 
 def lane_table(blocks: Blocks) -> Const:
@@ -237,36 +247,30 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step; in place where each band's outputs lie before the rows that are still to be read."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
     plan, found = layout(graph, op, target), op_product(graph, op)
     assert plan is not None and isinstance(found, Product)
     blocks = plan.blocks
     right_is_along = blocks.along.in_bytes == x.shape[3]
     offsets = [blocks.in_offset(tile) for tile in blocks.tiles]
     half = 2 * blocks.along.in_bytes if blocks.four else 0
+    weights = pack(found)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": x.shape[3], "multiplier": attrs.multiplier,
         "stride_h": attrs.stride_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "tile": plan.tile, "rows": plan.rows, "pitch": plan.pitch,
-        "count": len(blocks.starts()), "vectors": blocks.vectors, "four": int(blocks.four),
+        "count": len(blocks.starts()),
+        "stream_bytes": weights.size_bytes // len(found.weights), "vectors": blocks.vectors, "four": int(blocks.four),
         "d1": half, "e1": offsets[1], "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3],
         "in_zero_point": x.zero_point,
         "out_zero_point": found.zero_point, "out_min": found.clamps.low, "out_max": found.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        In(0), Out(0), *(ConstRef(i) for i in range(3)), Scratch(), *(Int(k, v) for k, v in ints.items()),
+        In(0), Out(0), *(ConstRef(i) for i in range(4)), Scratch(), *(Int(k, v) for k, v in ints.items()),
     )  # fmt: skip
-    vectors = weight_vectors(found.weights.reshape(channels, kernel_h, kernel_w), blocks, right_is_along)
-    words = np.stack([found.bias, found.multiplier, found.shift, np.full(channels, found.zero_point)], axis=1)
-    parts: list[npt.NDArray[Any]] = []
-    lanes = lane_table(blocks)
-    again = [lanes.data[:8]] if blocks.four and found.clamps.low < found.zero_point else []
-    for channel in range(channels):
-        numbers = words[channel].astype(np.int32)
-        parts += [numbers, vectors[channel]] if blocks.vectors > 1 else [vectors[channel], numbers, *again]
     return make_step(
         graph, op, kernel="tml_depthwise_conv2d_mve", header="tml_depthwise_conv2d_mve.h", inputs=op.inputs[:1],
-        args=args, consts=(stream(parts), lanes, block_table(blocks)), scratch_bytes=plan.band_pixels * x.shape[3],
+        args=args, consts=(weights, tap_table(blocks, right_is_along), lane_table(blocks), block_table(blocks)),
+        scratch_bytes=plan.band_pixels * x.shape[3] + (16 + 32 * blocks.vectors if blocks.vectors > 1 else 0),
         in_place=((0, 0),) if _in_place(graph, op, plan) else (),
     )  # fmt: skip
 
