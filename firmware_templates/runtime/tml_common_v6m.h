@@ -103,20 +103,20 @@ TML_INLINE int32_t tml_output_v6m(int32_t acc, const int32_t *line, int form, in
 
 /* Bytes at p, p + o1 and p + o2 for n > 0 consecutive p to words [n][3]; returns the end of the words. */
 TML_COMMON_COPY int32_t *tml_spread3_v6m(const int8_t *p, int o1, int o2, int n, int32_t *to) {
-    const int8_t *const eights = p + (n & ~7);
-    const int8_t *const end = p + n;
-#define TML_SPREAD "ldrsb r5, [%[p], r4]\n\t" "ldrsb r6, [%[p], %[o1]]\n\t" "ldrsb r7, [%[p], %[o2]]\n\t" \
+#define TML_SPREAD "ldrsb r5, [%[p], %[n]]\n\t" "ldrsb r6, [%[p], %[o1]]\n\t" "ldrsb r7, [%[p], %[o2]]\n\t" \
                    "stmia %[to]!, {r5, r6, r7}\n\t" "adds %[p], %[p], #1\n\t"
+    /* r8: where whole turns of eight end, r12: the end; n is 0 from then on. */
     __asm__ volatile(".syntax unified\n\t"
-                     "movs r4, #0\n\t"
-                     "cmp %[p], %[eights]\n\t" "beq 2f\n"
-                     "1:\n\t" TML_X8(TML_SPREAD) "cmp %[p], %[eights]\n\t" "bne 1b\n"
-                     "2:\n\t" "cmp %[p], %[end]\n\t" "beq 4f\n"
-                     "3:\n\t" TML_SPREAD "cmp %[p], %[end]\n\t" "bne 3b\n"
+                     "movs r5, #7\n\t" "movs r6, %[n]\n\t" "bics r6, r6, r5\n\t" "adds r6, r6, %[p]\n\t" "mov r8, r6\n\t"
+                     "adds r7, %[p], %[n]\n\t" "mov r12, r7\n\t" "movs %[n], #0\n\t"
+                     "cmp %[p], r8\n\t" "beq 2f\n"
+                     "1:\n\t" TML_X8(TML_SPREAD) "cmp %[p], r8\n\t" "bne 1b\n"
+                     "2:\n\t" "cmp %[p], r12\n\t" "beq 4f\n"
+                     "3:\n\t" TML_SPREAD "cmp %[p], r12\n\t" "bne 3b\n"
                      "4:\n\t"
-                     : [p] "+l"(p), [to] "+l"(to)
-                     : [o1] "l"(o1), [o2] "l"(o2), [eights] "h"(eights), [end] "h"(end)
-                     : "r4", "r5", "r6", "r7", "cc", "memory");
+                     : [p] "+l"(p), [to] "+l"(to), [n] "+l"(n)
+                     : [o1] "l"(o1), [o2] "l"(o2)
+                     : "r5", "r6", "r7", "r8", "r12", "cc", "memory");
 #undef TML_SPREAD
     return to;
 }

@@ -52,12 +52,13 @@ TML_INLINE void tml_pad_v6m(const int8_t *x, int8_t *to, int height, int width, 
     TML_LOOP
     for (int i = 0; i < rows; ++i, x += width * in_c, to += padded_w * in_c) {
         if (in_c % 4 == 0 && bytes % 16 == 0) {
-            const int8_t *from = x, *const end = x + bytes;
+            const int8_t *from = x;
             int8_t *out = to;
+            int left = bytes;
             __asm__ volatile(".syntax unified\n"
                              "1:\n\t" "ldmia %[from]!, {r4, r5, r6, r7}\n\t" "stmia %[out]!, {r4, r5, r6, r7}\n\t"
-                             "cmp %[from], %[end]\n\t" "bne 1b\n\t"
-                             : [from] "+l"(from), [out] "+l"(out) : [end] "h"(end) : "r4", "r5", "r6", "r7", "cc", "memory");
+                             "subs %[left], #16\n\t" "bne 1b\n\t"
+                             : [from] "+l"(from), [out] "+l"(out), [left] "+l"(left) : : "r4", "r5", "r6", "r7", "cc", "memory");
         } else {
             memcpy(to, x, (size_t)bytes);
         }

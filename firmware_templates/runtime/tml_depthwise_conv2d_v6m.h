@@ -141,17 +141,35 @@ TML_INLINE void tml_pack_whole_v6m(const int8_t *a, const int8_t *b, const int8_
     tml_pack3_v6m(&p);
 }
 
-/* The same with a step for each: 0 where the byte is a zero point outside of the input. */
-TML_COMMON_COPY void tml_pack3_steps_v6m(const int8_t *a, const int8_t *b, const int8_t *c, int n, int step_a, int step_b, int step_c,
-                                         int32_t *to) {
-    const int32_t *const end = to + 2 * n;
-    __asm__ volatile(".syntax unified\n"
-                     "1:\n\t" "movs r7, #0\n\t" "ldrsb r5, [%[a], r7]\n\t" "ldrsb r6, [%[b], r7]\n\t" "ldrsb r7, [%[c], r7]\n\t"
-                     TML_PACK_WORDS "stmia %[to]!, {r5, r6}\n\t"
-                     "add %[a], %[step_a]\n\t" "add %[b], %[step_b]\n\t" "add %[c], %[step_c]\n\t" "cmp %[to], %[end]\n\t" "bne 1b\n\t"
-                     : [a] "+l"(a), [b] "+l"(b), [c] "+l"(c), [to] "+l"(to)
-                     : [step_a] "h"(step_a), [step_b] "h"(step_b), [step_c] "h"(step_c), [end] "h"(end)
-                     : "r5", "r6", "r7", "cc", "memory");
+/* The same for one row with a step for each band: 0 where its bytes are a zero point outside of the input. */
+typedef struct {
+    const int8_t *a, *b, *c;
+    int32_t *to, *to_end;
+    int32_t step_a, step_b, step_c;
+} tml_pack_steps_v6m;
+
+/* r0, r1, r2 a, b, c, r3 to; high: to_end and the steps. */
+TML_COMMON_COPY void tml_pack3_steps_v6m(const tml_pack_steps_v6m *p) {
+    __asm__ volatile(".syntax unified\n\t" "ldmia %0, {r0, r1, r2, r3, r4, r5, r6, r7}\n\t"
+                     "mov r8, r4\n\t" "mov r9, r5\n\t" "mov r10, r6\n\t" "mov r11, r7\n\t" "movs r4, #0\n"
+                     "1:\n\t" "ldrsb r5, [r0, r4]\n\t" "ldrsb r6, [r1, r4]\n\t" "ldrsb r7, [r2, r4]\n\t" TML_PACK_WORDS
+                     "stmia r3!, {r5, r6}\n\t" "add r0, r9\n\t" "add r1, r10\n\t" "add r2, r11\n\t" "cmp r3, r8\n\t" "bne 1b\n\t"
+                     : "+l"(p) : : "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
+}
+
+/* `n` places of which each band's bytes are inside the input or not. */
+TML_INLINE void tml_pack_border_v6m(const int8_t *x, const int *at, const int *inside, int n, int step, const int8_t *zero_point,
+                                    int32_t *to) {
+    tml_pack_steps_v6m p;
+    p.a = inside[0] ? x + at[0] : zero_point;
+    p.b = inside[1] ? x + at[1] : zero_point;
+    p.c = inside[2] ? x + at[2] : zero_point;
+    p.to = to;
+    p.to_end = to + 2 * n;
+    p.step_a = inside[0] ? step : 0;
+    p.step_b = inside[1] ? step : 0;
+    p.step_c = inside[2] ? step : 0;
+    tml_pack3_steps_v6m(&p);
 }
 
 /* Fills the plane of one channel from rows of the input, three at a time; `x` is the channel's first input. Places to the
@@ -170,11 +188,12 @@ TML_INLINE void tml_pack_rows_v6m(const int8_t *x, int32_t *plane, const int *fr
     }
     TML_LOOP
     for (int row = top > 0 ? 0 : bottom; row < plane_h; row = row + 1 == top ? bottom : row + 1) {
-        const int r0 = from[0] + row, r1 = from[1] + row, r2 = from[2] + row;
-        const int in0 = (unsigned)r0 < (unsigned)height, in1 = (unsigned)r1 < (unsigned)height, in2 = (unsigned)r2 < (unsigned)height;
-        tml_pack3_steps_v6m(in0 ? x + r0 * row_bytes : zero_point, in1 ? x + r1 * row_bytes : zero_point,
-                            in2 ? x + r2 * row_bytes : zero_point, columns, in0 ? channels : 0, in1 ? channels : 0, in2 ? channels : 0,
-                            to + 2 * pitch * row);
+        int at[3], in[3];
+        for (int band = 0; band < 3; ++band) {
+            at[band] = (from[band] + row) * row_bytes;
+            in[band] = (unsigned)(from[band] + row) < (unsigned)height;
+        }
+        tml_pack_border_v6m(x, at, in, columns, channels, zero_point, to + 2 * pitch * row);
     }
 }
 
@@ -195,10 +214,12 @@ TML_INLINE void tml_pack_columns_v6m(const int8_t *x, int32_t *plane, const int 
         TML_LOOP
         for (int i = 0; i < pitch; ++i) {
             if (i < left || i >= right) {
-                const int c0 = from[0] + i, c1 = from[1] + i, c2 = from[2] + i;
-                tml_pack3_steps_v6m((unsigned)c0 < (unsigned)width ? x + c0 * channels : zero_point,
-                                    (unsigned)c1 < (unsigned)width ? x + c1 * channels : zero_point,
-                                    (unsigned)c2 < (unsigned)width ? x + c2 * channels : zero_point, 1, 0, 0, 0, to + 2 * i);
+                int at[3], in[3];
+                for (int band = 0; band < 3; ++band) {
+                    at[band] = (from[band] + i) * channels;
+                    in[band] = (unsigned)(from[band] + i) < (unsigned)width;
+                }
+                tml_pack_border_v6m(x, at, in, 1, channels, zero_point, to + 2 * i);
             }
         }
     }

@@ -51,7 +51,8 @@ def test_every_shape(core: str, isa: Isa, compiler: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(("core", "isa"), CORES)
 def test_every_goal(core: str, isa: Isa, optimize: Optimize, tmp_path: Path) -> None:
     """Weights as words in flash, and as bytes that are expanded."""
-    prove_on_core(all_shapes(2), tmp_path, core=core, isa=isa, optimize=optimize, optimise="-O3")
+    optimise = "-Os" if optimize is Optimize.SIZE else "-O3"
+    prove_on_core(all_shapes(2), tmp_path, core=core, isa=isa, optimize=optimize, optimise=optimise)
 
 
 @pytest.mark.parametrize(("core", "isa"), CORES)

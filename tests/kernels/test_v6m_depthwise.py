@@ -26,15 +26,15 @@ MORE_SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize(("compiler", "optimise"), [("gcc", "-O2"), ("gcc", "-Os"), ("zig", "-O2")])
 @pytest.mark.parametrize(("core", "isa"), CORES)
-def test_every_shape(core: str, isa: Isa, compiler: str, tmp_path: Path) -> None:
+def test_every_shape(core: str, isa: Isa, compiler: str, optimise: str, tmp_path: Path) -> None:
     rng = Rng(1)
     cases = [Expected(depthwise(rng, *shape), FAST, str(shape)) for shape in [*SHAPES, *MORE_SHAPES]]
     cases.append(
         Expected(depthwise(rng, 12, 9, 3, 1, (3, 3), (1, 1), "SAME", "NONE", (3, 1)), FAST, "dilated vertically")
     )
-    prove_on_core(cases, tmp_path, core=core, isa=isa, compiler=compiler, optimise="-O2", count=1)
+    prove_on_core(cases, tmp_path, core=core, isa=isa, compiler=compiler, optimise=optimise, count=1)
 
 
 @pytest.mark.parametrize(("core", "isa"), CORES)
