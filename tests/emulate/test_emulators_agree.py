@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.trivial_network import (
     some_inputs,
     tensors,
 )
+from tinyml.board import FlashCache
 from tinyml.boards import load_board
 from tinyml.emulate.native_code import host_compiler
 from tinyml.emulate.qemu import run_qemu
@@ -29,6 +31,7 @@ from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.build import build_project
 from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import stack_bound
+from tinyml.plan.instruction_mix import FlashMisses, Kind, total
 
 pytestmark = pytest.mark.slow
 INPUTS = some_inputs(4)
@@ -50,7 +53,7 @@ def test_three_ways_of_counting_agree(tmp_path_factory: pytest.TempPathFactory, 
     runs.append(run_qemu(read_image(elf), "mps2-an386", INPUTS, count=True, timeout_s=60))
     for run in runs:
         assert run.outputs == WANTED
-        assert run.step_instructions == runs[0].step_instructions
+        assert run.step_mixes == runs[0].step_mixes
         assert run.instructions == sum(run.step_instructions.values())
         assert set(run.step_instructions) == {"network_invoke", "network_step_000", "network_step_001"}
         assert run.stack_used_bytes == runs[0].stack_used_bytes
@@ -65,15 +68,35 @@ def test_counting_can_be_left_out(tmp_path_factory: pytest.TempPathFactory) -> N
 def test_counts_are_of_the_instructions_there_are(tmp_path: Path) -> None:
     """A loop of known length adds exactly its instructions."""
     require_module("unicorn")
-    counts = []
+    mixes = []
     for rounds in (1000, 3000):
         loop = '__asm__ volatile("1: subs %0, #1\\n nop\\n nop.w\\n bne 1b" : "+r"(n) : : "cc");'
         statement = f"{{ unsigned n = {rounds}; {loop} }}"
         source = SOURCE.replace("int8_t copy[16];", "int8_t copy[16];\n    " + statement, 1)
         project = render(tmp_path / str(rounds), sources={**SOURCES, "network.c": source}, toolchain=any_toolchain())
         run = unicorn(build_project(project).elf, native=True)
-        counts.append(run.step_instructions["network_step_001"])
-    assert counts[1] - counts[0] == 4 * 2000
+        mixes.append(run.step_mixes["network_step_001"])
+    assert mixes[1].instructions - mixes[0].instructions == 4 * 2000
+    added = {kind: count - mixes[0].counts[kind] for kind, count in mixes[1].counts.items()}
+    looped = {Kind.ALU: 6000, Kind.BRANCH: 2000, Kind.REFILL: 2000}
+    assert {kind: count for kind, count in added.items() if count} == looped, "every added branch is taken"
+
+
+def test_flash_caches_are_simulated_alike(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The compiled and the Python hooks see the same misses, and more in a smaller cache."""
+    require_module("unicorn")
+    image = read_image(built(tmp_path_factory, "nano33ble", any_toolchain()).elf)
+    misses: list[FlashMisses | None] = []
+    for lines in (2, 2, 64):
+        cache = FlashCache(16, 2, 16 * lines, 16 * lines, 1.0, 1.0, "test")
+        board = replace(load_board("nano33ble"), flash_cache=cache)
+        native = not misses
+        run = run_unicorn(image, board, "CORTEX_M4", INPUTS, count=True, timeout_s=60, native=native, caches=True)
+        assert run.outputs == WANTED
+        misses.append(total(run.step_mixes.values()).misses)
+    assert misses[0] == misses[1]
+    assert misses[0] is not None and misses[2] is not None
+    assert 0 < misses[2].instruction < misses[0].instruction and 0 < misses[2].data <= misses[0].data
 
 
 @pytest.mark.parametrize("emulator", ["unicorn", "qemu"])

@@ -112,7 +112,9 @@ def _branch_or_control(first: int, second: int) -> tuple[Kind, int, bool]:
         return Kind.BRANCH, 0, True
     if form == 0xC000:  # DLS, WLS, LE and their tail-predicated forms: Armv8.1-M took BLX's place
         return Kind.LOOP, 0, False
-    return (Kind.BRANCH, 0, True) if first >> 6 & 15 < 14 else (Kind.SYSTEM, 0, False)
+    if first >> 6 & 15 < 14:
+        return Kind.BRANCH, 0, True
+    return (Kind.ALU if first == 0xF3AF and second == 0x8000 else Kind.SYSTEM), 0, False  # NOP.W
 
 
 def _multiply(first: int, second: int) -> Kind:
