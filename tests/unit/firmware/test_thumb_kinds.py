@@ -14,9 +14,9 @@ from tinyml.plan.instruction_mix import Kind
 
 CASES = {
     Kind.ALU: [
-        "adds r0, r1, r2", "mov r8, r1", "ssat r0, #8, r1", "sxtb16 r0, r1, ror #8", "ubfx r0, r1, #3, #4", "nop", "nop.w",
+        "adds r0, r1, r2", "mov r8, r1", "ssat r0, #8, r1", "sxtb16 r0, r1, ror #8", "ubfx r0, r1, #3, #4", "nop",
         "sadd16 r0, r1, r2", "movw r0, #1234", "add.w r0, r1, r2, lsl #3", "add sp, #16", "it eq\n addeq r0, r0, r1",
-        "pld [r0]", "clz r0, r1", "lsls r0, r1, #3", "cmp r0, #3",
+        "nop.w", "pld [r0]", "clz r0, r1", "lsls r0, r1, #3", "cmp r0, #3",
     ],
     Kind.MULTIPLY: ["muls r0, r1, r0", "mul r8, r1, r2"],
     Kind.MULTIPLY_ADD: ["mla r0, r1, r2, r3", "mls r0, r1, r2, r3"],
