@@ -314,21 +314,17 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
 }
 
 /* A packed stream as words; `before` of them (2 for a 3x3 at stride 1, else none) stand before the bias. */
-TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h, int kernel_w, int stride_w,
-                                  int before) {
+TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h, int kw, int stride_w, int before) {
     const int8_t *taps = (const int8_t *)(const void *)(from + 3);
     if (before == 0) *to++ = from[0];
     TML_NO_UNROLL
-    for (int k = 0; k < kernel_h; ++k, taps += kernel_w) {
-        TML_UNROLL(4)
-        for (int j = 0; j + 1 < kernel_w; j += 2) *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
-        if (stride_w == 2) {
-            *to++ = (int32_t)(uint16_t)taps[kernel_w - 1];
-        } else {
+    for (int k = 0; k < kernel_h; ++k, taps += kw) {
+        TML_UNROLL(2)
+        for (int first = 0; first < 3 - stride_w; ++first) {
             TML_UNROLL(4)
-            for (int j = 1; j + 1 < kernel_w; j += 2)
-                *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
+            for (int j = first; j + 1 < kw; j += 2) *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
         }
+        if (stride_w == 2) *to++ = (int32_t)(uint16_t)taps[kw - 1];
         if (before != 0 && k == 0) *to++ = from[0];
     }
     to[0] = from[1];
@@ -356,12 +352,9 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
     tml_dw_fill_dsp(plane, band * pitch / 2, zero_point);
     TML_NO_UNROLL
     for (int c = 0; c < channels; ++c, ++x, y += multiplier) {
-        if (packed) {
-            TML_NO_UNROLL
-            for (int m = 0; m < multiplier; ++m)
-                tml_dw_unpack_dsp(expanded + m * stream_words, w + m * flash_words, kernel_h, kernel_w, stride_w,
-                                  square ? 2 : 0);
-        }
+        TML_NO_UNROLL
+        for (int m = 0; m < (packed ? multiplier : 0); ++m)
+            tml_dw_unpack_dsp(expanded + m * stream_words, w + m * flash_words, kernel_h, kernel_w, stride_w, 2 * square);
         TML_NO_UNROLL
         for (int start = 0; start < out_h; start += tile) {
             const int above = start * stride_h - pad_top;
