@@ -352,9 +352,9 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
     tml_dw_fill_dsp(plane, band * pitch / 2, zero_point);
     TML_NO_UNROLL
     for (int c = 0; c < channels; ++c, ++x, y += multiplier) {
-        TML_NO_UNROLL
-        for (int m = 0; m < (packed ? multiplier : 0); ++m)
-            tml_dw_unpack_dsp(expanded + m * stream_words, w + m * flash_words, kernel_h, kernel_w, stride_w, 2 * square);
+        for (int m = 0; packed && m < multiplier; ++m)
+            tml_dw_unpack_dsp(expanded + m * stream_words, w + m * flash_words, kernel_h, kernel_w, stride_w,
+                              2 * square);
         TML_NO_UNROLL
         for (int start = 0; start < out_h; start += tile) {
             const int above = start * stride_h - pad_top;
