@@ -11,8 +11,7 @@
  *     others: { bias, for each kernel row the words below, mul, par }
  *         horizontal stride 1: [w0 w1] .. [w(kw-3) w(kw-2)], [w1 w2] .. [w(kw-2) w(kw-1)]
  *         horizontal stride 2: [w0 w1] .. [w(kw-3) w(kw-2)], [w(kw-1) 0]
- * Packed streams hold the taps as bytes, { bias, mul, par, kernel_h * kw bytes filled up to a word }, and are expanded
- * to the streams above once for each channel. */
+ * Packed streams, { bias, mul, par, kernel_h * kw taps as bytes }, are expanded to those above once a channel. */
 #ifndef TML_DEPTHWISE_CONV2D_DSP_H
 #define TML_DEPTHWISE_CONV2D_DSP_H
 
@@ -317,14 +316,16 @@ TML_INLINE void tml_dw_gather_dsp(int16_t *to, const int8_t *x, int width, int c
 TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h, int kw, int stride_w, int before) {
     const int8_t *taps = (const int8_t *)(const void *)(from + 3);
     if (before == 0) *to++ = from[0];
-    TML_NO_UNROLL
     for (int k = 0; k < kernel_h; ++k, taps += kw) {
-        TML_UNROLL(2)
-        for (int first = 0; first < 3 - stride_w; ++first) {
+        int32_t t[8] = {0};
+        TML_UNROLL(8)
+        for (int j = 0; j < kw; ++j) t[j] = taps[j];
+        TML_UNROLL(4)
+        for (int j = 0; j + 3 - stride_w <= kw; j += 2) *to++ = tml_pack_dsp(t[j], t[j + 1]);
+        if (stride_w == 1) {
             TML_UNROLL(4)
-            for (int j = first; j + 1 < kw; j += 2) *to++ = (int32_t)((uint16_t)taps[j] | (uint32_t)taps[j + 1] << 16);
+            for (int j = 1; j + 1 < kw; j += 2) *to++ = tml_pack_dsp(t[j], t[j + 1]);
         }
-        if (stride_w == 2) *to++ = (int32_t)(uint16_t)taps[kw - 1];
         if (before != 0 && k == 0) *to++ = from[0];
     }
     to[0] = from[1];

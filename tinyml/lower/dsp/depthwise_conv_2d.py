@@ -113,7 +113,7 @@ def stream_words(kernel_h: int, plan: Layout, stride_w: int) -> int:
 
 
 def worth_packing(words: int, macs_a_channel: int, optimize: Optimize) -> bool:
-    """Whether taps stay bytes in flash: expanding takes about eight instructions a word, a product about 1.5.
+    """Whether taps stay bytes in flash: expanding takes five to eight instructions a word, a product about 1.5.
 
     For size always, for speed never, else where it adds at most 5 % to the layer's instructions.
     """
