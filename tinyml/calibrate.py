@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ from tinyml.plan.code_size import TABLE, features, fit
 from tinyml.plan.planner import Plan, make_plan
 
 APP = "benchmark"
-RIDGE = 1e-3
+RIDGE = 3e-2
 REFERENCE_BOARDS = ("nucleo_l4r5zi", "mps2-an385", "mps3-an547", "pico")
 """One board an instruction set, each with room for large models."""
-GOALS = ("balanced", "size", "speed")
+GOALS = ("balanced", "size")
 
 
 def calibrate(models: Sequence[str]) -> dict[str, Any]:
@@ -53,47 +54,67 @@ def _toolchains() -> list[str]:
     return found
 
 
+@dataclass(slots=True)
+class _Measured:
+    """What the builds of one instruction set with one toolchain showed."""
+
+    ops: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, list[tuple[dict[str, float], float, float]]] = field(default_factory=lambda: defaultdict(list))
+    helpers: list[tuple[frozenset[str], float]] = field(default_factory=list)
+    deeper: list[float] = field(default_factory=list)
+
+
 def _toolchain(toolchain: str, models: Sequence[str]) -> dict[str, Any]:
+    boards = {f"{board.name}/{APP}": _base(board, Options(toolchain=toolchain)) for board in list_boards()}
     kernels: dict[str, Any] = {}
+    helpers: dict[str, Any] = {}
     for board in map(load_board, REFERENCE_BOARDS):
-        samples: dict[str, list[tuple[dict[str, float], float, float]]] = defaultdict(list)
-        ops: dict[str, str] = {}
+        found = _Measured()
         for model in models:
             for goal in GOALS:
-                _sample(model, board, Options(toolchain=toolchain, optimize=goal), samples, ops)
+                _sample(model, board, Options(toolchain=toolchain, optimize=goal), boards[f"{board.name}/{APP}"], found)
         kernels[board.isa_name] = {
             kernel: {
-                "op": ops[kernel],
-                "code": fit([(found, code) for found, code, _ in rows], RIDGE),
-                "stack": fit([(found, stack) for found, _, stack in rows], RIDGE),
+                "op": found.ops[kernel],
+                "code": fit([(row, code) for row, code, _ in rows], RIDGE),
+                "stack": fit([(row, stack) for row, _, stack in rows], RIDGE),
             }
-            for kernel, rows in sorted(samples.items())
+            for kernel, rows in sorted(found.steps.items())
         }
-    boards = {f"{board.name}/{APP}": _base(board, Options(toolchain=toolchain)) for board in list_boards()}
-    return {"boards": boards, "kernels": kernels}
+        helpers[board.isa_name] = {"code": _fit_helpers(found), "stack": round(sum(found.deeper) / len(found.deeper))}
+    return {"boards": boards, "kernels": kernels, "helpers": helpers}
 
 
-def _sample(
-    model: str,
-    board: Board,
-    options: Options,
-    samples: dict[str, list[tuple[dict[str, float], float, float]]],
-    ops: dict[str, str],
-) -> None:
+def _fit_helpers(found: _Measured) -> dict[str, float]:
+    """Bytes that each kernel brings along once, in functions shared by its steps: non-negative least squares."""
+    from scipy.optimize import nnls
+
+    names = sorted(found.ops)
+    rows = [[float(name in used) for name in names] for used, _ in found.helpers]
+    weights, _ = nnls(rows, [extra for _, extra in found.helpers])
+    return {name: round(float(weight), 1) for name, weight in zip(names, weights, strict=True) if weight > 0}
+
+
+def _sample(model: str, board: Board, options: Options, base: dict[str, Any], found: _Measured) -> None:
     compiled = compile_model(model, board, options)
     try:
-        code, stack, _ = _build(board, compiled.program, compiled.plan, options)
+        code, stack, sizes = _build(board, compiled.program, compiled.plan, options)
     except DoesNotFitError:
         sys.stderr.write(f"left out: {model} does not fit {board.name}\n")
         return
     leaders = {index: group[0] for group in shared_groups(compiled.program) for index in group}
+    explained, deepest = 0.0, 0.0
     for index, step in enumerate(compiled.program.steps):
-        if leaders.get(index, index) != index:
-            continue
         names = (f"network_step_{index:03d}", f"network_kernel_{index:03d}")
-        row = (features(step), sum(code.get(n, 0) for n in names), sum(stack.get(n, 0) for n in names))
-        samples[step.kernel].append(row)
-        ops[step.kernel] = step.kind
+        code_bytes, stack_bytes = (sum(table.get(n, 0) for n in names) for table in (code, stack))
+        explained += code_bytes
+        deepest = max(deepest, stack_bytes)
+        if leaders.get(index, index) == index:
+            found.steps[step.kernel].append((features(step), code_bytes, stack_bytes))
+            found.ops[step.kernel] = step.kind
+    kernels = frozenset(step.kernel for step in compiled.program.steps)
+    found.helpers.append((kernels, max(0.0, sizes.code_bytes - base["code_bytes"] - explained)))
+    found.deeper.append(sizes.stack_bytes - base["stack_bytes"] - deepest)
     sys.stderr.write(f"{board.isa_name} {options.toolchain} {options.optimize} {model}\n")
 
 

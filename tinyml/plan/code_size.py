@@ -28,14 +28,22 @@ SHARED_CALL_BYTES = 28.0
 
 
 def features(step: Step) -> dict[str, float]:
-    """What a step's size may depend on: for each integer argument its value (at most 64), whether it is odd, 0 or 1."""
+    """What a step's size may depend on.
+
+    For each integer argument its value (at most 64), whether it is odd, 0 or 1; how far a loop is unrolled; the taps
+    of a kernel, which are often unrolled as well.
+    """
     found: dict[str, float] = {"1": 1.0, "arguments": float(len(step.args)), "scratch": float(step.scratch_bytes > 0)}
-    for arg in step.args:
-        if isinstance(arg, Int):
-            found[arg.name] = float(max(-LARGEST_LITERAL, min(LARGEST_LITERAL, arg.value)))
-            found[f"{arg.name} odd"] = float(arg.value % 2)
-            found[f"{arg.name} is 0"] = float(arg.value == 0)
-            found[f"{arg.name} is 1"] = float(arg.value == 1)
+    values = {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
+    for name, value in values.items():
+        found[name] = float(max(-LARGEST_LITERAL, min(LARGEST_LITERAL, value)))
+        found[f"{name} odd"] = float(value % 2)
+        found[f"{name} is 0"] = float(value == 0)
+        found[f"{name} is 1"] = float(value == 1)
+    if "unroll" in values:
+        found["unroll"] = float(values["unroll"])
+    if "kernel_h" in values and "kernel_w" in values:
+        found["taps"] = float(values["kernel_h"] * values["kernel_w"])
     return found
 
 
@@ -67,9 +75,13 @@ def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> 
         for index, step in enumerate(program.steps)
     ]
     stack = [_predict(kernels, step, "stack") for step in program.steps]
+    helpers = measured["helpers"].get(board.isa_name, {})
+    shared = (
+        sum(helpers["code"].get(kernel, 0.0) for kernel in {step.kernel for step in program.steps}) if helpers else 0
+    )
     return Sizes(
-        code_bytes=round(base["code_bytes"] + sum(code)),
-        stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0)),
+        code_bytes=round(base["code_bytes"] + sum(code) + shared),
+        stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0) + helpers.get("stack", 0)),
         data_bytes=base["data_bytes"],
         bss_bytes=base["bss_bytes"],
         exact=False,
