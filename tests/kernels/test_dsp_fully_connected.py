@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,11 @@ import pytest
 
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, assert_equal, prove_on_core
+from tests.kernels.twins import twin_cases, wanted
 from tests.support.host_build import random_inputs
-from tests.support.step_build import Case, StepProgram
+from tests.support.step_build import StepProgram
 from tests.support.tflite_builder import Builder
-from tinyml.lower.lowering import lower
-from tinyml.lower.program import Isa, Optimize, Target
-from tinyml.tflite.read import read_graph
-from tinyml.tflite.reference import Reference
+from tinyml.lower.program import Isa, Optimize
 
 FAST, PORTABLE = "tml_fully_connected_dsp", "tml_fully_connected"
 
@@ -72,52 +69,12 @@ def test_every_shift(tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path)
 
 
-@dataclass(frozen=True, slots=True)
-class Twins:
-    """A fully connected layer and a convolution of one pixel with the same weights."""
-
-    depth: int
-    weights: np.ndarray
-    scales: list[float]
-    bias: np.ndarray
-    zero_in: int
-    zero_out: int
-    activation: str
-
-    def dense(self, b: Builder) -> int:
-        x = b.input((1, self.depth), scale=0.05, zero_point=self.zero_in)
-        return b.fully_connected(
-            x, self.weights, self.scales, self.bias, scale=0.4, zero_point=self.zero_out, activation=self.activation
-        )
-
-    def convolution(self, b: Builder) -> int:
-        x = b.input((1, 1, 1, self.depth), scale=0.05, zero_point=self.zero_in)
-        return b.conv_2d(
-            x, self.weights[:, None, None, :], self.scales, self.bias, scale=0.4, zero_point=self.zero_out,
-            activation=self.activation,
-        )  # fmt: skip
-
-
 def test_two_roundings(tmp_path: Path) -> None:
-    """As TFLM rounds: LiteRT's convolution of a single pixel is the same sum and rounds twice."""
-    cases, references = [], []
-    for seed, (_, depth, channels, _, activation) in enumerate(SHAPES):
-        rng = Rng(seed)
-        zero_out = -128 if activation == "RELU" else rng.zero_point()
-        twins = Twins(
-            depth, rng.weights(channels, depth), rng.scales(channels), rng.bias(channels), rng.zero_point(), zero_out,
-            activation,
-        )  # fmt: skip
-        graph = read_graph(model(twins.dense), match="tflm")
-        (step,) = lower(graph, Target(Isa.DSP)).steps
-        assert step.kernel == FAST
-        cases.append(Case(graph, step))
-        references.append(Reference(model(twins.convolution)))
-    program = StepProgram(cases, "cortex-m4", tmp_path)
-    for index, (case, reference) in enumerate(zip(cases, references, strict=True)):
+    made = twin_cases(SHAPES, Isa.DSP, FAST)
+    program = StepProgram([case for case, _ in made], "cortex-m4", tmp_path)
+    for index, (case, reference) in enumerate(made):
         for (x,) in random_inputs([case.graph.tensors[case.graph.inputs[0]]], 3):
-            wanted = reference.run([x.reshape(1, 1, 1, -1)])
-            assert_equal(program.run(index, [x]).outputs, [wanted[0].reshape(1, -1)], str(SHAPES[index]))
+            assert_equal(program.run(index, [x]).outputs, wanted(reference, x), str(SHAPES[index]))
 
 
 def test_accumulators_beyond_the_bound_stay_portable(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
 from tests.kernels.test_dsp_fully_connected import SHAPES, dense
-from tests.support.shared import require_module
-from tests.support.step_build import Case, StepProgram
+from tests.kernels.twins import twin_cases, wanted
+from tests.support.host_build import random_inputs
+from tests.support.step_build import StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Isa, Optimize
 from tinyml.lower.v6m.fully_connected import pack_bytes, pack_words
@@ -43,16 +44,11 @@ def test_every_shift(core: str, isa: Isa, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("core", "isa"), CORES)
 def test_two_roundings(core: str, isa: Isa, tmp_path: Path) -> None:
-    """What TFLM and tflite-runtime do, proven against the latter."""
-    require_module("tflite_runtime")
-    rng = Rng(3)
-    made = [lowered(dense(rng, *shape[:3], False, shape[4], 0.4), match="tflm", isa=isa) for shape in SHAPES]
-    program = StepProgram([Case(graph, step) for _, graph, step in made], core, tmp_path)
-    for index, (reference, graph, step) in enumerate(made):
-        assert step.kernel == FAST
-        shape = graph.tensors[graph.inputs[0]].shape
-        x = np.random.default_rng(index).integers(-128, 128, shape).astype(np.int8)
-        assert_equal(program.run(index, [x]).outputs, reference.run([x]), str(SHAPES[index]))
+    made = twin_cases(SHAPES, isa, FAST)
+    program = StepProgram([case for case, _ in made], core, tmp_path)
+    for index, (case, reference) in enumerate(made):
+        for (x,) in random_inputs([case.graph.tensors[case.graph.inputs[0]]], 3):
+            assert_equal(program.run(index, [x]).outputs, wanted(reference, x), str(SHAPES[index]))
 
 
 @pytest.mark.parametrize("isa", [Isa.V6M, Isa.V7M])
