@@ -36,6 +36,7 @@ STAGES = (
     "report",
     "pipeline",
     "calibrate",
+    "kernels_page",
     "scaffold",
     "cli",
     "__main__",

@@ -1,0 +1,96 @@
+"""``docs/kernels.md``: the kernel selection table in words, with what each kernel was measured to cost.
+
+``python -m tinyml.kernels_page MODEL …`` profiles the models on one board of each instruction set, keeps the
+instructions of every kernel in ``kernel_costs.json`` and rewrites the page; without models only the page.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tinyml.boards import load_board
+from tinyml.files import write_file
+from tinyml.lower.kernels import KERNELS, KernelRow
+from tinyml.pipeline import Options, profile
+
+COSTS = Path(__file__).parent / "lower" / "kernel_costs.json"
+PAGE = Path("docs") / "kernels.md"
+BOARDS = ("mps2-an386", "mps2-an385", "mps3-an547", "pico")
+
+INTRODUCTION = """# Kernels
+
+Which C kernel runs an op on an instruction set: the table of `tinyml/lower/kernels.py`, in its order. The first row
+whose instruction set, goal and condition fit is taken; the portable row comes last and always fits. `tinyml profile`
+shows the choice for every layer and the reason. This page is written by `python -m tinyml.kernels_page`.
+
+Adding a kernel is a header in `firmware_templates/runtime/`, a file with its condition, packing and proof in
+`tinyml/lower/`, a row in the table and a test in `tests/kernels/`.
+
+| op | instruction sets | goals | kernel | condition |
+|---|---|---|---|---|
+"""
+
+COSTS_HEADING = """
+## Measured cost
+
+Instructions of one inference over MLPerf Tiny's four models, GCC, default options, summed over the layers that a
+kernel ran.
+
+| instruction set | kernel | op | layers | instructions | MACs | instructions per MAC |
+|---|---|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page's text from the table and the kept measurements."""
+    rows = "".join(_row(row) for row in KERNELS)
+    costs = json.loads(COSTS.read_text(encoding="utf-8"))
+    return INTRODUCTION + rows + COSTS_HEADING + "".join(_cost(cost) for cost in costs)
+
+
+def _row(row: KernelRow) -> str:
+    everywhere = len(row.isas) > 3
+    isas = "all" if everywhere else ", ".join(sorted(isa.value for isa in row.isas))
+    goals = "all" if len(row.optimize) == 3 else ", ".join(sorted(goal.value for goal in row.optimize))
+    condition = " ".join((row.applies.__doc__ or "").split("\n\n")[0].split())
+    return f"| {row.kind} | {isas} | {goals} | {row.note} | {condition} |\n"
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    macs, instructions = cost["macs"], cost["instructions"]
+    per_mac = f"{instructions / macs:.2f}" if macs else ""
+    shown = f"{macs:,}" if macs else ""
+    cells = (cost["isa"], f"`{cost['kernel']}`", cost["op"], cost["layers"], f"{instructions:,}", shown, per_mac)
+    return f"| {' | '.join(str(cell) for cell in cells)} |\n"
+
+
+def measure(models: list[str]) -> list[dict[str, Any]]:
+    """Profile ``models`` on a board of each instruction set; instructions, MACs and layers by kernel."""
+    sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for board in map(load_board, BOARDS):
+        for model in models:
+            for layer in profile(model, board, None, Options(toolchain="gcc")).layers:
+                entry = sums[(board.isa_name, layer.kernel, layer.op)]
+                entry[0] += 1
+                entry[1] += layer.instructions
+                entry[2] += layer.macs
+            sys.stderr.write(f"{board.name} {model}\n")
+    return [
+        {"isa": isa, "kernel": kernel, "op": op, "layers": n, "instructions": instructions, "macs": macs}
+        for (isa, kernel, op), (n, instructions, macs) in sorted(sums.items())
+    ]
+
+
+def main() -> None:
+    """Measure where models are named, then rewrite the page."""
+    if sys.argv[1:]:
+        write_file(COSTS, json.dumps(measure(sys.argv[1:]), indent=1) + "\n")
+    write_file(PAGE, page())
+
+
+if __name__ == "__main__":
+    main()
