@@ -34,8 +34,9 @@ def budget_table(budget: Budget) -> Table:
     table = Table(
         title=f"Memory on {budget.board}", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for heading, justify in (("region", "left"), ("used", "right"), ("available", "right"), ("left", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("region")
+    for heading in ("used", "available", "left"):
+        table.add_column(heading, justify="right")
     table.add_column("")
     for region in budget.regions:
         style = "red" if region.left_bytes < 0 else ""
