@@ -47,7 +47,7 @@ Build = Callable[[Graph, Op, Target], Step]
 
 ANY_ISA = frozenset(Isa)
 ANY_GOAL = frozenset(Optimize)
-FOR_SPEED = frozenset({Optimize.SPEED, Optimize.BALANCED})
+PORTABLE = "portable C"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def always(graph: Graph, op: Op, target: Target) -> bool:
 
 
 def _portable(kind: str, build: Build) -> KernelRow:
-    return KernelRow(kind, ANY_ISA, ANY_GOAL, always, build, "portable C")
+    return KernelRow(kind, ANY_ISA, ANY_GOAL, always, build, PORTABLE)
 
 
 def _dsp(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
@@ -148,14 +148,22 @@ KERNELS: tuple[KernelRow, ...] = (
 )
 
 
+def candidates(op: Op, target: Target) -> list[KernelRow]:
+    """The rows of ``op``'s kind on ``target``, in the order in which they are tried."""
+    return [
+        row
+        for row in KERNELS
+        if row.kind == op.kind and target.isa in row.isas and target.optimize in row.optimize
+    ]
+
+
 def select(graph: Graph, op: Op, target: Target) -> KernelRow:
     """The first row of :data:`KERNELS` that fits ``op`` on ``target``.
 
     Raises :class:`UnsupportedError` where no row does.
     """
-    for row in KERNELS:
-        fits = row.kind == op.kind and target.isa in row.isas and target.optimize in row.optimize
-        if fits and row.applies(graph, op, target):
+    for row in candidates(op, target):
+        if row.applies(graph, op, target):
             return row
     raise UnsupportedError(
         f"{op.kind} ({op.name}) has no kernel for {target.isa.value}",
@@ -164,7 +172,22 @@ def select(graph: Graph, op: Op, target: Target) -> KernelRow:
 
 
 def build_step(graph: Graph, op: Op, target: Target) -> Step:
-    """The step of ``op`` by the chosen row; its reason is the row's note, then what the builder says of the layer."""
+    """The step of ``op`` by the chosen row.
+
+    Its reason is the row's note, what the builder says of the layer, and for portable C what the faster kernel that
+    was tried last would have needed.
+    """
     row = select(graph, op, target)
     step = row.build(graph, op, target)
-    return replace(step, reason="; ".join(part for part in (row.note, step.reason) if part))
+    parts = (row.note, step.reason, _passed_over(row, op, target))
+    return replace(step, reason="; ".join(part for part in parts if part))
+
+
+def _passed_over(chosen: KernelRow, op: Op, target: Target) -> str:
+    """What the last faster kernel before the portable one needs; empty where there is none, or a faster one runs."""
+    rows = candidates(op, target)
+    faster = [row for row in rows[: rows.index(chosen)] if not row.note.startswith(PORTABLE)]
+    if not chosen.note.startswith(PORTABLE) or not faster:
+        return ""
+    needs = " ".join((faster[-1].applies.__doc__ or "").split("\n\n")[0].split()).rstrip(".")
+    return f"not {faster[-1].note!r}, which needs: {needs}"

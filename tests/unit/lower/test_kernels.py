@@ -1,0 +1,39 @@
+"""The selection table says why the portable kernel runs where a faster one exists."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import Rng, model
+from tests.kernels.on_core import lowered
+from tests.support.tflite_builder import Builder
+from tinyml.lower.kernels import KERNELS, PORTABLE
+from tinyml.lower.program import Isa
+
+
+def large_sums(b: Builder) -> int:
+    x = b.input((1, 600), scale=0.05)
+    return b.fully_connected(x, np.full((2, 600), 127, np.int8), 0.01, scale=300.0)
+
+
+def small_sums(b: Builder) -> int:
+    x = b.input((1, 16), scale=0.05)
+    return b.fully_connected(x, Rng(1).weights(4, 16), 0.01, scale=0.4)
+
+
+def test_what_the_fast_kernel_needs_is_said() -> None:
+    step = lowered(model(large_sums), isa=Isa.DSP)[2]
+    assert step.kernel == "tml_fully_connected"
+    assert step.reason.startswith(f"{PORTABLE}; not 'SMLAD on 4 channels', which needs: Weights that pack in twos")
+
+
+@pytest.mark.parametrize(("isa", "reason"), [(Isa.DSP, "SMLAD on 4 channels"), (Isa.PORTABLE, PORTABLE)])
+def test_nothing_is_said_where_nothing_faster_was_passed_over(isa: Isa, reason: str) -> None:
+    assert lowered(model(small_sums), isa=isa)[2].reason.split(";")[0] == reason
+    assert "needs" not in lowered(model(small_sums), isa=isa)[2].reason
+
+
+def test_every_op_ends_with_a_portable_row() -> None:
+    last = {row.kind: row for row in KERNELS}
+    assert {row.note for row in last.values()} == {PORTABLE}
