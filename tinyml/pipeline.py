@@ -126,11 +126,11 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     options = options or Options()
     started = time.monotonic()
     compiled = compile_model(model, board, options)
-    require_fits(_estimated(compiled, options), _boards_that_fit(compiled, options), optimize=options.optimize)
+    _require_fits(compiled, _estimated(compiled, options), options)
     project = _project(compiled, options, output or default_output(compiled.board, options.app))
     built = build_project(project)
     budget = _measured(compiled, built, options)
-    require_fits(budget, _boards_that_fit(compiled, options), optimize=options.optimize)
+    _require_fits(compiled, budget, options)
     proof, unproven = _proof_or_reason(compiled, project, options)
     result = BuildResult(
         check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
@@ -251,11 +251,17 @@ def _measured(compiled: Compiled, built: BuiltFirmware, options: Options) -> Bud
     return make_budget(compiled.board, compiled.program, compiled.plan, sizes, options.limits)
 
 
+def _require_fits(compiled: Compiled, budget: Budget, options: Options) -> None:
+    """Raise DoesNotFitError with the boards that would do; they are looked for only where this one does not."""
+    if not budget.fits:
+        require_fits(budget, _boards_that_fit(compiled, options), optimize=options.optimize)
+
+
 def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
     """Boards on which the same network fits, smallest RAM first; the plan is this board's, the rest an estimate."""
     fitting = {}
+    sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
     for board in sorted(list_boards(), key=lambda b: b.ram.available_bytes):
-        sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
         if make_budget(board, compiled.program, compiled.plan, sizes, options.limits).fits:
             fitting[board.name] = board.title
     return fitting
