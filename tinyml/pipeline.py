@@ -22,6 +22,7 @@ from tinyml.emulate.input_files import file_stimuli
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import BuildError, MismatchError
+from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
@@ -82,6 +83,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     """
     options = options or Options()
     target_board = board if isinstance(board, Board) else load_board(board)
+    require_app(options.app, target_board)
     source = load_source(model)
     graph = read_graph(source.content, name=source.name, match=options.match)
     check_supported(graph)

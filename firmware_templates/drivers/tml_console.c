@@ -44,3 +44,10 @@ void tml_print_hex(uint32_t value) {
     text[10] = '\0';
     tml_print(text);
 }
+
+void tml_print_field(const char *name, uint32_t value) {
+    tml_print(",\"");
+    tml_print(name);
+    tml_print("\":");
+    tml_print_u32(value);
+}

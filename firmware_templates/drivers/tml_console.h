@@ -11,5 +11,6 @@ void tml_print(const char *text);
 void tml_print_u32(uint32_t value);
 void tml_print_i32(int32_t value);
 void tml_print_hex(uint32_t value); /* 0x and eight digits */
+void tml_print_field(const char *name, uint32_t value); /* ,"name":value */
 
 #endif

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tinyml.cli.options import (
+    app_option,
     board_option,
     compile_options,
     emulation_options,
@@ -21,9 +22,7 @@ from tinyml.cli.options import (
 @click.command("build")
 @click.argument("model", required=False)
 @board_option
-@click.option(
-    "--app", type=click.Choice(["benchmark"]), default="benchmark", show_default=True, help="The application."
-)
+@app_option
 @output_option
 @compile_options
 @emulation_options

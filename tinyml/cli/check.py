@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from tinyml.cli.options import board_option, compile_options, json_option, pipeline_options
+from tinyml.cli.options import app_option, board_option, compile_options, json_option, pipeline_options
 
 
 @click.command("check")
 @click.argument("model", required=False)
 @board_option
+@app_option
 @compile_options
 @click.option("--compile", "compile_firmware", is_flag=True, help="Build the firmware and use its exact sizes.")
 @json_option

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tinyml.cli.options import (
+    app_option,
     board_option,
     compile_options,
     emulation_options,
@@ -21,6 +22,7 @@ from tinyml.cli.options import (
 @click.command("emulate")
 @click.argument("model", required=False)
 @board_option
+@app_option
 @output_option
 @compile_options
 @emulation_options

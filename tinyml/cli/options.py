@@ -50,6 +50,17 @@ def board_option(function: F) -> F:
     )(function)
 
 
+def app_option(function: F) -> F:
+    """``--app``: names are checked by the registry, so that listing them costs no import."""
+    return click.option(
+        "--app",
+        metavar="NAME",
+        default="benchmark",
+        show_default=True,
+        help="The application; a name that does not exist lists those that do.",
+    )(function)
+
+
 def compile_options(function: F) -> F:
     """What shapes the code: goal, rounding, toolchain, and the user's own budget."""
     for option in reversed(

@@ -44,14 +44,16 @@ def render_project(
     model_name: str = "network",
     toolchain: str = "auto",
     network_flags: Sequence[str] = DEFAULT_NETWORK_FLAGS,
+    app_values: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> Project:
     """Writes the project into ``output_dir`` and returns it.
 
     ``sources`` maps ``network.h`` and ``network.c`` to their text; ``manifest`` is what the caller records of model,
-    options and budgets (JSON values); ``network_flags`` are the compiler's flags for the network alone. A new folder
-    appears complete or not at all. In an existing one of ours only what changed is written, so that a warm build stays
-    warm, and files that the user added stay.
+    options and budgets (JSON values); ``network_flags`` are the compiler's flags for the network alone; ``app_values``
+    are the macros that the application needs (:mod:`tinyml.firmware.app_values`). A new folder appears complete or not
+    at all. In an existing one of ours only what changed is written, so that a warm build stays warm, and files that the
+    user added stay.
 
     Raises UsageError where ``output_dir`` exists and is not a project of ours, where a file of it was edited (unless
     ``force``), and where it can't be written.
@@ -63,6 +65,7 @@ def render_project(
         model_name=model_name,
         toolchain=toolchain,
         network_flags=tuple(network_flags),
+        app_values=app_values,
     )
     hashes = {name: _hash(text) for name, text in sorted(files.items())}
     content = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import jinja2
 from tinyml import __version__
 from tinyml.boards import Board, Upload
 from tinyml.errors import BuildError, UsageError
+from tinyml.firmware.apps import require_app
 from tinyml.firmware.drivers import Drivers, drivers_for
 from tinyml.firmware.environments import Environment, environments
 from tinyml.firmware.memory_map import memory_map
@@ -31,28 +33,28 @@ def render_files(
     model_name: str,
     toolchain: str,
     network_flags: tuple[str, ...],
+    app_values: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Every file of the project but its manifest, by its path inside the project.
 
-    ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). Raises UsageError for
+    ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). ``app_values`` are the
+    macros of ``app_config.h`` that the application needs besides those of every one, as C text. Raises UsageError for
     an unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
     """
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
-    app_dir = templates_dir() / "apps" / app
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", app) or not app_dir.is_dir():
-        names = sorted(path.name for path in (templates_dir() / "apps").iterdir() if path.is_dir())
-        raise UsageError(f"there is no application {app!r}", hint=f"the applications are {', '.join(names)}")
+    application = require_app(app, board)
     drivers = drivers_for(board)
     listed = environments(board)
     files = {f"platform/{name}": (templates_dir() / "platform" / name).read_text("utf-8") for name in _FRAMEWORK_FILES}
-    files |= {f"src/{path.name}": path.read_text("utf-8") for path in sorted(app_dir.iterdir()) if path.is_file()}
-    files |= {f"{'include' if name.endswith('.h') else 'src'}/{name}": text for name, text in sources.items()}
+    own = [path for name in application.folders for path in sorted((templates_dir() / name).glob("*.[ch]"))]
+    written = {path.name: path.read_text("utf-8") for path in own} | sources
+    files |= {f"{'include' if name.endswith('.h') else 'src'}/{name}": text for name, text in written.items()}
     files |= _driver_files(board, drivers)
     files |= _runtime_files(sources)
     renode = sorted((templates_dir() / "renode").glob(f"{board.name}.re*"))
     files |= {f"renode/{path.name}": path.read_text("utf-8") for path in renode}
-    files["include/app_config.h"] = _app_config(sources, model_name)
+    files["include/app_config.h"] = _app_config(sources, model_name, app_values or {})
     for environment in listed:
         if not environment.trace:
             files[f"ldscripts/{environment.board_id}.ld"] = _linker_script(board, environment)
@@ -140,7 +142,7 @@ def _library(name: str, description: str) -> str:
     return _render("library.json.j2", name=name, version=version[0] if version else "0.0.0", description=description)
 
 
-def _app_config(sources: dict[str, str], model_name: str) -> str:
+def _app_config(sources: dict[str, str], model_name: str, values: Mapping[str, str]) -> str:
     header = sources.get("network.h", "")
 
     def sizes(direction: str) -> list[str]:
@@ -150,7 +152,8 @@ def _app_config(sources: dict[str, str], model_name: str) -> str:
     inputs, outputs = sizes("INPUT"), sizes("OUTPUT")
     if not inputs or not outputs:
         raise BuildError("network.h defines no NETWORK_INPUT_0_BYTES or NETWORK_OUTPUT_0_BYTES")
-    return _render("app_config.h.j2", model_literal=c_string(model_name), inputs=inputs, outputs=outputs)
+    literal = c_string(model_name)
+    return _render("app_config.h.j2", model_literal=literal, inputs=inputs, outputs=outputs, values=values)
 
 
 def _linker_script(board: Board, environment: Environment) -> str:

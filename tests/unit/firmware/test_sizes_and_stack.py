@@ -79,7 +79,8 @@ def test_the_deepest_path_is_named(tmp_path: Path, toolchain: str) -> None:
     project = render(tmp_path / "p", sources={**SOURCES, "network.c": source}, toolchain=require_toolchain(toolchain))
     bound = stack_bound(build_project(project), load_board("nano33ble"))
     names = [name for name, _ in bound.path]
-    assert names[:4] == ["Reset_Handler", "main", "network_invoke", "network_step_001"]
+    assert names[:2] == ["Reset_Handler", "main"]
+    assert names[names.index("network_invoke") :][:2] == ["network_invoke", "network_step_001"]
     assert dict(bound.path)["network_step_001"] >= 1024
     assert bound.holds
     assert bound.thread_bytes == sum(frame for _, frame in bound.path)

@@ -1,0 +1,66 @@
+"""The applications a firmware can be: which sources each is made of and what it asks of a board.
+
+A new application is one entry in ``APPS`` and its C in a folder of ``firmware_templates/apps/``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyml.boards import Board, list_boards
+from tinyml.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One application.
+
+    ``folders`` of ``firmware_templates/`` hold its C, headers to ``include/`` and sources to ``src/`` of the project;
+    every application has ``proof``, so that the image that is flashed is the one that is proven. ``parts`` are the
+    drivers it needs besides those of every firmware (``camera``, ``leds`` …), ``needs`` what the board must have:
+    ``console``, ``microphone`` or ``camera``.
+    """
+
+    name: str
+    summary: str
+    folders: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+APPS = (
+    App("benchmark", "runs the network on built-in inputs and prints results and times", ("proof", "apps/benchmark")),
+)
+
+
+def find_app(name: str) -> App:
+    """The application called ``name``. Raises UsageError that lists those there are."""
+    for app in APPS:
+        if app.name == name:
+            return app
+    raise UsageError(f"there is no application {name!r}", hint=f"the applications are {', '.join(app_names())}")
+
+
+def app_names() -> tuple[str, ...]:
+    """The applications' names, in the order of the registry."""
+    return tuple(app.name for app in APPS)
+
+
+def require_app(name: str, board: Board) -> App:
+    """The application called ``name``, which ``board`` can run.
+
+    Raises UsageError where there is no such application, or the board lacks what it needs, naming boards that have it.
+    """
+    app = find_app(name)
+    lacking = sorted(need for need in app.needs if not _has(board, need))
+    if lacking:
+        able = ", ".join(b.name for b in list_boards() if all(_has(b, need) for need in app.needs))
+        raise UsageError(
+            f"{board.name} has no {' and no '.join(lacking)}, which the application {name} needs",
+            hint=f"boards that have: {able}" if able else "no board of tinyml's has it",
+        )
+    return app
+
+
+def _has(board: Board, need: str) -> bool:
+    return getattr(board, need) is not None
