@@ -67,9 +67,10 @@ class Microphone:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """The camera, or the connector for one, and how it is wired."""
+    """The camera, or the connector for one, and how it is wired; ``driver`` is one of the firmware's."""
 
     part: str
+    driver: str
     interface: str
     pins: tuple[tuple[str, str], ...]
     source: str

@@ -48,6 +48,7 @@ REGION_KINDS = ("flash", "ram")
 ATTRIBUTES = ("execute", "dma", "fast", "cached", "xip", "external", "battery")
 EMULATOR_KINDS = ("unicorn", "qemu", "renode")
 CONSOLE_DRIVERS = ("nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "cmsdk_uart")
+CAMERA_DRIVERS = ("ov7675_nrf", "ov9655_dcmi", "hm01b0_pio", "host")
 MICROPHONE_KINDS = ("pdm", "i2s", "analog")
 FRAMEWORKS = ("baremetal", "arduino", "mbed", "stm32cube", "zephyr")
 UPLOAD_PROTOCOLS = ("sam-ba", "uf2", "picotool", "pyocd", "openocd", "stlink", "jlink", "mbed", "dfu", "none")
@@ -237,7 +238,8 @@ def _microphone(table: Table) -> Microphone:
 
 def _camera(table: Table) -> Camera:
     part, interface = table.text("part"), table.text("interface")
-    return Camera(part=part, interface=interface, pins=_pins(table), source=_finish(table))
+    driver = table.text("driver", choices=CAMERA_DRIVERS)
+    return Camera(part=part, driver=driver, interface=interface, pins=_pins(table), source=_finish(table))
 
 
 def _led(table: Table) -> Led:

@@ -7,10 +7,12 @@ reset leaves it (or at the crystal's frequency, for the RP2040 and RP2350): ``co
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tinyml.boards import Board, Console
 from tinyml.errors import UsageError
+from tinyml.firmware.parts import part_drivers
 
 _COMMON = ("tml_startup.c", "tml_semihosting.c", "tml_console.c", "tml_stack.c")
 _SYSTICK = "tml_systick.c"
@@ -42,47 +44,76 @@ class _Stm32:
 _STM32 = {
     "stm32f4": _Stm32(
         "RM0090, sections 2.3, 7.3 and 8.4; DS8626, table 9",
-        16_000_000, "HSI", 0x40020000, 0x40023830,
+        16_000_000,
+        "HSI",
+        0x40020000,
+        0x40023830,
         {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
         {"USART6": 8},
     ),
     "stm32f7": _Stm32(
         "RM0385, sections 2.2, 5.3 and 6.4",
-        16_000_000, "HSI", 0x40020000, 0x40023830,
+        16_000_000,
+        "HSI",
+        0x40020000,
+        0x40023830,
         {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
         {"USART6": 8},
     ),
     "stm32h7": _Stm32(
         "RM0433, sections 2.3, 8.7 and 11.4",
-        64_000_000, "HSI", 0x58020000, 0x580244E0,
+        64_000_000,
+        "HSI",
+        0x58020000,
+        0x580244E0,
         {"USART1": (0x580244F0, 4), "USART2": (0x580244E8, 17), "USART3": (0x580244E8, 18)},
         {},
     ),
     "stm32l4": _Stm32(
         "RM0432, sections 2.2, 6.4 and 8.4",
-        4_000_000, "MSI", 0x48000000, 0x4002104C,
-        {"USART1": (0x40021060, 14), "USART2": (0x40021058, 17), "USART3": (0x40021058, 18),
-         "LPUART1": (0x4002105C, 0)},
+        4_000_000,
+        "MSI",
+        0x48000000,
+        0x4002104C,
+        {
+            "USART1": (0x40021060, 14),
+            "USART2": (0x40021058, 17),
+            "USART3": (0x40021058, 18),
+            "LPUART1": (0x4002105C, 0),
+        },
         {"LPUART1": 8},
     ),
     "stm32u5": _Stm32(
         "RM0456, sections 2.3, 11.8 and 13.6",
-        4_000_000, "MSI", 0x42020000, 0x46020C8C,
-        {"USART1": (0x46020CA4, 14), "USART2": (0x46020C9C, 17), "USART3": (0x46020C9C, 18),
-         "LPUART1": (0x46020CA8, 6)},
+        4_000_000,
+        "MSI",
+        0x42020000,
+        0x46020C8C,
+        {
+            "USART1": (0x46020CA4, 14),
+            "USART2": (0x46020C9C, 17),
+            "USART3": (0x46020C9C, 18),
+            "LPUART1": (0x46020CA8, 6),
+        },
         {"LPUART1": 8},
     ),
 }
 
 _RP2 = {
     "rp2040": {
-        "TML_RP2_XOSC_BASE": 0x40024000, "TML_RP2_CLOCKS_BASE": 0x40008000, "TML_RP2_RESETS_BASE": 0x4000C000,
-        "TML_RP2_IO_BANK0_BASE": 0x40014000, "TML_RP2_PADS_BANK0_BASE": 0x4001C000,
+        "TML_RP2_XOSC_BASE": 0x40024000,
+        "TML_RP2_CLOCKS_BASE": 0x40008000,
+        "TML_RP2_RESETS_BASE": 0x4000C000,
+        "TML_RP2_IO_BANK0_BASE": 0x40014000,
+        "TML_RP2_PADS_BANK0_BASE": 0x4001C000,
         "TML_RP2_RESET_BITS": 1 << 5 | 1 << 8 | 1 << 22,
     },
     "rp2350": {
-        "TML_RP2_XOSC_BASE": 0x40048000, "TML_RP2_CLOCKS_BASE": 0x40010000, "TML_RP2_RESETS_BASE": 0x40020000,
-        "TML_RP2_IO_BANK0_BASE": 0x40028000, "TML_RP2_PADS_BANK0_BASE": 0x40038000,
+        "TML_RP2_XOSC_BASE": 0x40048000,
+        "TML_RP2_CLOCKS_BASE": 0x40010000,
+        "TML_RP2_RESETS_BASE": 0x40020000,
+        "TML_RP2_IO_BANK0_BASE": 0x40028000,
+        "TML_RP2_PADS_BANK0_BASE": 0x40038000,
         "TML_RP2_RESET_BITS": 1 << 6 | 1 << 9 | 1 << 26,
     },
 }
@@ -93,8 +124,19 @@ _NRF_BAUD = {
 }
 
 
-def drivers_for(board: Board) -> Drivers:
-    """The drivers of ``board``. Raises UsageError where its console's driver, instance, pin or speed is not known."""
+def drivers_for(board: Board, parts: Sequence[str] = ()) -> Drivers:
+    """The drivers of ``board`` with those of the ``parts`` that an application needs (``camera``, ``leds`` …).
+
+    Raises UsageError where its console's driver, instance, pin or speed is not known, or it has no such part.
+    """
+    base = _base_drivers(board)
+    added = [part_drivers(board, part, base.core_hz) for part in parts]
+    sources = dict.fromkeys((*base.sources, *(name for part in added for name in part.sources)))
+    defines = dict(base.defines) | {name: value for part in added for name, value in part.defines}
+    return replace(base, sources=tuple(sources), defines=tuple(defines.items()))
+
+
+def _base_drivers(board: Board) -> Drivers:
     console = board.console
     if console is None:
         return _drivers(board, "uart_none.c", "clock_reset.c", board.clock_hz, "the clock the core has after reset", {})
@@ -167,8 +209,10 @@ def _stm32(board: Board, console: Console) -> Drivers:
     }
     if board.family == "stm32l4" and pin[1] == "G":
         defines |= {
-            "TML_STM32_PWR_CLOCK_REGISTER": "0x40021058u", "TML_STM32_PWR_CLOCK_BIT": "28u",
-            "TML_STM32_VDDIO2_REGISTER": "0x40007004u", "TML_STM32_VDDIO2_BIT": "9u",
+            "TML_STM32_PWR_CLOCK_REGISTER": "0x40021058u",
+            "TML_STM32_PWR_CLOCK_BIT": "28u",
+            "TML_STM32_VDDIO2_REGISTER": "0x40007004u",
+            "TML_STM32_VDDIO2_BIT": "9u",
         }
     note = f"the {family.oscillator} oscillator the core runs from after reset ({family.manual})"
     return _drivers(board, f"uart_{console.driver}.c", "clock_reset.c", family.reset_hz, note, defines)

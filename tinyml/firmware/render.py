@@ -44,7 +44,7 @@ def render_files(
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
     application = require_app(app, board)
-    drivers = drivers_for(board)
+    drivers = drivers_for(board, application.parts)
     listed = environments(board)
     files = {f"platform/{name}": (templates_dir() / "platform" / name).read_text("utf-8") for name in _FRAMEWORK_FILES}
     own = [path for name in application.folders for path in sorted((templates_dir() / name).glob("*.[ch]"))]

@@ -1,0 +1,25 @@
+"""The lights of the board file as the LED driver of the family takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyml.boards import Board
+from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, rp2_pin, stm32_pin
+
+_FAMILIES: dict[str, tuple[str, Callable[[Board, str], int]]] = {
+    "nrf51": ("led_nrf5.c", nrf_pin),
+    "nrf52": ("led_nrf5.c", nrf_pin),
+    "rp2040": ("led_rp2.c", rp2_pin),
+    "rp2350": ("led_rp2.c", rp2_pin),
+} | {f"stm32{letter}": ("led_stm32.c", stm32_pin) for letter in ("f4", "f7", "h7", "l4", "u5")}
+
+
+def leds(board: Board, core_hz: int) -> Part:
+    """The LED driver of ``board``; one that does nothing where the board has no light or the family no driver."""
+    if board.family not in _FAMILIES or not board.leds:
+        return Part(("led_none.c",), ())
+    source, number = _FAMILIES[board.family]
+    pins = ", ".join(f"{{{number(board, led.pin)}u, {int(led.active_low)}u}}" for led in board.leds)
+    own = {"TML_LED_COUNT": f"{len(board.leds)}u", "TML_LED_PINS": f"{{{pins}}}"}
+    return Part((source,), tuple((own | port_defines(board)).items()))
