@@ -30,7 +30,8 @@ TML_INLINE void tml_pointwise_v6m(const int8_t *x, int8_t *y, const void *weight
     for (int i = 3 * in_c; i < 3 * depth; ++i) block[i] = 0;
     TML_LOOP
     for (int n = 0; n < pixels; n += 3) {
-        const int left = pixels - n;
+        /* Without a rest `last` is behind the scratch: the compiler has to see that nothing is copied from there. */
+        const int left = pixels % 3 != 0 ? pixels - n : 3;
         int8_t *const to = left < 3 ? last : y;
         tml_spread3_v6m(x, left > 1 ? in_c : 0, left > 2 ? 2 * in_c : 0, in_c, block);
         tml_gemm3_v6m(block, w, lines, to, channels, depth, parts, channels, form, reach_bits, single_rounding, zero_point, out_min,
@@ -138,9 +139,10 @@ TML_INLINE void tml_conv2d_v6m(const int8_t *x, int8_t *y, const void *weights, 
                 }
             }
         }
-        tml_gemm3_v6m(block, w, lines, pixels - n < 3 ? last : y, channels, depth, parts, channels, form, reach_bits, single_rounding, zero_point,
+        const int rest = pixels % 3 != 0 ? pixels - n : 3;
+        tml_gemm3_v6m(block, w, lines, rest < 3 ? last : y, channels, depth, parts, channels, form, reach_bits, single_rounding, zero_point,
                       out_min, out_max);
-        if (pixels - n < 3) memcpy(y, last, (size_t)((pixels - n) * channels));
+        if (rest < 3) memcpy(y, last, (size_t)(rest * channels));
         y += 3 * channels;
     }
 }
