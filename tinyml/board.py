@@ -88,14 +88,30 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One way to flash the board: the protocol, its program, its target name, the USB ids."""
+    """One way to flash the board.
+
+    ``tool`` is the program and ``target`` what the program calls the board: an MCU's name, a configuration file, an
+    address, a UF2 family or the codes of an mbed drive. ``usb_ids`` are all under which the board or its debug probe
+    shows itself, ``boot_usb_ids`` those of its bootloader; a board that shows another one of ``usb_ids`` is sent there
+    by opening its port at 1200 baud, where ``touch_1200bps`` says that it listens. ``press`` is what a person does
+    where the board does not show itself at all.
+    """
 
     protocol: str
     tool: str
     target: str | None
     usb_ids: tuple[str, ...]
+    boot_usb_ids: tuple[str, ...]
     touch_1200bps: bool
+    file: str | None
+    press: str | None
     source: str
+
+    @property
+    def openocd_files(self) -> tuple[str, ...]:
+        """OpenOCD's configuration files: a target's comes after the ST-LINK's, a board's names its own interface."""
+        files = () if self.target is None else (self.target,)
+        return ("interface/stlink.cfg", *files) if files and files[0].startswith("target/") else files
 
 
 @dataclass(frozen=True, slots=True)

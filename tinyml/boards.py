@@ -52,6 +52,7 @@ CAMERA_DRIVERS = ("ov7675_nrf", "ov9655_dcmi", "hm01b0_pio", "host")
 MICROPHONE_KINDS = ("pdm", "i2s", "analog")
 FRAMEWORKS = ("baremetal", "arduino", "mbed", "stm32cube", "zephyr")
 UPLOAD_PROTOCOLS = ("sam-ba", "uf2", "picotool", "pyocd", "openocd", "stlink", "jlink", "mbed", "dfu", "none")
+UPLOAD_FILES = ("bin", "hex", "uf2")
 
 _CORE_FEATURES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "cortex-m0": (frozenset(), frozenset()),
@@ -248,19 +249,31 @@ def _led(table: Table) -> Led:
 
 
 def _upload(table: Table) -> Upload:
-    usb_ids = table.texts("usb_ids")
-    for usb_id in usb_ids:
-        vendor, _, product = usb_id.partition(":")
-        if not all(len(part) == 4 and all(c in "0123456789abcdef" for c in part) for part in (vendor, product)):
-            raise table.error("usb_ids", f"{usb_id!r} is not of the form vvvv:pppp in lower-case hexadecimal")
+    usb_ids = _usb_ids(table, "usb_ids")
+    boot_usb_ids = _usb_ids(table, "boot_usb_ids")
+    for usb_id in boot_usb_ids:
+        if usb_id not in usb_ids:
+            raise table.error("boot_usb_ids", f"{usb_id!r} is not one of usb_ids", "name it there as well")
     return Upload(
         protocol=table.text("protocol", choices=UPLOAD_PROTOCOLS),
         tool=table.text("tool"),
         target=table.optional_text("target"),
         usb_ids=usb_ids,
+        boot_usb_ids=boot_usb_ids,
         touch_1200bps=table.boolean("touch_1200bps"),
+        file=table.optional_text("file", choices=UPLOAD_FILES),
+        press=table.optional_text("press"),
         source=_finish(table),
     )
+
+
+def _usb_ids(table: Table, key: str) -> tuple[str, ...]:
+    usb_ids = table.texts(key)
+    for usb_id in usb_ids:
+        vendor, _, product = usb_id.partition(":")
+        if not all(len(part) == 4 and all(c in "0123456789abcdef" for c in part) for part in (vendor, product)):
+            raise table.error(key, f"{usb_id!r} is not of the form vvvv:pppp in lower-case hexadecimal")
+    return usb_ids
 
 
 def _emulator(table: Table) -> Emulator:

@@ -177,7 +177,7 @@ def _board_json(board: Board, environment: Environment, drivers: Drivers) -> str
     debug = {"pyocd_target": target("pyocd") or "cortex_m"}
     if environment.qemu_machine:
         debug["qemu_machine"] = environment.qemu_machine
-    openocd = next((u.target for u in board.upload if u.tool == "openocd" and u.target), None)
+    openocd: list[str] = next((list(u.openocd_files) for u in board.upload if u.tool == "openocd"), [])
     content = {
         "name": board.title,
         "url": board.url,
@@ -196,7 +196,7 @@ def _board_json(board: Board, environment: Environment, drivers: Drivers) -> str
             "protocols": ["pyocd", *(["openocd"] if openocd else []), "custom"],
             "protocol": "pyocd" if target("pyocd") or not openocd else "openocd",
         },
-        "debug": debug | ({"openocd_args": ["-f", openocd]} if openocd else {}),
+        "debug": debug | ({"openocd_args": [word for file in openocd for word in ("-f", file)]} if openocd else {}),
     }
     return json.dumps(content, indent=2) + "\n"
 

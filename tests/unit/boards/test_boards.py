@@ -123,6 +123,12 @@ def test_an_own_board_wins_over_a_shipped_one(tmp_path: Path, monkeypatch: pytes
             'protocol = "none"\nusb_ids = ["2341:805A"]',
             "upload[0].usb_ids: '2341:805A' is not of the form",
         ),
+        (
+            'protocol = "none"',
+            'protocol = "none"\nusb_ids = ["2341:805a"]\nboot_usb_ids = ["2341:005a"]',
+            "upload[0].boot_usb_ids: '2341:005a' is not one of usb_ids",
+        ),
+        ('protocol = "none"', 'protocol = "none"\nfile = "exe"', "upload[0].file: 'exe' is not a known value"),
         ('title = "Arm', 'titel = "x"\ntitle = "Arm', "titel: is not a known key"),
         ('title = "', 'title = 3 # "', "title: must be a string, not 3"),
     ],
