@@ -8,10 +8,11 @@ from tinyml.boards import Board
 from tinyml.firmware.parts.base import Part
 from tinyml.firmware.parts.camera import camera
 from tinyml.firmware.parts.leds import leds
+from tinyml.firmware.parts.microphone import microphone
 
 __all__ = ["PARTS", "Part", "part_drivers"]
 
-PARTS: dict[str, Callable[[Board, int], Part]] = {"camera": camera, "leds": leds}
+PARTS: dict[str, Callable[[Board, int], Part]] = {"camera": camera, "leds": leds, "microphone": microphone}
 
 
 def part_drivers(board: Board, part: str, core_hz: int) -> Part:

@@ -1,0 +1,24 @@
+"""The microphone of the board file: which driver serves it, and the pins and registers it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyml.boards import Board
+from tinyml.firmware.parts.base import Part
+
+_DRIVERS: dict[tuple[str, str], tuple[str, Callable[[Board, int], dict[str, str]]]] = {}
+"""Family and kind of microphone → the source and what it is compiled with."""
+
+
+def has_driver(board: Board) -> bool:
+    """Whether ``board`` has a microphone that a driver serves; otherwise sound comes from a semihosting host alone."""
+    return board.microphone is not None and (board.family, board.microphone.kind) in _DRIVERS
+
+
+def microphone(board: Board, core_hz: int) -> Part:
+    """The driver of ``board``'s microphone; one that has no sound where there is none."""
+    if board.microphone is None or not has_driver(board):
+        return Part(("microphone_none.c",), ())
+    source, defines = _DRIVERS[board.family, board.microphone.kind]
+    return Part((source,), tuple(defines(board, core_hz).items()))
