@@ -37,6 +37,7 @@ from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
 from tinyml.plan.planner import Plan, check_plan, make_plan
+from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
 from tinyml.sources import ModelSource, load_source
@@ -193,6 +194,7 @@ def profile(
         cycles=whole.cycles,
         latency_ms=whole.latency_ms,
         energy_uj=whole.energy_uj,
+        picture=memory_picture(compiled.program, compiled.plan),
     )
 
 
@@ -280,6 +282,7 @@ def _check_result(
         budget=budget,
         warnings=_warnings(compiled.source) + more_warnings,
         compiled=compiled_firmware,
+        picture=memory_picture(compiled.program, compiled.plan),
     )
 
 

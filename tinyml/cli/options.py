@@ -40,6 +40,15 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)
 
 
+def html_option(function: F) -> F:
+    """``--html FILE``."""
+    return click.option(
+        "--html",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the report to this file too: one HTML page, with memory over time.",
+    )(function)
+
+
 def board_option(function: F) -> F:
     """``--board``."""
     return click.option(

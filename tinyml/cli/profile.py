@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from tinyml.cli.options import board_option, compile_options, json_option, output_option, pipeline_options
+from tinyml.cli.options import (
+    board_option,
+    compile_options,
+    html_option,
+    json_option,
+    output_option,
+    pipeline_options,
+)
 
 
 @click.command("profile")
@@ -23,8 +30,11 @@ from tinyml.cli.options import board_option, compile_options, json_option, outpu
     show_default=True,
     help="auto takes Unicorn where it knows the core, otherwise QEMU.",
 )
+@html_option
 @json_option
-def command(model: str | None, board: str | None, output: Path | None, as_json: bool, **values: Any) -> None:
+def command(
+    model: str | None, board: str | None, output: Path | None, html: Path | None, as_json: bool, **values: Any
+) -> None:
     """Count the instructions of one inference of MODEL, whole and by layer, with the kernel of each and why.
 
     Counts are exact and repeat. Cycles, time and energy are estimates from the core's timings, the flash's caches and
@@ -32,6 +42,8 @@ def command(model: str | None, board: str | None, output: Path | None, as_json: 
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
+    from tinyml.files import write_file
+    from tinyml.report.html import profile_page
     from tinyml.report.profile import profile_report
     from tinyml.report.tables import print_report
     from tinyml.settings import chosen_board, chosen_model
@@ -42,3 +54,5 @@ def command(model: str | None, board: str | None, output: Path | None, as_json: 
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_report(*profile_report(result))
+    if html is not None:
+        write_file(html, profile_page(result))

@@ -78,22 +78,19 @@ def profile_report(result: ProfileResult) -> list[RenderableType]:
             f"{layer.code_bytes:,}",
             f"{layer.kernel}: {layer.reason}" if layer.reason else layer.kernel,
         )
-    lines: list[RenderableType] = [
-        Text(
-            f"{result.model} on {result.board} ({result.core}): {result.instructions:,} instructions an inference,"
-            f" exact, counted in {result.emulator}; {result.macs:,} MACs; built with {result.toolchain}"
-            f" and --optimize {result.optimize}"
-        ),
-        Text(_estimates(result)),
-        Text(""),
-        table,
-    ]
+    lines: list[RenderableType] = [*(Text(fact) for fact in profile_facts(result)), Text(""), table]
     return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]
 
 
-def _estimates(result: ProfileResult) -> str:
-    text = f"estimates: {result.cycles:,} cycles, {result.latency_ms:.3g} ms at {result.clock_hz / 1e6:g} MHz"
-    return text if result.energy_uj is None else f"{text}, {result.energy_uj:,.0f} µJ"
+def profile_facts(result: ProfileResult) -> tuple[str, str]:
+    """The whole inference in two sentences: what was counted, and what is estimated from it."""
+    estimates = f"estimates: {result.cycles:,} cycles, {result.latency_ms:.3g} ms at {result.clock_hz / 1e6:g} MHz"
+    return (
+        f"{result.model} on {result.board} ({result.core}): {result.instructions:,} instructions an inference,"
+        f" exact, counted in {result.emulator}; {result.macs:,} MACs; built with {result.toolchain}"
+        f" and --optimize {result.optimize}",
+        estimates if result.energy_uj is None else f"{estimates}, {result.energy_uj:,.0f} µJ",
+    )
 
 
 def _microjoules(energy_uj: float | None) -> str:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyml.plan.budget import Budget
+from tinyml.report.memory_picture import MemoryPicture
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether and how a model fits a board. ``warnings`` are sentences for the user."""
+    """Whether and how a model fits a board. ``warnings`` are sentences for the user, ``picture`` is its arena's."""
 
     model: str
     origin: str
@@ -21,6 +22,7 @@ class CheckResult:
     budget: Budget
     warnings: tuple[str, ...] = ()
     compiled: bool = False
+    picture: MemoryPicture | None = None
 
     @property
     def fits(self) -> bool:
@@ -78,6 +80,7 @@ class CheckResult:
                 "bytes": budget.peak.size_bytes,
                 "buffers": [{"name": name, "bytes": size} for name, size in budget.peak.buffers],
             },
+            "memory": self.picture.to_json() if self.picture else None,
             "warnings": list(self.warnings),
         }
 
@@ -196,6 +199,7 @@ class ProfileResult:
     cycles: int = 0
     latency_ms: float = 0.0
     energy_uj: float | None = None
+    picture: MemoryPicture | None = None
 
     def to_json(self) -> Json:
         """The object that ``tinyml profile --json`` prints."""
