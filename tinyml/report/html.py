@@ -1,4 +1,4 @@
-"""Results as one self-contained HTML page: budget, memory over time, layers; no script, nothing loaded from elsewhere."""
+"""Results as one self-contained HTML page: budget, memory over time, layers; nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ def test_every_buffer_is_drawn_inside_the_arena(picture: MemoryPicture) -> None:
     assert len(drawn) == len(picture.bars)
     for rectangle, bar in zip(drawn, picture.bars, strict=True):
         x, y, width, height = (float(rectangle.get(key) or "nan") for key in ("x", "y", "width", "height"))
-        assert LEFT <= x and x + width <= WIDTH - RIGHT + 0.1
-        assert TOP <= y and y + height <= HEIGHT - BOTTOM + 0.51, "a tiny one is drawn half a pixel high"
+        assert x >= LEFT and x + width <= WIDTH - RIGHT + 0.1
+        assert y >= TOP and y + height <= HEIGHT - BOTTOM + 0.51, "a tiny one is drawn half a pixel high"
         bytes_high = picture.arena_bytes * height / (HEIGHT - TOP - BOTTOM)
         assert bytes_high == pytest.approx(bar.size_bytes, abs=0.02 * picture.arena_bytes)
         title = rectangle.findtext(f"{SVG}title") or ""
@@ -127,7 +127,7 @@ def test_the_bound_is_drawn_where_the_arena_is_above_it() -> None:
 
 
 def test_names_are_only_names() -> None:
-    hostile = chain([100, 200, 50], name='</title><script>"&\'')
+    hostile = chain([100, 200, 50], name="</title><script>\"&'")
     assert "<script>" not in memory_svg(hostile)
     assert any("<script>" in (r.findtext(f"{SVG}title") or "") for r in rectangles(hostile))
 
