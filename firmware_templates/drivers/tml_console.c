@@ -51,3 +51,33 @@ void tml_print_field(const char *name, uint32_t value) {
     tml_print("\":");
     tml_print_u32(value);
 }
+
+enum { WAITING_BYTES = 128 };
+static uint8_t waiting[WAITING_BYTES];
+static uint32_t arrived, taken;
+
+static void collect(void) {
+    for (int byte; arrived - taken < WAITING_BYTES && (byte = tml_uart_read()) >= 0;) {
+        waiting[arrived++ % WAITING_BYTES] = (uint8_t)byte;
+    }
+}
+
+void tml_console_listen(void) {
+    if (tml_host_present()) { /* which tml_console_init relied on */
+        tml_clock_init();
+        tml_uart_init();
+    }
+    tml_uart_listen();
+}
+
+int tml_console_read(void) {
+    collect();
+    return arrived == taken ? -1 : waiting[taken++ % WAITING_BYTES];
+}
+
+void tml_console_write(const char *data, uint32_t bytes) {
+    for (uint32_t i = 0; i < bytes; ++i) {
+        tml_uart_write(data[i]);
+        collect();
+    }
+}

@@ -4,13 +4,16 @@
 #include "tml_uart.h"
 
 #define UART(offset) TML_REG32(TML_UART_BASE + (offset))
+#define TASKS_STARTRX UART(0x000u)
 #define TASKS_STARTTX UART(0x008u)
+#define EVENTS_RXDRDY UART(0x108u)
 #define EVENTS_TXDRDY UART(0x11Cu)
 #define ENABLE UART(0x500u)
 #define PSELRTS UART(0x508u)
 #define PSELTXD UART(0x50Cu)
 #define PSELCTS UART(0x510u)
 #define PSELRXD UART(0x514u)
+#define RXD UART(0x518u)
 #define TXD UART(0x51Cu)
 #define BAUDRATE UART(0x524u)
 #define CONFIG UART(0x56Cu)
@@ -36,4 +39,19 @@ void tml_uart_write(char byte) {
     TXD = (uint8_t)byte;
     while (EVENTS_TXDRDY == 0) {
     }
+}
+
+void tml_uart_listen(void) {
+    /* PIN_CNF: an input, its buffer connected, pulled up so that an open line is idle */
+    TML_REG32(TML_UART_RX_GPIO_BASE + 0x700u + 4u * TML_UART_RX_PIN) = 3u << 2;
+    EVENTS_RXDRDY = 0;
+    TASKS_STARTRX = 1;
+}
+
+/* The receiver has a FIFO of six bytes. The event is cleared first: reading RXD moves the next byte up and raises it again
+ * (chapter 29, reception). */
+int tml_uart_read(void) {
+    if (EVENTS_RXDRDY == 0) return -1;
+    EVENTS_RXDRDY = 0;
+    return (uint8_t)RXD;
 }

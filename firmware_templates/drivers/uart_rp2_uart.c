@@ -14,7 +14,9 @@
 #define GPIO_CTRL(pin) TML_REG32(TML_RP2_IO_BANK0_BASE + 0x04u + 8u * (pin))
 #define PAD(pin) TML_REG32(TML_RP2_PADS_BANK0_BASE + 0x04u + 4u * (pin))
 
-enum { FUNCTION_UART = 2, FR_TX_FULL = 1 << 5, LCR_8BITS_FIFO = 0x70, CR_ENABLE_TX = 0x101 };
+enum { FUNCTION_UART = 2, FR_TX_FULL = 1 << 5, FR_RX_EMPTY = 1 << 4, LCR_8BITS_FIFO = 0x70 };
+enum { CR_ENABLE_TX = 0x101, CR_ENABLE_RX = 0x200 };
+enum { PAD_PULL_DOWN = 1 << 2, PAD_PULL_UP = 1 << 3, PAD_INPUT_ENABLE = 1 << 6 };
 enum { PAD_OUTPUT_DISABLE = 1 << 7, PAD_ISOLATION = 1 << 8 };
 
 void tml_uart_init(void) {
@@ -34,4 +36,16 @@ void tml_uart_write(char byte) {
     while ((UART_FR & FR_TX_FULL) != 0) {
     }
     UART_DR = (uint8_t)byte;
+}
+
+void tml_uart_listen(void) {
+    GPIO_CTRL(TML_UART_RX_PIN) = FUNCTION_UART;
+    const uint32_t kept = PAD(TML_UART_RX_PIN) & ~(uint32_t)(PAD_PULL_DOWN | PAD_ISOLATION);
+    PAD(TML_UART_RX_PIN) = kept | PAD_PULL_UP | PAD_INPUT_ENABLE; /* an open line is idle */
+    UART_CR = CR_ENABLE_TX | CR_ENABLE_RX;
+}
+
+int tml_uart_read(void) {
+    if ((UART_FR & FR_RX_EMPTY) != 0) return -1; /* the FIFO holds 32 bytes */
+    return (uint8_t)UART_DR;
 }

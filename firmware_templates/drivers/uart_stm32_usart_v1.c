@@ -9,7 +9,7 @@
 #define USART_BRR TML_REG32(TML_UART_BASE + 0x08u)
 #define USART_CR1 TML_REG32(TML_UART_BASE + 0x0Cu)
 
-enum { SR_TXE = 1 << 7, CR1_UE = 1 << 13, CR1_TE = 1 << 3 };
+enum { SR_RXNE = 1 << 5, SR_TXE = 1 << 7, CR1_UE = 1 << 13, CR1_TE = 1 << 3, CR1_RE = 1 << 2 };
 
 void tml_uart_init(void) {
     tml_stm32_console_pin();
@@ -21,4 +21,15 @@ void tml_uart_write(char byte) {
     while ((USART_SR & SR_TXE) == 0) {
     }
     USART_DR = (uint8_t)byte;
+}
+
+void tml_uart_listen(void) {
+    tml_stm32_console_rx_pin();
+    USART_CR1 = CR1_UE | CR1_TE | CR1_RE;
+}
+
+/* Reading SR, then DR clears RXNE and with it overrun and line errors (section 30.6.1). */
+int tml_uart_read(void) {
+    if ((USART_SR & SR_RXNE) == 0) return -1;
+    return (uint8_t)USART_DR;
 }

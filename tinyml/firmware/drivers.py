@@ -178,6 +178,8 @@ def _nrf(board: Board, console: Console) -> Drivers:
         "TML_UART_TX_PIN": f"{tx[1]}u",
         "TML_UART_TX_PSEL": f"{32 * tx[0] + tx[1]}u",
         "TML_UART_RX_PSEL": f"{32 * rx[0] + rx[1]}u",
+        "TML_UART_RX_GPIO_BASE": hex(0x50000000 + 0x300 * rx[0]) + "u",
+        "TML_UART_RX_PIN": f"{rx[1]}u",
     }
     core_hz = 16_000_000 if console.driver == "nrf51_uart" else 64_000_000
     note = "the core's only frequency, from the crystal"
@@ -188,10 +190,7 @@ def _stm32(board: Board, console: Console) -> Drivers:
     family = _STM32.get(board.family)
     if family is None or console.instance not in family.uarts:
         raise _unknown(board, f"console instance {console.instance} of family {board.family} is not known")
-    pin = re.fullmatch(r"P([A-K])(\d{1,2})", console.tx)
-    if pin is None or int(pin[2]) > 15:
-        raise _unknown(board, f"console tx {console.tx!r} is not an STM32 pin such as PA9")
-    port = ord(pin[1]) - ord("A")
+    (port, pin), (rx_port, rx_pin) = _stm32_pin(board, console.tx), _stm32_pin(board, console.rx)
     register, bit = family.uarts[console.instance]
     scale = 256 if console.instance.startswith("LPUART") else 1
     defines = {
@@ -200,14 +199,17 @@ def _stm32(board: Board, console: Console) -> Drivers:
         "TML_UART_CLOCK_HZ": f"{family.reset_hz}u",
         "TML_UART_CLOCK_SCALE": f"{scale}u",
         "TML_UART_TX_GPIO_BASE": hex(family.gpio_base + 0x400 * port) + "u",
-        "TML_UART_TX_PIN": f"{int(pin[2])}u",
+        "TML_UART_TX_PIN": f"{pin}u",
         "TML_UART_TX_FUNCTION": f"{family.functions.get(console.instance, 7)}u",
         "TML_STM32_GPIO_CLOCK_REGISTER": hex(family.gpio_clock_register) + "u",
         "TML_STM32_GPIO_CLOCK_BIT": f"{port}u",
+        "TML_UART_RX_GPIO_BASE": hex(family.gpio_base + 0x400 * rx_port) + "u",
+        "TML_UART_RX_PIN": f"{rx_pin}u",
+        "TML_STM32_RX_GPIO_CLOCK_BIT": f"{rx_port}u",
         "TML_STM32_UART_CLOCK_REGISTER": hex(register) + "u",
         "TML_STM32_UART_CLOCK_BIT": f"{bit}u",
     }
-    if board.family == "stm32l4" and pin[1] == "G":
+    if board.family == "stm32l4" and console.tx.startswith("PG"):
         defines |= {
             "TML_STM32_PWR_CLOCK_REGISTER": "0x40021058u",
             "TML_STM32_PWR_CLOCK_BIT": "28u",
@@ -220,8 +222,8 @@ def _stm32(board: Board, console: Console) -> Drivers:
 
 def _rp2(board: Board, console: Console) -> Drivers:
     family = _RP2.get(board.family)
-    pin = re.fullmatch(r"GP(\d{1,2})", console.tx)
-    if family is None or pin is None or console.instance != "UART0":
+    pin, rx_pin = (re.fullmatch(r"GP(\d{1,2})", name) for name in (console.tx, console.rx))
+    if family is None or pin is None or rx_pin is None or console.instance != "UART0":
         raise _unknown(board, f"console {console.instance} on {console.tx} of family {board.family} is not known")
     crystal_hz = 12_000_000
     defines = {
@@ -229,8 +231,17 @@ def _rp2(board: Board, console: Console) -> Drivers:
         "TML_UART_BAUD": f"{console.baud}u",
         "TML_UART_CLOCK_HZ": f"{crystal_hz}u",
         "TML_UART_TX_PIN": f"{int(pin[1])}u",
+        "TML_UART_RX_PIN": f"{int(rx_pin[1])}u",
     } | {name: hex(value) + "u" for name, value in family.items()}
     return _drivers(board, "uart_rp2_uart.c", "clock_rp2.c", crystal_hz, "the 12 MHz crystal, no PLL", defines)
+
+
+def _stm32_pin(board: Board, text: str) -> tuple[int, int]:
+    """Port from 0 and pin."""
+    match = re.fullmatch(r"P([A-K])(\d{1,2})", text)
+    if match is None or int(match[2]) > 15:
+        raise _unknown(board, f"console pin {text!r} is not an STM32 pin such as PA9")
+    return ord(match[1]) - ord("A"), int(match[2])
 
 
 def _nrf_pin(board: Board, text: str) -> tuple[int, int]:
