@@ -26,13 +26,23 @@ class Placement:
         return self.offset + self.buffer.size_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A part of the arena: the offsets from ``start`` on lie in the memory region ``region`` of the board."""
+
+    region: str
+    start: int
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The result of planning.
 
     ``offsets`` maps every activation tensor, aliases too, to its offset; ``scratch_offsets`` every step with scratch.
     ``lower_bound_bytes`` is the most bytes live at once under the chosen sharing; ``peak_step`` the step at which that
-    is reached (-1 or ``len(steps)`` where only the inputs or the outputs are live).
+    is reached (-1 or ``len(steps)`` where only the inputs or the outputs are live). ``arenas`` cut the offsets into the
+    memory regions that hold them, without gaps; there are none where all lie in the board's primary RAM.
     """
 
     placements: tuple[Placement, ...]
@@ -41,6 +51,7 @@ class Plan:
     arena_bytes: int
     lower_bound_bytes: int
     peak_step: int
+    arenas: tuple[Arena, ...] = ()
 
     def live_bytes(self, time: int) -> int:
         """Bytes of the arena that are live at step ``time``: distinct bytes, so that in-place pairs count once."""
