@@ -27,6 +27,7 @@ STAGES = (
     "models",
     "features",
     "data",
+    "streaming",
     "compression",
     "training",
     "sources",

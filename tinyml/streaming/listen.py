@@ -1,0 +1,88 @@
+"""A model listening to a stretch of sound as the firmware does: features, scheduled inferences, detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml.features import FrontendConfig, frontend
+from tinyml.streaming.detector import Detection, Detector
+from tinyml.streaming.settings import DetectorTable
+
+Network = Callable[[NDArray[np.int8]], NDArray[np.int8]]
+"""Features of one window ``[frames, features]`` → the scores ``[labels]``, int8 with zero point -128, scale 1/256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """After which feature frames the network runs: number ``first`` and every ``every``-th one from there."""
+
+    first: int
+    every: int
+
+    def frames(self, count: int) -> range:
+        """The numbers of those frames among the first ``count``."""
+        return range(self.first, count, self.every)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What listening gave: ``features`` [frames, features]; for each inference its frame, scores and the sums."""
+
+    features: NDArray[np.int8]
+    frames: NDArray[np.int64]
+    scores: NDArray[np.int8]
+    sums: NDArray[np.int64]
+    detections: tuple[Detection, ...]
+
+
+def listen(
+    sound: NDArray[np.int16],
+    config: FrontendConfig,
+    window_frames: int,
+    network: Network,
+    table: DetectorTable,
+    schedule: Schedule,
+) -> Heard:
+    """Run ``network`` over ``sound`` (int16 samples at the front-end's rate) and detect words in its scores."""
+    if len(sound) >= config.window_samples:
+        features = frontend(config).process(sound)
+    else:
+        features = np.empty((0, config.features), np.int8)
+    frames = [frame for frame in schedule.frames(len(features)) if frame >= window_frames - 1]
+    scores = [network(features[frame - window_frames + 1 : frame + 1]) for frame in frames]
+    detector = Detector(table)
+    sums, detections = [], []
+    for frame, values in zip(frames, scores, strict=True):
+        announced = detector.push(values)
+        sums.append(detector.sums)
+        if announced is not None:
+            label, score = announced
+            detections.append(Detection(table.labels[label], score, frame, frame_end_ms(config, frame)))
+    shape = (len(frames), len(table.labels))
+    return Heard(
+        features,
+        np.asarray(frames, np.int64),
+        np.asarray(scores, np.int8).reshape(shape),
+        np.asarray(sums, np.int64).reshape(shape),
+        tuple(detections),
+    )
+
+
+def frame_end_ms(config: FrontendConfig, frame: int) -> int:
+    """When a frame's last sample has come, in whole milliseconds since the start."""
+    return (frame * config.hop_samples + config.window_samples) * 1000 // config.sample_rate_hz
+
+
+def detect(
+    frames: NDArray[np.int64], scores: NDArray[np.int8], table: DetectorTable, config: FrontendConfig
+) -> Iterator[Detection]:
+    """The detections in scores that are already known, to try other settings without running the network again."""
+    detector = Detector(table)
+    for frame, values in zip(frames.tolist(), scores, strict=True):
+        announced = detector.push(values)
+        if announced is not None:
+            yield Detection(table.labels[announced[0]], announced[1], frame, frame_end_ms(config, frame))
