@@ -22,6 +22,7 @@ from tinyml.emulate.input_files import file_stimuli
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import BuildError, MismatchError
+from tinyml.firmware.app_values import app_values
 from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
@@ -51,7 +52,8 @@ REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "tflite-runtime's 
 class Options:
     """What the user may choose of a build; the defaults are the command line's.
 
-    ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported.
+    ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
+    ``labels`` name the classes where the model does not.
     """
 
     app: str = "benchmark"
@@ -61,6 +63,7 @@ class Options:
     emulator: str = "auto"
     inputs: int = DEFAULT_INPUTS
     input_files: tuple[Path, ...] = ()
+    labels: tuple[str, ...] = ()
     seed: int = 0
     trace: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -198,12 +201,28 @@ def profile(
     )
 
 
+@contextmanager
+def application(
+    model: Any, board: str | Board, output: Path | None = None, options: Options | None = None
+) -> Iterator[tuple[Compiled, BuiltFirmware]]:
+    """The firmware of ``options.app``, built for the emulator; without ``output`` it is removed at the end.
+
+    Raises as :func:`emulate` does.
+    """
+    options = options or Options()
+    compiled = compile_model(model, board, options)
+    require_fits(_estimated(compiled, options), optimize=options.optimize)
+    with _project_folder(output) as folder:
+        yield compiled, _build_for_emulator(compiled, _project(compiled, options, folder), options)
+
+
 def default_output(board: Board, app: str) -> Path:
     """Where a project goes when the user does not say: ``build/<board>-<app>``."""
     return Path("build") / f"{board.name}-{app}"
 
 
 def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
+    labels = compiled.source.labels or compiled.graph.labels or options.labels
     return render_project(
         compiled.board,
         generate(compiled.program, compiled.plan),
@@ -212,6 +231,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         manifest=_manifest(compiled, options),
         model_name=compiled.source.name,
         toolchain=options.toolchain,
+        app_values=app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest),
     )
 
 

@@ -36,6 +36,7 @@ STAGES = (
     "flash",
     "report",
     "pipeline",
+    "vision",
     "calibrate",
     "kernels_page",
     "scaffold",

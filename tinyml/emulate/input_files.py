@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from tinyml.emulate.stimuli import Stimulus
 from tinyml.errors import UsageError
-from tinyml.graph.ir import DType, Graph, Tensor
+from tinyml.features.codes import as_input, quantised
+from tinyml.graph.ir import Graph, Tensor
 
 Array = npt.NDArray[Any]
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -60,27 +61,7 @@ def _load_numpy(file: Path, tensor: Tensor) -> list[Array]:
     if not single and array.shape[1:] not in (tensor.shape, tensor.shape[1:]):
         raise UsageError(f"{file} has the shape {array.shape}, the model's input {tensor.shape}")
     rows = [array] if single else list(array)
-    return [_quantised(row.reshape(tensor.shape), tensor) for row in rows]
-
-
-def _quantised(array: Array, tensor: Tensor) -> Array:
-    if array.dtype == tensor.dtype.numpy:
-        return array
-    if not np.issubdtype(array.dtype, np.floating):
-        raise UsageError(f"the values are {array.dtype}, the model's input {tensor.dtype.value} or float")
-    if tensor.quant is None:
-        return array.astype(tensor.dtype.numpy)
-    info = np.iinfo(tensor.dtype.numpy)
-    steps = np.round(array / tensor.scale) + tensor.zero_point
-    return np.clip(steps, info.min, info.max).astype(tensor.dtype.numpy)
-
-
-def _as_input(codes: npt.NDArray[np.int8], scale: float, zero_point: int, tensor: Tensor) -> Array:
-    """Codes of a front-end as the network takes them: as they are where the quantisation agrees, else requantised."""
-    same = tensor.quant is not None and tensor.zero_point == zero_point and np.isclose(tensor.scale, scale, rtol=1e-5)
-    if tensor.dtype is DType.INT8 and same:
-        return codes.reshape(tensor.shape)
-    return _quantised((scale * (codes.astype(np.float32) - zero_point)).reshape(tensor.shape), tensor)
+    return [quantised(row.reshape(tensor.shape), tensor) for row in rows]
 
 
 def _load_audio(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> Array:
@@ -107,7 +88,7 @@ def _load_audio(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> Arra
     clip_samples = max(wanted, config.sample_rate_hz * round(wanted / config.sample_rate_hz))
     clip = fit_length(resample(samples, rate_hz, config.sample_rate_hz), clip_samples)
     codes = frontend(config).process(clip)[:frames]
-    return _as_input(codes, config.input_scale, config.input_zero_point, tensor)
+    return as_input(codes, config.input_scale, config.input_zero_point, tensor)
 
 
 def _load_image(file: Path, tensor: Tensor) -> Array:
@@ -125,4 +106,4 @@ def _load_image(file: Path, tensor: Tensor) -> Array:
     except (OSError, UnidentifiedImageError) as error:
         raise UsageError(f"{file} is no readable picture: {error}") from error
     config = ImageConfig(size=tensor.shape[1], channels=tensor.shape[3])
-    return _as_input(config.process(pixels), config.input_scale, config.input_zero_point, tensor)
+    return as_input(config.process(pixels), config.input_scale, config.input_zero_point, tensor)

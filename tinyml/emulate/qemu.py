@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tinyml.emulate.result import (
     INPUT_FILE,
     OUTPUT_FILE,
     TRACE_FILE,
+    ApplicationRun,
     Emulation,
     check_exit,
     parse_trace,
@@ -38,20 +39,11 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
     it; else they stay None. Raises BuildError where QEMU or the machine is missing or the run takes too long,
     MismatchError where the firmware faults.
     """
-    program = find_qemu()
-    if machine not in machines(program):
-        hint = "install QEMU 7.2 or later, or use --emulator unicorn"
-        raise BuildError(f"{PROGRAM} has no machine {machine}", hint=hint)
+    _require_machine(machine)
     with tempfile.TemporaryDirectory(prefix="tinyml-qemu-") as folder:
         scratch = Path(folder)
         (scratch / INPUT_FILE).write_bytes(b"".join(inputs))
-        command = [
-            program, "-M", machine, "-nographic", "-monitor", "none", "-serial", "null",
-            "-chardev", "stdio,id=host,signal=off",
-            "-semihosting-config", "enable=on,target=native,chardev=host",
-            "-kernel", str(image.path.absolute()),
-        ]  # fmt: skip
-        command += _vector_loader(image, machine, scratch)
+        command = _command(image, machine, scratch)
         points = count_points(image) if count else None
         plugin = shared_object("qemu_counter") if points else None
         if points is not None and plugin is not None:
@@ -62,16 +54,7 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
         if plugin is not None and code != 0 and _refuses_plugins(errors):
             plugin = None
             console, errors, code = _execute(command[: command.index("-plugin")], scratch, timeout_s)
-        if "Lockup" in errors or code not in range(256):
-            where = re.search(r"R15=([0-9a-f]{8})", errors)
-            at = f" at {image.where(int(where[1], 16))}" if where else ""
-            raise MismatchError(
-                f"the firmware locked up{at} in QEMU's {machine}",
-                hint="this is a bug in the generated code or in an application of your own",
-            )
-        if code != 0 and not console and errors:
-            raise BuildError(f"{PROGRAM} failed: {errors.strip().splitlines()[-1]}")
-        check_exit(code, console, image, f"QEMU's {machine}")
+        _check(console, errors, code, image, machine)
         step_mixes = {}
         if points is not None and plugin is not None:
             base, content = code_bytes(image)
@@ -84,6 +67,49 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
             traces=parse_trace(_read(scratch / TRACE_FILE)),
             stack_used_bytes=stack_used_bytes(console),
         )
+
+
+def run_qemu_application(image: Image, machine: str, files: Mapping[str, bytes], *, timeout_s: float) -> ApplicationRun:
+    """Runs an application with ``files`` on its semihosting host until it ends. Raises as :func:`run_qemu` does."""
+    _require_machine(machine)
+    with tempfile.TemporaryDirectory(prefix="tinyml-qemu-") as folder:
+        scratch = Path(folder)
+        for name, content in files.items():
+            (scratch / name).write_bytes(content)
+        command = _command(image, machine, scratch)
+        before = set(scratch.iterdir())
+        console, errors, code = _execute(command, scratch, timeout_s)
+        _check(console, errors, code, image, machine)
+        written = {path.name: path.read_bytes() for path in sorted(set(scratch.iterdir()) - before)}
+        return ApplicationRun("qemu", console, written)
+
+
+def _require_machine(machine: str) -> None:
+    if machine not in machines(find_qemu()):
+        hint = "install QEMU 7.2 or later, or use --emulator unicorn"
+        raise BuildError(f"{PROGRAM} has no machine {machine}", hint=hint)
+
+
+def _command(image: Image, machine: str, scratch: Path) -> list[str]:
+    return [
+        find_qemu(), "-M", machine, "-nographic", "-monitor", "none", "-serial", "null",
+        "-chardev", "stdio,id=host,signal=off",
+        "-semihosting-config", "enable=on,target=native,chardev=host",
+        "-kernel", str(image.path.absolute()), *_vector_loader(image, machine, scratch),
+    ]  # fmt: skip
+
+
+def _check(console: str, errors: str, code: int, image: Image, machine: str) -> None:
+    if "Lockup" in errors or code not in range(256):
+        where = re.search(r"R15=([0-9a-f]{8})", errors)
+        at = f" at {image.where(int(where[1], 16))}" if where else ""
+        raise MismatchError(
+            f"the firmware locked up{at} in QEMU's {machine}",
+            hint="this is a bug in the generated code or in an application of your own",
+        )
+    if code != 0 and not console and errors:
+        raise BuildError(f"{PROGRAM} failed: {errors.strip().splitlines()[-1]}")
+    check_exit(code, console, image, f"QEMU's {machine}")
 
 
 def find_qemu() -> str:

@@ -16,6 +16,8 @@ _TRACE_MARK = 0xFFFFFFFF
 _EXITS = {
     4: "got inputs whose size is not a multiple of the network's",
     5: "could not write its outputs",
+    6: "found no camera",
+    7: "got a damaged picture from its camera",
 }
 
 
@@ -45,6 +47,20 @@ class Emulation:
     def instructions(self) -> int | None:
         """The instructions of the first inference, None where nothing was counted."""
         return sum(self.step_instructions.values()) if self.step_mixes else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ApplicationRun:
+    """One run of an application: what it printed, and the files that it wrote to its host."""
+
+    emulator: str
+    console: str
+    written: dict[str, bytes]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The JSON objects that it printed."""
+        return console_events(self.console)
 
 
 def split_outputs(content: bytes, inputs: int) -> list[bytes]:

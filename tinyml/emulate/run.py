@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinyml.boards import Board, Emulator
-from tinyml.emulate.qemu import INSTALL_HINT, PROGRAM, run_qemu
-from tinyml.emulate.result import Emulation
-from tinyml.emulate.unicorn import run_unicorn
+from tinyml.emulate.qemu import INSTALL_HINT, PROGRAM, run_qemu, run_qemu_application
+from tinyml.emulate.result import ApplicationRun, Emulation
+from tinyml.emulate.unicorn import run_unicorn, run_unicorn_application
 from tinyml.errors import BuildError, UsageError
 from tinyml.firmware.image import read_image
 
-__all__ = ["Emulation", "choose_emulator", "run_firmware"]
+__all__ = ["ApplicationRun", "Emulation", "choose_emulator", "run_application", "run_firmware"]
 
 DEFAULT_TIMEOUT_S = 600.0
 _RUNNERS = ("unicorn", "qemu")
@@ -75,6 +75,20 @@ def run_firmware(
     if trace and len(result.traces) != len(inputs):
         raise BuildError("the firmware wrote no trace", hint="build the environment whose name ends in -trace")
     return result
+
+
+def run_application(
+    elf: Path, board: Board, files: Mapping[str, bytes], *, emulator: str = "auto", timeout_s: float = DEFAULT_TIMEOUT_S
+) -> ApplicationRun:
+    """Runs an application's ``elf`` until it ends, with ``files`` on its semihosting host: its microphone or camera.
+
+    Raises as :func:`run_firmware` does.
+    """
+    chosen = choose_emulator(board, emulator)
+    image = read_image(elf)
+    if chosen.kind == "unicorn":
+        return run_unicorn_application(image, board, chosen.cpu or "", files, timeout_s=timeout_s)
+    return run_qemu_application(image, chosen.machine or "", files, timeout_s=timeout_s)
 
 
 def _installed(kind: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyml.board import FlashCache
@@ -20,6 +20,7 @@ from tinyml.emulate.result import (
     INPUT_FILE,
     OUTPUT_FILE,
     TRACE_FILE,
+    ApplicationRun,
     Emulation,
     check_exit,
     parse_trace,
@@ -70,6 +71,17 @@ def run_unicorn(
         traces=parse_trace(bytes(host.written.get(TRACE_FILE, b""))),
         stack_used_bytes=stack_used_bytes(console),
     )
+
+
+def run_unicorn_application(
+    image: Image, board: Board, cpu: str, files: Mapping[str, bytes], *, timeout_s: float
+) -> ApplicationRun:
+    """Runs an application with ``files`` on its semihosting host until it ends. Raises as :func:`run_unicorn` does."""
+    machine = _Machine(image, board, cpu, dict(files))
+    machine.run(timeout_s)
+    console = machine.host.console.decode("utf-8", "replace")
+    check_exit(machine.host.exit_code, console, image, "Unicorn")
+    return ApplicationRun("unicorn", console, {name: bytes(data) for name, data in machine.host.written.items()})
 
 
 class _Machine:

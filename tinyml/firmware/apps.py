@@ -30,6 +30,13 @@ class App:
 
 APPS = (
     App("benchmark", "runs the network on built-in inputs and prints results and times", ("proof", "apps/benchmark")),
+    App(
+        "vww",
+        "visual wake words: camera to light, and one JSON line a frame",
+        ("proof", "vision", "apps/vww"),
+        parts=("camera", "leds"),
+        needs=("camera",),
+    ),
 )
 
 

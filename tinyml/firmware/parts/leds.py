@@ -7,12 +7,18 @@ from collections.abc import Callable
 from tinyml.boards import Board
 from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, rp2_pin, stm32_pin
 
+_STM32 = ("led_stm32.c", stm32_pin)
 _FAMILIES: dict[str, tuple[str, Callable[[Board, str], int]]] = {
     "nrf51": ("led_nrf5.c", nrf_pin),
     "nrf52": ("led_nrf5.c", nrf_pin),
     "rp2040": ("led_rp2.c", rp2_pin),
     "rp2350": ("led_rp2.c", rp2_pin),
-} | {f"stm32{letter}": ("led_stm32.c", stm32_pin) for letter in ("f4", "f7", "h7", "l4", "u5")}
+    "stm32f4": _STM32,
+    "stm32f7": _STM32,
+    "stm32h7": _STM32,
+    "stm32l4": _STM32,
+    "stm32u5": _STM32,
+}
 
 
 def leds(board: Board, core_hz: int) -> Part:

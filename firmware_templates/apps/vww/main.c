@@ -1,0 +1,131 @@
+/* Visual wake words: camera, crop and resize, network, light, one JSON object a frame on the console. With a semihosting
+ * host the pictures come from it, and the program ends after the last; alone, it runs for ever. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app_config.h"
+#include "network.h"
+#include "tml_camera.h"
+#include "tml_console.h"
+#include "tml_cycles.h"
+#include "tml_led.h"
+#include "tml_proof.h"
+#include "tml_semihosting.h"
+#include "tml_stack.h"
+#include "tml_vision.h"
+
+enum { EXIT_OK = 0, EXIT_NO_CAMERA = 6, EXIT_BAD_FRAME = 7 };
+enum { LOST_FRAMES_REPORTED = 16 };
+
+static const char *const classes[APP_CLASS_COUNT] = APP_CLASS_NAMES; /* as JSON strings */
+
+/* A frame through the resizing into the network's input. False where the sensor lost a line of it. */
+static bool capture(void) {
+    int8_t *row = (int8_t *)network_input(0);
+    tml_vision_begin();
+    for (uint32_t y = 0; y < TML_CAMERA_HEIGHT; ++y) {
+        const uint8_t *const pixels = tml_camera_next_line();
+        if (pixels == NULL) return false;
+        if (tml_vision_line(pixels, row)) row += TML_VISION_ROW_BYTES;
+    }
+    return true;
+}
+
+/* The value of an output byte in 1/10,000, rounded; APP_SCORE_FACTOR is its scale in 2^-16 of that. */
+static int32_t score(int8_t output) {
+    return (int32_t)(((int64_t)(output - APP_SCORE_ZERO) * APP_SCORE_FACTOR + 32768) >> 16);
+}
+
+/* `value` divided by 10^`decimals`. */
+static void print_fixed(int32_t value, uint32_t decimals) {
+    uint32_t magnitude = value < 0 ? 0u - (uint32_t)value : (uint32_t)value, unit = 1;
+    for (uint32_t i = 0; i < decimals; ++i) unit *= 10u;
+    if (value < 0) tml_print("-");
+    tml_print_u32(magnitude / unit);
+    tml_print(".");
+    for (magnitude %= unit; unit > 1u; magnitude %= unit) {
+        unit /= 10u;
+        tml_print_u32(magnitude / unit);
+    }
+}
+
+static uint32_t best_class(const int8_t *output) {
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < APP_CLASS_COUNT; ++i) {
+        if (output[i] > output[best]) best = i;
+    }
+    return best;
+}
+
+static void report(uint32_t frame, const int8_t *output, uint32_t network_us, uint32_t frame_us) {
+    const uint32_t best = best_class(output);
+    tml_led_set(0, best == APP_LIT_CLASS && output[best] >= APP_LIT_OUTPUT);
+    tml_print("{\"event\":\"frame\"");
+    tml_print_field("frame", frame);
+    tml_print(",\"class\":");
+    tml_print(classes[best]);
+    tml_print(",\"score\":");
+    print_fixed(score(output[best]), 4);
+    tml_print(",\"scores\":[");
+    for (uint32_t i = 0; i < APP_CLASS_COUNT && i < APP_PRINTED_VALUES; ++i) {
+        if (i > 0) tml_print(",");
+        print_fixed(score(output[i]), 4);
+    }
+    tml_print("]");
+    if (!tml_host_present() && frame_us > 0) { /* an emulator's time says nothing */
+        tml_print_field("us", network_us);
+        tml_print(",\"fps\":");
+        print_fixed((int32_t)(100000000u / frame_us), 2);
+    }
+    tml_print("}\n");
+}
+
+static uint32_t microseconds(uint32_t cycles) { return (uint32_t)((uint64_t)cycles * 1000000u / TML_CORE_HZ); }
+
+/* Frames until the host has no more. */
+static int run(void) {
+    uint32_t frame = 0, lost = 0, last = tml_cycles();
+    for (;;) {
+        const int began = tml_camera_begin_frame();
+        if (began == TML_CAMERA_END) break;
+        if (began != TML_CAMERA_OK || !capture()) {
+            if (tml_host_present()) return EXIT_BAD_FRAME;
+            if (++lost % LOST_FRAMES_REPORTED == 0) {
+                tml_print("{\"event\":\"lost\"");
+                tml_print_field("frames", lost);
+                tml_print("}\n");
+            }
+            continue;
+        }
+        const uint32_t start = tml_cycles();
+        network_invoke();
+        const uint32_t now = tml_cycles();
+        report(frame, (const int8_t *)network_output(0), microseconds(now - start), microseconds(now - last));
+        last = now;
+        ++frame;
+    }
+    tml_print("{\"event\":\"done\"");
+    tml_print_field("frames", frame);
+    tml_print("}\n");
+    return EXIT_OK;
+}
+
+int main(void) {
+    int exit_code = 0;
+    tml_console_init();
+    if (tml_proof(&exit_code)) return exit_code;
+    tml_led_init();
+    tml_cycles_init();
+    tml_print("{\"event\":\"start\",\"app\":\"vww\",\"model\":" APP_MODEL_JSON);
+    tml_print_field("core_hz", TML_CORE_HZ);
+    tml_print_field("arena_bytes", NETWORK_ARENA_BYTES);
+    tml_print_field("camera_width", TML_CAMERA_WIDTH);
+    tml_print_field("camera_height", TML_CAMERA_HEIGHT);
+    tml_print("}\n");
+    if (tml_camera_start() != TML_CAMERA_OK) {
+        tml_print("{\"event\":\"error\",\"what\":\"no camera answers\"}\n");
+        return EXIT_NO_CAMERA;
+    }
+    return run();
+}
