@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
 from tinyml import __version__
+from tinyml.codegen.arenas import arena_arrays
 from tinyml.codegen.names import c_comment, c_identifier, c_string
 from tinyml.codegen.views import CallBuilder, array_names, arrays, border
 from tinyml.lower.program import Program
 from tinyml.plan.planner import ARENA_ALIGN_BYTES, Plan
 
 
-def generate(program: Program, plan: Plan, name: str = "network") -> dict[str, str]:
+def generate(
+    program: Program,
+    plan: Plan,
+    name: str = "network",
+    *,
+    sections: Mapping[str, str] | None = None,
+    shared_arena: str | None = None,
+) -> dict[str, str]:
     """C11 sources of ``program`` by file name, the same for the same program.
 
     ``name`` prefixes every symbol, and in upper case every macro, so that several networks fit into one program; what
-    is no identifier is made one. The sources include ``tml_*.h`` of ``firmware_templates/runtime``.
+    is no identifier is made one. ``sections`` has the linker section of the memory regions that the plan's arenas name;
+    ``shared_arena`` is an array of the application's to use as the arena, as other networks may between two runs. The
+    sources include ``tml_*.h`` of ``firmware_templates/runtime``.
     """
     prefix = c_identifier(name)
-    context = _context(program, plan, prefix)
+    context = _context(program, plan, prefix) | {
+        "arenas": arena_arrays(plan, prefix, sections or {}),
+        "shared_arena": shared_arena,
+    }
     return {
         f"{prefix}.h": _ENVIRONMENT.get_template("network.h.j2").render(context),
         f"{prefix}.c": _ENVIRONMENT.get_template("network.c.j2").render(context),
