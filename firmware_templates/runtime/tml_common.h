@@ -20,6 +20,12 @@
 #else
 #define TML_SHARED static __attribute__((noinline, noclone))
 #endif
+/* The next loop stays one: unrolling it gains little. */
+#if defined(__clang__)
+#define TML_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define TML_LOOP _Pragma("GCC unroll 1")
+#endif
 #define TML_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 /* Ends every step: all of memory counts as read and written there. Without it GCC 12 removes calls of steps whose

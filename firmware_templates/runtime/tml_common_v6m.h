@@ -28,12 +28,6 @@
 #define TML_X4(s) s s s s
 #define TML_X8(s) TML_X4(s) TML_X4(s)
 
-#if defined(__clang__)
-#define TML_LOOP _Pragma("clang loop unroll(disable)")
-#else
-#define TML_LOOP _Pragma("GCC unroll 1")
-#endif
-
 #define TML_LINE 0
 #define TML_TWO_ROUNDINGS 1
 #define TML_ANY 2

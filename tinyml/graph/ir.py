@@ -24,12 +24,14 @@ ABSENT = -1
 
 
 class DType(enum.Enum):
-    """Element types of tensors, by their NumPy names."""
+    """Element types of tensors, by their NumPy names; UINT16 and UINT32 only occur in what lowering adds."""
 
     INT8 = "int8"
     UINT8 = "uint8"
     INT16 = "int16"
+    UINT16 = "uint16"
     INT32 = "int32"
+    UINT32 = "uint32"
     INT64 = "int64"
     FLOAT32 = "float32"
     BOOL = "bool"

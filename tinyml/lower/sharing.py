@@ -20,7 +20,10 @@ def shared_groups(program: Program) -> list[tuple[int, ...]]:
 
 
 def _key(program: Program, step: Step) -> tuple[object, ...] | None:
-    """Equal for steps that can share: the kernel, every number, every pointer's type. None for kernels with arrays."""
+    """Equal for steps that can share: the kernel, every number, every pointer's type. None for kernels with arrays.
+
+    Weights may be a constant in one step and expanded to memory for another one.
+    """
     tensors = program.graph.tensors
     parts: list[object] = [step.kernel, step.scratch_bytes == 0]
     for arg in step.args:
@@ -28,11 +31,11 @@ def _key(program: Program, step: Step) -> tuple[object, ...] | None:
             case Int(_, value):
                 parts.append(value)
             case In(i):
-                parts.append(("in", tensors[step.inputs[i]].dtype))
+                parts.append(("read", tensors[step.inputs[i]].dtype.value))
             case Out(i):
-                parts.append(("out", tensors[step.outputs[i]].dtype))
+                parts.append(("written", tensors[step.outputs[i]].dtype.value))
             case ConstRef(i):
-                parts.append(("const", str(step.consts[i].data.dtype)))
+                parts.append(("read", str(step.consts[i].data.dtype)))
             case Scratch():
                 parts.append("scratch")
             case _:
