@@ -17,6 +17,7 @@ from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
+from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import conv_2d as mve_conv_2d
 from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
@@ -94,6 +95,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("CONV_2D", mve_conv_2d.general_applies, mve_conv_2d.build_general, "VMLADAVA on 4 channels by 2 patches"),
     _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
+    KernelRow(
+        "CONV_2D", frozenset({Isa.DSP}), frozenset({Optimize.SPEED}), dsp_winograd.applies, dsp_winograd.build,
+        "Winograd's F(2x2, 3x3) in integers, SMLAD on 3 tiles by 2 channels",
+    ),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
     _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),

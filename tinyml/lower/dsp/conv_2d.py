@@ -11,12 +11,12 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp import fully_connected
+from tinyml.lower.dsp import fully_connected, winograd
 from tinyml.lower.dsp.gemm import Rows, choose_loop, fours_of, pack_pairs, padded_order, pairs_of, patch_order, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
-from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
+from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 
 _HEADER = "tml_conv2d_dsp.h"
@@ -123,4 +123,5 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
         scratch_bytes=12 * loop.words + 3 * max((patch + 3) // 4 * 4, channels),
     )  # fmt: skip
-    return replace(step, reason=loop.reason)
+    refusal = winograd.refusal(graph, op) if target.optimize is Optimize.SPEED else ""
+    return replace(step, reason="; ".join(part for part in (loop.reason, refusal) if part))
