@@ -29,28 +29,34 @@ TML_INLINE void tml_winograd_row_dsp(int32_t *h, const int8_t *x, int depth, int
 }
 
 /* B'dB of a tile of 4x4 pixels to its words in v, `step` words from position to position. Rows 1 and 2 go first, since
- * then 8 sums are alive at a time; the barriers keep that order. */
+ * then eight sums are alive at a time; the barriers keep that order, and the rows' addresses out of registers. */
 TML_INLINE void tml_winograd_tile_dsp(int32_t *v, const int8_t *x, int pitch, int depth, int step) {
     TML_NO_UNROLL
     for (int c = 0; c < depth; c += 4, x += 4) {
         TML_UNROLL(2)
         for (int high = 0; high < 2; ++high, v += TML_WINOGRAD_TILES) {
+            const int8_t *row = x + pitch;
             int32_t a[4], b[4], other[4];
-            tml_winograd_row_dsp(a, x + pitch, depth, high);
-            tml_winograd_row_dsp(b, x + 2 * pitch, depth, high);
+            __asm__ volatile("" : "+r"(row) : : "memory");
+            tml_winograd_row_dsp(a, row, depth, high);
+            row += pitch;
+            __asm__ volatile("" : "+r"(row) : : "memory");
+            tml_winograd_row_dsp(b, row, depth, high);
             TML_UNROLL(4)
             for (int j = 0; j < 4; ++j) {
                 v[(4 + j) * step] = (int32_t)__sadd16(a[j], b[j]);
                 v[(8 + j) * step] = (int32_t)__ssub16(b[j], a[j]);
             }
-            __asm__ volatile("" : : : "memory");
-            tml_winograd_row_dsp(other, x, depth, high);
-            TML_UNROLL(4)
-            for (int j = 0; j < 4; ++j) v[j * step] = (int32_t)__ssub16(other[j], b[j]);
-            __asm__ volatile("" : : : "memory");
-            tml_winograd_row_dsp(other, x + 3 * pitch, depth, high);
+            row += pitch;
+            __asm__ volatile("" : "+r"(row) : : "memory");
+            tml_winograd_row_dsp(other, row, depth, high);
             TML_UNROLL(4)
             for (int j = 0; j < 4; ++j) v[(12 + j) * step] = (int32_t)__ssub16(a[j], other[j]);
+            row = x;
+            __asm__ volatile("" : "+r"(row) : : "memory");
+            tml_winograd_row_dsp(other, row, depth, high);
+            TML_UNROLL(4)
+            for (int j = 0; j < 4; ++j) v[j * step] = (int32_t)__ssub16(other[j], b[j]);
             __asm__ volatile("" : : : "memory");
         }
     }
