@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tinyml.cli.emulate_pictures import dataset_options, emulate_pictures, image_option, is_picture_set
 from tinyml.cli.options import (
     app_option,
     board_option,
@@ -26,19 +27,35 @@ from tinyml.cli.options import (
 @output_option
 @compile_options
 @emulation_options
+@image_option
+@dataset_options
 @json_option
-def command(model: str | None, board: str | None, output: Path | None, as_json: bool, **values: Any) -> None:
+def command(
+    model: str | None,
+    board: str | None,
+    output: Path | None,
+    images: tuple[Path, ...],
+    dataset: Path | None,
+    limit: int | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
     """Run MODEL's firmware in emulation and compare every output byte with LiteRT's reference kernels.
 
-    --trace compares every intermediate tensor and names the first that differs. Leaves with 7 where one does.
+    --trace compares every intermediate tensor and names the first that differs. --image and --dataset feed the
+    application's own camera instead. Leaves with 7 where anything differs.
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
     from tinyml.report.tables import emulation_report, print_report
     from tinyml.settings import chosen_board, chosen_model
 
+    source, target, options = chosen_model(model), chosen_board(board), pipeline_options(values)
+    if images or is_picture_set(dataset):
+        emulate_pictures(source, target, output, options, images, dataset, limit, as_json)
+        return
     with status("emulating"):
-        result = pipeline.emulate(chosen_model(model), chosen_board(board), output, pipeline_options(values))
+        result = pipeline.emulate(source, target, output, options)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
