@@ -57,6 +57,12 @@ class BoardError(TinymlError):
     kind = "board"
 
 
+class WrongBoardError(BoardError):
+    """Another board than the one that was asked for is connected: nothing is written to it (exit code 6)."""
+
+    kind = "wrong-board"
+
+
 class MismatchError(TinymlError):
     """The firmware's outputs differ from the reference's (exit code 7)."""
 

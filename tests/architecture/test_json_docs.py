@@ -125,6 +125,13 @@ def test_emulate_pictures() -> None:
     check("emulate --image", result.to_json())
 
 
+def test_flash() -> None:
+    from tinyml.flash.upload import FlashResult
+
+    result = FlashResult("pico", "firmware.elf", "picotool", None, 0x10000000, 9, True, False, 1.0, ("picotool",))
+    check("flash", result.to_json())
+
+
 def literal_keys(function: Callable[..., Any]) -> set[str]:
     """The string keys of the dictionaries that a function writes out, outermost level only."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

@@ -59,6 +59,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool("bossac", "flashing", "apt-get install bossa-cli", program="bossac", version_argument="--help"),
     Tool("picotool", "flashing", "apt-get install picotool", program="picotool", version_argument="version"),
     Tool("dfu-util", "flashing", "apt-get install dfu-util", program="dfu-util"),
+    Tool("st-flash", "flashing", "apt-get install stlink-tools", program="st-flash"),
+    Tool("STM32_Programmer_CLI", "flashing", "see https://www.st.com/stm32cubeprog", program="STM32_Programmer_CLI"),
     Tool("JLinkExe", "flashing", "see https://www.segger.com/downloads/jlink", program="JLinkExe"),
 )
 TOOLCHAINS = ("gcc", "zig")

@@ -1,0 +1,339 @@
+"""Puts a firmware on a board: checks the image, chooses the tool, finds the board, starts its bootloader, writes.
+
+Nothing is written before every check passed; whatever fails leaves one error that says what the board may hold now.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinyml.boards import Board, Upload, list_boards
+from tinyml.errors import BoardError, UsageError, WrongBoardError
+from tinyml.flash import drive as drives
+from tinyml.flash.backends import BACKENDS, DRIVE, PLATFORMIO, Backend, Command, Job, Plan
+from tinyml.flash.diagnosis import diagnose
+from tinyml.flash.doctor import TOOLS
+from tinyml.flash.firmware import Firmware
+from tinyml.flash.image import FlashImage, load_flash_image
+from tinyml.flash.ports import (
+    Lister,
+    UsbDevice,
+    connected_devices,
+    find_device,
+    known_usb_ids,
+    press_hint,
+    wait_for,
+)
+from tinyml.flash.running import percentage, run_tool
+from tinyml.flash.serial_port import TOUCH_BAUD, check_port, touch
+
+REAPPEAR_S = 10.0
+DRIVE_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user chose; ``wait_s`` is how long to wait for a board that does not show itself yet."""
+
+    tool: str | None = None
+    port: str | None = None
+    verify: bool = True
+    dry_run: bool = False
+    wait_s: float = 0.0
+    timeout_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Where progress goes: sentences for a person, how far the tool is, and every line it says."""
+
+    say: Callable[[str], None] = lambda text: None
+    percent: Callable[[int], None] = lambda value: None
+    line: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True, slots=True)
+class FlashResult:
+    """What was done; ``commands`` are the tool's command lines, empty for a copy to a drive."""
+
+    board: str
+    firmware: str
+    tool: str
+    port: str | None
+    address: int
+    size_bytes: int
+    verified: bool
+    dry_run: bool
+    seconds: float
+    commands: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of ``tinyml flash --json``."""
+        return {
+            "board": self.board,
+            "firmware": self.firmware,
+            "tool": self.tool,
+            "port": self.port,
+            "address": self.address,
+            "bytes": self.size_bytes,
+            "verified": self.verified,
+            "dry_run": self.dry_run,
+            "seconds": self.seconds,
+            "commands": list(self.commands),
+        }
+
+
+def flash(
+    firmware: Firmware,
+    board: Board,
+    request: Request | None = None,
+    *,
+    reporter: Reporter | None = None,
+    lister: Lister = connected_devices,
+    folders: Callable[[], Sequence[Path]] = drives.mounted_folders,
+) -> FlashResult:
+    """Writes ``firmware`` to ``board`` and, where the tool can, reads it back and compares.
+
+    Raises BoardError, WrongBoardError and DoesNotFitError; nothing was written where the image or the board is wrong.
+    """
+    request, reporter = request or Request(), reporter or Reporter()
+    started = time.monotonic()
+    image = load_flash_image(firmware.elf, board)
+    upload, backend, program = choose_tool(board, request.tool, dry_run=request.dry_run)
+    job = Job(board, upload, image, request.verify, project=firmware.project, environment=firmware.environment)
+    if backend is DRIVE:
+        port, commands = _flash_drive(job, request, reporter, lister, folders)
+    else:
+        port, commands = _flash_with_tool(job, backend, program, firmware, request, reporter, lister)
+    return FlashResult(
+        board=board.name,
+        firmware=str(firmware.elf),
+        tool=backend.name,
+        port=port,
+        address=image.address,
+        size_bytes=len(image.data),
+        verified=request.verify and backend.reads_back and not request.dry_run,
+        dry_run=request.dry_run,
+        seconds=round(time.monotonic() - started, 3),
+        commands=commands,
+    )
+
+
+def choose_tool(board: Board, wanted: str | None, *, dry_run: bool = False) -> tuple[Upload, Backend, tuple[str, ...]]:
+    """The first way to flash ``board`` whose tool is installed, or that of the ``wanted`` tool; and its program.
+
+    A dry run does without the program. Raises BoardError where there is none, with the commands that get one.
+    """
+    ways = [upload for upload in board.upload if upload.protocol != "none"]
+    if wanted is not None:
+        ways = [upload for upload in ways if upload.tool == wanted]
+        if not ways and wanted == PLATFORMIO.name and board.upload:
+            ways = [replace(board.upload[0], tool=PLATFORMIO.name)]
+        if not ways:
+            names = dict.fromkeys(upload.tool for upload in board.upload if upload.protocol != "none")
+            raise UsageError(
+                f"{board.name} is not flashed with {wanted!r}", hint=f"its tools: {', '.join(names) or 'none'}"
+            )
+    if not ways or any(upload.protocol == "none" for upload in ways):
+        raise BoardError(
+            f"{board.name} is an emulated board: there is nothing to flash",
+            hint=f"`tinyml emulate --board {board.name}` runs a firmware on it",
+        )
+    for upload in ways:
+        backend = BACKENDS.get(upload.tool)
+        if backend is None:
+            raise UsageError(
+                f"{board.path}: tinyml cannot drive the upload tool {upload.tool!r}",
+                hint=f"it can drive {', '.join(BACKENDS)}",
+            )
+        program = backend.find()
+        if backend is DRIVE or program is not None:
+            return upload, backend, program or ()
+    if dry_run:
+        backend = BACKENDS[ways[0].tool]
+        return ways[0], backend, (backend.programs[0],)
+    get = {tool.name: tool.get for tool in TOOLS}
+    raise BoardError(
+        f"no tool that flashes {board.name} is installed: {', '.join(upload.tool for upload in ways)}",
+        hint="; or ".join(get[upload.tool] for upload in ways if upload.tool in get) or "`tinyml doctor`",
+    )
+
+
+def _flash_with_tool(
+    job: Job,
+    backend: Backend,
+    program: tuple[str, ...],
+    firmware: Firmware,
+    request: Request,
+    reporter: Reporter,
+    lister: Lister,
+) -> tuple[str | None, tuple[str, ...]]:
+    if backend is PLATFORMIO and firmware.project is None:
+        backend.plan(job)
+    device = _locate(job, request, reporter, lister)
+    if device is not None and not request.dry_run:
+        device = _in_bootloader(job.upload, device, reporter, lister)
+    port = None if device is None else device.port
+    if backend.needs_serial_port and not request.dry_run:
+        if port is None:
+            raise BoardError(f"{job.board.title} has no serial port", hint=press_hint(job.upload))
+        check_port(port, job.upload)
+    named = device is not None and request.port is not None
+    job = replace(job, port=port, serial_number=device.serial_number if device is not None and named else None)
+    plan = backend.plan(job)
+    commands = tuple(shlex.join((*program, *command.arguments)) for command in plan.commands)
+    if not request.dry_run:
+        before = firmware.elf.read_bytes()
+        _run_plan(job, backend, program, plan, request, reporter)
+        if backend is PLATFORMIO and firmware.elf.read_bytes() != before:
+            raise BoardError(
+                "PlatformIO built the firmware again before it uploaded it: what is on the board was not proven",
+                hint="a file of the project was edited; run `tinyml build` again",
+            )
+    return port, commands
+
+
+def _locate(job: Job, request: Request, reporter: Reporter, lister: Lister) -> UsbDevice | None:
+    """The board's device; where it does not show itself, says what to press and waits. A dry run does without."""
+    known = known_usb_ids(list_boards())
+    try:
+        return find_device(job.board, job.upload, request.port, lister(), known)
+    except WrongBoardError:
+        raise
+    except BoardError:
+        if request.dry_run:
+            return None if request.port is None else UsbDevice("", request.port)
+        if request.wait_s <= 0 or request.port is not None or _matches(job.upload, lister()):
+            raise
+    reporter.say(f"{job.board.title} does not show itself: {press_hint(job.upload)} (waiting {request.wait_s:g} s)")
+    wait_for(lambda device: device.usb_id in job.upload.usb_ids, request.wait_s, lister=lister)
+    return find_device(job.board, job.upload, None, lister(), known)
+
+
+def _matches(upload: Upload, devices: Sequence[UsbDevice]) -> bool:
+    return any(device.usb_id in upload.usb_ids for device in devices)
+
+
+def _in_bootloader(upload: Upload, device: UsbDevice, reporter: Reporter, lister: Lister) -> UsbDevice:
+    """The device after it was sent to its bootloader: the port that re-appears may have another name."""
+    if not upload.boot_usb_ids or device.usb_id in upload.boot_usb_ids:
+        return device
+    if not upload.touch_1200bps or device.port is None:
+        raise BoardError(f"{device} runs its application, not its bootloader", hint=press_hint(upload))
+    reporter.say(f"starting the bootloader: opening {device.port} at {TOUCH_BAUD} baud")
+    touch(device.port, upload)
+
+    def is_same_board(other: UsbDevice) -> bool:
+        same_socket = device.location is None or other.location is None or device.location == other.location
+        return other.usb_id in upload.boot_usb_ids and same_socket
+
+    found = wait_for(is_same_board, REAPPEAR_S, lister=lister)
+    if found is None:
+        raise BoardError(
+            f"the board at {device.port} did not come back in its bootloader within {REAPPEAR_S:g} s",
+            hint=f"{press_hint(upload)}, then flash again",
+        )
+    return found
+
+
+def _run_plan(
+    job: Job, backend: Backend, program: tuple[str, ...], plan: Plan, request: Request, reporter: Reporter
+) -> None:
+    def on_line(text: str) -> None:
+        reporter.line(text)
+        value = percentage(text)
+        if value is not None:
+            reporter.percent(value)
+
+    with tempfile.TemporaryDirectory(prefix="tinyml-flash-") as scratch:
+        folder = Path(scratch)
+        for name, content in plan.files.items():
+            (folder / name).write_bytes(content)
+        for command in plan.commands:
+            reporter.say(f"{command.doing} with {backend.name}")
+            outcome = run_tool((*program, *command.arguments), folder, timeout_s=request.timeout_s, on_line=on_line)
+            said = command.must_say is None or any(_says(command, line) for line in outcome.lines)
+            if outcome.code != 0 or not said:
+                raise diagnose(backend.name, command.doing, outcome, backend.failures, job.board, job.upload)
+            if command.reads_into is not None:
+                _compare(backend.name, folder / command.reads_into, job.image)
+
+
+def _says(command: Command, line: str) -> bool:
+    return command.must_say is not None and re.search(command.must_say, line) is not None
+
+
+def _compare(tool: str, path: Path, image: FlashImage) -> None:
+    read = path.read_bytes() if path.is_file() else b""
+    if read[: len(image.data)] == image.data:
+        return
+    pairs = zip(read, image.data, strict=False)
+    offset = next((i for i, (is_there, wanted) in enumerate(pairs) if is_there != wanted), len(read))
+    raise BoardError(
+        f"what {tool} read back is not what was written, from {image.address + offset:#010x} on",
+        hint="do not trust what is on the board; flash again, with another cable or USB socket if it repeats",
+    )
+
+
+def _flash_drive(
+    job: Job,
+    request: Request,
+    reporter: Reporter,
+    lister: Lister,
+    folders: Callable[[], Sequence[Path]],
+) -> tuple[str | None, tuple[str, ...]]:
+    ((name, content),) = DRIVE.plan(job).files.items()
+    drive = drives.find_drive(job.board, job.upload, request.port, folders())
+    if drive is None and request.dry_run:
+        return None, ()
+    if drive is None:
+        drive = _wait_for_drive(job, request, reporter, lister, folders)
+    if not request.dry_run:
+        reporter.say(f"copying {name} to {drive.path}")
+        drives.copy_to_drive(drive, name, content, timeout_s=DRIVE_TIMEOUT_S, on_progress=reporter.percent)
+    return str(drive.path), ()
+
+
+def _wait_for_drive(
+    job: Job,
+    request: Request,
+    reporter: Reporter,
+    lister: Lister,
+    folders: Callable[[], Sequence[Path]],
+) -> drives.Drive:
+    """Starts the bootloader where the board runs an application that listens, or says what to press, and waits."""
+    matching = [device for device in lister() if device.usb_id in job.upload.usb_ids]
+    wait_s = request.wait_s
+    running = [
+        device for device in matching if job.upload.boot_usb_ids and device.usb_id not in job.upload.boot_usb_ids
+    ]
+    if len(running) == 1 and job.upload.touch_1200bps and running[0].port is not None:
+        _in_bootloader(job.upload, running[0], reporter, lister)
+        wait_s = max(wait_s, REAPPEAR_S)
+    elif matching and not running:
+        wait_s = max(wait_s, drives.SETTLE_S)
+    elif wait_s > 0:
+        reporter.say(f"no drive of {job.board.title}: {press_hint(job.upload)} (waiting {wait_s:g} s)")
+    deadline = time.monotonic() + wait_s
+    while True:
+        drive = drives.find_drive(job.board, job.upload, None, folders())
+        if drive is not None:
+            return drive
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(drives.POLL_S)
+    if matching:
+        raise BoardError(
+            f"{matching[0]} is connected, but its drive is not mounted",
+            hint="mount it (udisksctl mount -b /dev/sdX1), and give its folder with --port if it is not found",
+        )
+    known = known_usb_ids(list_boards())
+    find_device(job.board, job.upload, None, lister(), known)
+    raise BoardError(f"no drive of {job.board.title} is mounted", hint=press_hint(job.upload))
