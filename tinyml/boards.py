@@ -45,7 +45,7 @@ __all__ = [
 
 FEATURES = ("dsp", "fpu", "dpfpu", "mve")
 REGION_KINDS = ("flash", "ram")
-ATTRIBUTES = ("execute", "dma", "fast", "cached", "xip", "external", "battery")
+ATTRIBUTES = ("execute", "dma", "fast", "cached", "xip", "external", "battery", "off_at_reset")
 EMULATOR_KINDS = ("unicorn", "qemu", "renode")
 CONSOLE_DRIVERS = ("nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "cmsdk_uart")
 CAMERA_DRIVERS = ("ov7675_nrf", "ov9655_dcmi", "hm01b0_pio", "host")

@@ -33,7 +33,7 @@ def lower_bound_bytes(groups: Sequence[Group]) -> int:
     return max((sum(g.live_bytes(t) for g in groups) for t in times), default=0)
 
 
-class _Conflicts:
+class Conflicts:
     """For every pair of groups the ranges of distances at which they would meet, worked out once."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
@@ -86,7 +86,7 @@ def _orders(groups: Sequence[Group]) -> list[list[int]]:
     ]
 
 
-def _exact(conflicts: _Conflicts, bound: int, best: int) -> tuple[list[int], int] | None:
+def _exact(conflicts: Conflicts, bound: int, best: int) -> tuple[list[int], int] | None:
     """Depth first over "which group next, at its lowest offset"; None where nothing below ``best`` was found in time.
 
     An optimal packing exists in which every group rests on the floor or on another, so placing groups in some order
@@ -124,7 +124,7 @@ def pack(groups: Sequence[Group], *, rounds: int = SEARCH_ROUNDS, seed: int = 0)
     if not groups:
         return Packing((), 0, True)
     bound = lower_bound_bytes(groups)
-    conflicts = _Conflicts(groups)
+    conflicts = Conflicts(groups)
     results = [(conflicts.first_fit(order), order) for order in _orders(groups)]
     (offsets, top), order = min(results, key=lambda r: r[0][1])
     if top > bound:
@@ -136,7 +136,7 @@ def pack(groups: Sequence[Group], *, rounds: int = SEARCH_ROUNDS, seed: int = 0)
     return Packing(tuple(offsets), top, top == bound)
 
 
-def _search(conflicts: _Conflicts, order: list[int], bound: int, rounds: int, seed: int) -> tuple[list[int], int]:
+def _search(conflicts: Conflicts, order: list[int], bound: int, rounds: int, seed: int) -> tuple[list[int], int]:
     """Move a group that sets the arena's size, or one that is in its way, to another place of the order.
 
     What does not grow is kept (the idea of Vela's hill climb, ethosu/vela/hillclimb_allocation.py). Every packing met

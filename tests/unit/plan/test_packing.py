@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tinyml.plan.buffers import Buffer, Group
-from tinyml.plan.packing import _Conflicts, lower_bound_bytes, pack
+from tinyml.plan.packing import Conflicts, lower_bound_bytes, pack
 
 
 def single(size: int, first: int, last: int, align: int = 4) -> Group:
@@ -58,7 +58,7 @@ def test_small_cases_equal_brute_force(seed: int) -> None:
     for _ in range(6):
         first = source.randint(0, 4)
         units.append(single(4 * source.randint(1, 30), first, first + source.randint(0, 3)))
-    best = min(_Conflicts(units).first_fit(order)[1] for order in itertools.permutations(range(6)))
+    best = min(Conflicts(units).first_fit(order)[1] for order in itertools.permutations(range(6)))
     assert pack(units).arena_bytes == best
 
 
