@@ -27,6 +27,7 @@ from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
+from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.project import Project, record_in_manifest, render_project
 from tinyml.graph.check import check_supported
@@ -223,15 +224,20 @@ def default_output(board: Board, app: str) -> Path:
 
 def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
+    sources = generate(compiled.program, compiled.plan)
+    values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
+    if options.app == "kws":
+        keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
+        sources, values = sources | keywords.sources, keywords.values
     return render_project(
         compiled.board,
-        generate(compiled.program, compiled.plan),
+        sources,
         app=options.app,
         output_dir=folder,
         manifest=_manifest(compiled, options),
         model_name=compiled.source.name,
         toolchain=options.toolchain,
-        app_values=app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest),
+        app_values=values,
     )
 
 

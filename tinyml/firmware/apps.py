@@ -37,6 +37,12 @@ APPS = (
         parts=("camera", "leds"),
         needs=("camera",),
     ),
+    App(
+        "kws",
+        "keyword spotting: microphone to light, and one JSON line a word",
+        ("proof", "frontend", "apps/kws"),
+        parts=("microphone", "leds"),
+    ),
 )
 
 

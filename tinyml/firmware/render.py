@@ -51,7 +51,7 @@ def render_files(
     written = {path.name: path.read_text("utf-8") for path in own} | sources
     files |= {f"{'include' if name.endswith('.h') else 'src'}/{name}": text for name, text in written.items()}
     files |= _driver_files(board, drivers)
-    files |= _runtime_files(sources)
+    files |= _runtime_files(sources, written)
     renode = sorted((templates_dir() / "renode").glob(f"{board.name}.re*"))
     files |= {f"renode/{path.name}": path.read_text("utf-8") for path in renode}
     files["include/app_config.h"] = _app_config(sources, model_name, app_values or {})
@@ -117,10 +117,13 @@ def _driver_files(board: Board, drivers: Drivers) -> dict[str, str]:
     return files
 
 
-def _runtime_files(sources: dict[str, str]) -> dict[str, str]:
-    """The kernel headers that the generated sources include, directly or through another kernel header."""
+def _runtime_files(sources: dict[str, str], written: Mapping[str, str]) -> dict[str, str]:
+    """The kernel headers that the generated sources include, directly or through another kernel header.
+
+    Headers among the files that are ``written`` already are the application's own.
+    """
     folder = templates_dir() / "runtime"
-    wanted = [name for text in sources.values() for name in _INCLUDE.findall(text) if name not in sources]
+    wanted = [name for text in sources.values() for name in _INCLUDE.findall(text) if name not in written]
     files: dict[str, str] = {}
     while wanted:
         name = wanted.pop()

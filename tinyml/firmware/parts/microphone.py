@@ -7,6 +7,9 @@ from collections.abc import Callable
 from tinyml.boards import Board
 from tinyml.firmware.parts.base import Part
 
+HOST_SOURCES = ("tml_audio.c", "microphone_semihosting.c")
+"""An emulated board, or one under a debugger, hears its host."""
+
 _DRIVERS: dict[tuple[str, str], tuple[str, Callable[[Board, int], dict[str, str]]]] = {}
 """Family and kind of microphone → the source and what it is compiled with."""
 
@@ -19,6 +22,6 @@ def has_driver(board: Board) -> bool:
 def microphone(board: Board, core_hz: int) -> Part:
     """The driver of ``board``'s microphone; one that has no sound where there is none."""
     if board.microphone is None or not has_driver(board):
-        return Part(("microphone_none.c",), ())
+        return Part((*HOST_SOURCES, "microphone_none.c"), ())
     source, defines = _DRIVERS[board.family, board.microphone.kind]
-    return Part((source,), tuple(defines(board, core_hz).items()))
+    return Part((*HOST_SOURCES, source), tuple(defines(board, core_hz).items()))

@@ -1,0 +1,147 @@
+"""The keyword application's own C: front-end, detector and ring as the model's manifest and the board ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tinyml.boards import Board
+from tinyml.errors import UsageError
+from tinyml.features.c_source import FrontendSource, frontend_source
+from tinyml.features.codes import same_codes
+from tinyml.features.config import FrontendConfig
+from tinyml.features.tables import tables
+from tinyml.firmware.apps import find_app
+from tinyml.firmware.drivers import drivers_for
+from tinyml.firmware.render import c_string
+from tinyml.graph.ir import DType, Graph
+from tinyml.lower.program import Program
+from tinyml.plan.realtime import AudioLoad, Rhythm, network_instructions, plan_audio
+from tinyml.streaming.settings import DetectorSettings, DetectorTable, detector_table, settings_of
+
+APP = "kws"
+LIGHT_MS, STATUS_MS = 500, 10_000
+_SCORE_SCALE, _SCORE_ZERO = 1 / 256, -128
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordModel:
+    """What the application needs of a model: its front-end, its labels, its detector, and the frames of its window."""
+
+    config: FrontendConfig
+    labels: tuple[str, ...]
+    settings: DetectorSettings
+    window_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordPlan:
+    """The application on one board: the model, the load of its core, the detector's integers, the front-end's C."""
+
+    model: KeywordModel
+    load: AudioLoad
+    table: DetectorTable
+    frontend: FrontendSource
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """C files of the project besides the network's."""
+        return self.frontend.files
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The macros of ``app_config.h``."""
+        model, table, load = self.model, self.table, self.load
+        return {
+            "APP_FRAMES": f"{model.window_frames}u",
+            "APP_STRIDE_HOPS": f"{load.stride_hops}u",
+            "APP_RING_SAMPLES": f"{load.ring_samples}u",
+            "APP_LABEL_COUNT": str(len(model.labels)),
+            "APP_LABELS": _braces(c_string(label) for label in model.labels),
+            "APP_AVERAGED": f"{table.averaged}u",
+            "APP_LIMITS": _braces(f"{limit}u" for limit in table.limits),
+            "APP_REFRACTORY": _braces(f"{count}u" for count in table.refractory),
+            "APP_FRAME_US": f"{round(1000 * load.frame_ms)}u",
+            "APP_INFERENCE_US": f"{round(1000 * load.network_ms)}u",
+            "APP_LIGHT_FRAMES": f"{max(1, round(LIGHT_MS / load.hop_ms))}u",
+            "APP_STATUS_FRAMES": f"{max(1, round(STATUS_MS / load.hop_ms))}u",
+        }
+
+    @property
+    def ram_bytes(self) -> int:
+        """RAM of front-end, ring and window, beside the network's arena."""
+        window_bytes = self.model.window_frames * self.model.config.features
+        return self.frontend.ram_bytes + 2 * self.load.ring_samples + window_bytes
+
+
+def keyword_model(graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> KeywordModel:
+    """What the application needs of a model. Raises UsageError where the model is not one that it can serve."""
+    definition = manifest.get("frontend")
+    if not isinstance(definition, Mapping) or "sample_rate_hz" not in definition:
+        raise UsageError(
+            f"the model {graph.name} has no audio front-end beside it, which the application {APP} needs",
+            hint="keep the .json that `tinyml quantize` wrote next to the .tflite, or build with --app benchmark",
+        )
+    config = FrontendConfig.from_json(definition)
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UsageError(f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, not one of each")
+    source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    frames, rest = divmod(source.elements, config.features)
+    if rest or not frames:
+        raise UsageError(f"the model's input {list(source.shape)} holds no whole frames of {config.features} features")
+    if not same_codes(config.input_scale, config.input_zero_point, source):
+        raise UsageError(
+            "the model's input is quantised in another way than its front-end's features",
+            hint="quantise it with `tinyml quantize`, which keeps the two alike",
+        )
+    scored = target.dtype is DType.INT8 and target.quant is not None
+    if not scored or abs(target.scale - _SCORE_SCALE) > 1e-6 or target.zero_point != _SCORE_ZERO:
+        raise UsageError(
+            f"the model's output {target.name} is no int8 probability (scale 1/256, zero point -128)",
+            hint="end the model with a softmax or a sigmoid",
+        )
+    if len(labels) != target.elements:
+        raise UsageError(f"the model gives {target.elements} scores but has {len(labels)} labels")
+    return KeywordModel(config, tuple(labels), settings_of(manifest, labels), frames)
+
+
+def rhythm_of(config: FrontendConfig) -> Rhythm:
+    """The sizes that the front-end's cost follows from."""
+    made = tables(config)
+    return Rhythm(
+        config.sample_rate_hz, config.window_samples, config.hop_samples, config.fft_size,
+        made.end_bin - made.first_bin, config.bands, config.coefficients,
+    )  # fmt: skip
+
+
+def core_clock_hz(board: Board) -> int:
+    """What the core really runs at under the application's drivers."""
+    return drivers_for(board, find_app(APP).parts).core_hz
+
+
+def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifest: Mapping[str, Any]) -> KeywordPlan:
+    """The application for ``program`` on ``board``, from estimates.
+
+    Raises UsageError where the model is not one it can serve, DoesNotFitError where the core can't keep up.
+    """
+    model = keyword_model(program.graph, labels, manifest)
+    load = plan_audio(
+        rhythm_of(model.config),
+        program.target.isa.value,
+        core_clock_hz(board),
+        network_instructions(program),
+        model.settings.stride_ms,
+        board.name,
+    )
+    return with_load(model, load)
+
+
+def with_load(model: KeywordModel, load: AudioLoad) -> KeywordPlan:
+    """The application with a load that is known."""
+    table = detector_table(model.settings, model.labels, load.stride_ms)
+    return KeywordPlan(model, load, table, frontend_source(model.config))
+
+
+def _braces(items: Any) -> str:
+    return "{" + ", ".join(items) + "}"
