@@ -6,6 +6,7 @@
 
 #define TML_REG32(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
+#define TML_SCB_ICSR TML_REG32(0xE000ED04u)
 #define TML_SCB_VTOR TML_REG32(0xE000ED08u)
 #define TML_SCB_CFSR TML_REG32(0xE000ED28u)
 #define TML_SCB_HFSR TML_REG32(0xE000ED2Cu)

@@ -2,7 +2,7 @@
 
 #include "tml_registers.h"
 
-enum { RELOAD = 0xFFFFFF };
+enum { RELOAD = 0xFFFFFF, PENDSTSET = 1 << 26 };
 
 static volatile uint32_t wraps;
 
@@ -20,10 +20,12 @@ void tml_systick_init(void) {
 }
 
 uint32_t tml_systick_cycles(void) {
-    uint32_t high, low;
-    do { /* until no wrap fell between the two reads */
+    uint32_t high, low, pending;
+    do { /* until no wrap was counted between the reads */
         high = wraps;
         low = TML_SYST_CVR;
+        pending = TML_SCB_ICSR & PENDSTSET;
     } while (high != wraps);
+    if (pending != 0 && low > RELOAD / 2) ++high; /* it has wrapped, and the interrupt is still to come */
     return (high << 24) + (RELOAD - low);
 }
