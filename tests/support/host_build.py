@@ -28,6 +28,7 @@ from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Program, Target
 from tinyml.paths import templates_dir
+from tinyml.plan.packed_weights import PackedWeights, choose_packed
 from tinyml.plan.planner import Plan, check_plan, make_plan
 from tinyml.tflite.read import read_graph
 from tinyml.tflite.reference import Reference
@@ -75,6 +76,7 @@ class Network:
     program: Program
     plan: Plan
     sources: dict[str, str]
+    packed: tuple[PackedWeights, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -103,13 +105,15 @@ def compile_network(
     optimize: Optimize = Optimize.BALANCED,
     passes: bool = True,
     match: str = "litert",
+    most_arena_bytes: int = 1 << 20,
 ) -> Network:
     """Everything from the file's bytes to C."""
     graph = read_graph(model, match=match)
     program = lower(run_passes(graph) if passes else graph, Target(isa, optimize))
-    plan = make_plan(program)
-    check_plan(program, plan)
-    return Network(name, model, program, plan, generate(program, plan, name))
+    choice = choose_packed(program, make_plan(program), most_arena_bytes)
+    check_plan(choice.program, choice.plan)
+    sources = generate(choice.program, choice.plan, name)
+    return Network(name, model, choice.program, choice.plan, sources, choice.packed)
 
 
 @functools.cache
@@ -206,7 +210,7 @@ def _result(records: Iterator[tuple[int, bytes]]) -> Result:
     for tensor, content in records:
         if tensor == OUTPUTS:
             return Result(content, trace)
-        trace[tensor] = content
+        trace[tensor] = trace.get(tensor, b"") + content
     raise AssertionError("the program ended early")
 
 

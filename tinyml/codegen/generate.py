@@ -9,7 +9,9 @@ import jinja2
 
 from tinyml import __version__
 from tinyml.codegen.arenas import arena_arrays
+from tinyml.codegen.literals import C_TYPES
 from tinyml.codegen.names import c_comment, c_identifier, c_string
+from tinyml.codegen.rows import segment_views
 from tinyml.codegen.views import CallBuilder, array_names, arrays, border
 from tinyml.lower.program import Program
 from tinyml.plan.planner import ARENA_ALIGN_BYTES, Plan
@@ -45,6 +47,7 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
     graph = program.graph
     names = array_names(program, prefix)
     builder = CallBuilder(program, plan, prefix, names)
+    segments = segment_views(program, plan, prefix, C_TYPES)
     metadata = dict(graph.metadata)
     return {
         "version": __version__,
@@ -59,12 +62,19 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "arena_align": ARENA_ALIGN_BYTES,
         "inputs": [border(graph, plan, i, t) for i, t in enumerate(graph.inputs)],
         "outputs": [border(graph, plan, i, t) for i, t in enumerate(graph.outputs)],
-        "headers": sorted({step.header for step in program.steps} | {"tml_common.h"}),
+        "headers": sorted({step.header for step in program.steps} | _own_headers(program)),
         "arrays": arrays(program, names),
         "shared_kernels": builder.shared,
         "calls": [builder.call(i) for i in range(len(program.steps))],
+        "segments": segments,
+        "inside": {i for first, last in program.segments for i in range(first, last + 1)},
+        "fed": segments[0].fed if 0 in segments else None,
         "traced_inputs": builder.traced(graph.inputs),
     }
+
+
+def _own_headers(program: Program) -> set[str]:
+    return {"tml_common.h", "tml_rows.h"} if program.segments else {"tml_common.h"}
 
 
 def _environment() -> jinja2.Environment:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tinyml.codegen.literals import C_TYPES, c_int, wrap
 from tinyml.codegen.names import c_comment
-from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Program, Step
+from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Program, RowInt, Step
 from tinyml.lower.sharing import shared_groups
 
 
@@ -41,6 +41,8 @@ def _parameter_type(program: Program, step: Step, arg: Arg) -> str:
             return f"{C_TYPES[program.graph.tensors[step.outputs[i]].dtype.value]} *"
         case ConstRef(i):
             return f"const {C_TYPES[str(step.consts[i].data.dtype)]} *"
+        case RowInt(_):
+            return "int32_t "
         case _:
             return "void *"
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyml.codegen.literals import C_TYPES, array_body, c_float, c_int, wrap
 from tinyml.codegen.names import c_comment
+from tinyml.codegen.rows import parameters
 from tinyml.codegen.sharing import SharedKernel, shared_kernels
 from tinyml.graph.ir import Graph, Tensor
 from tinyml.lower.program import (
@@ -22,6 +23,7 @@ from tinyml.lower.program import (
     Out,
     Pointers,
     Program,
+    RowInt,
     Scratch,
     Step,
     const_key,
@@ -71,6 +73,7 @@ class Call:
 
     symbol: str
     comment: str
+    parameters: str
     locals: tuple[str, ...]
     kernel: str
     arguments: str
@@ -158,6 +161,7 @@ class CallBuilder:
         return Call(
             symbol=f"{self._prefix}_step_{index:03d}",
             comment=self._comment(step, index),
+            parameters=parameters(self._program, step, C_TYPES) if step.rows else "void",
             locals=tuple(declared),
             kernel=step.kernel if shared is None else shared.symbol,
             arguments=wrap(pieces, " " * 8),
@@ -183,6 +187,7 @@ class CallBuilder:
         inputs = " + ".join(dims(self._graph.tensors[t].shape) for t in step.inputs)
         outputs = " + ".join(dims(self._graph.tensors[t].shape) for t in step.outputs)
         work = f", {step.macs} MACs" if step.macs else ""
+        work += f", {step.rows.count} rows a call" if step.rows and not step.rows.reduces else ""
         why = f" ({step.reason})" if step.reason else ""
         return c_comment(f"{index:03d} {step.name}: {step.kind} {inputs} -> {outputs}{work}; {step.kernel}{why}")
 
@@ -193,6 +198,10 @@ class CallBuilder:
 
     def _argument(self, arg: Arg, step: Step, index: int) -> str:
         match arg:
+            case In(i) if step.rows is not None and i in step.rows.positions:
+                return f"x{i}"
+            case Out(_) if step.rows is not None:
+                return "y"
             case In(i):
                 return self._tensor(step.inputs[i], "const ")
             case Out(i):
@@ -207,7 +216,7 @@ class CallBuilder:
                 return f"{c_int(value)} /* {name} */"
             case Float(name, value):
                 return f"{c_float(value)} /* {name} */"
-            case Ints(name) | Pointers(name):
+            case Ints(name) | Pointers(name) | RowInt(name):
                 return name
 
     def _local(self, arg: Arg, step: Step) -> list[str]:

@@ -72,7 +72,7 @@ def split_outputs(content: bytes, inputs: int) -> list[bytes]:
 
 
 def parse_trace(content: bytes) -> list[dict[int, bytes]]:
-    """The trace file: records of (tensor, bytes, data), after a mark for each input."""
+    """The trace file: records of (tensor, bytes, data), after a mark for each input; a tensor may come row by row."""
     traces: list[dict[int, bytes]] = []
     position = 0
     while position + 8 <= len(content):
@@ -85,7 +85,7 @@ def parse_trace(content: bytes) -> list[dict[int, bytes]]:
         data = content[position : position + size]
         if len(data) != size or not traces:
             raise BuildError("the firmware's trace file is damaged")
-        traces[-1][tensor] = data
+        traces[-1][tensor] = traces[-1].get(tensor, b"") + data
         position += size
     return traces
 

@@ -132,7 +132,43 @@ class Pointers:
     items: tuple[In | ConstRef, ...]
 
 
-Arg = In | Out | Scratch | ConstRef | Int | Float | Ints | Pointers
+@dataclass(frozen=True, slots=True)
+class RowInt:
+    """Argument: a number that differs from call to call of a step that runs row by row.
+
+    ``name`` is ``height`` (rows of the first input from its pointer on), ``pad_top`` (rows of padding above it) or
+    ``done`` (rows of the output, of a reduction those of the input, that earlier calls did).
+    """
+
+    name: str
+
+
+Arg = In | Out | Scratch | ConstRef | Int | Float | Ints | Pointers | RowInt
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How a step runs row by row: a call makes ``count`` rows of its output.
+
+    They need ``kernel`` rows of every input in ``positions`` (of the step's inputs), the first of them ``stride`` below
+    the first of the call before; ``pad_top`` rows of padding lie above the input. The other inputs are read whole. A
+    reduction (``reduces``) reads ``kernel`` rows a call, keeps its scratch from call to call and gives its output with
+    the last.
+    """
+
+    count: int
+    kernel: int
+    stride: int
+    pad_top: int
+    in_height: int
+    out_height: int
+    positions: tuple[int, ...]
+    reduces: bool = False
+
+    @property
+    def calls(self) -> int:
+        """Calls for a whole output."""
+        return self.in_height // self.kernel if self.reduces else self.out_height // self.count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,8 +177,9 @@ class Step:
 
     ``inputs`` and ``outputs`` are indices of the graph's *activation* tensors (constants are in ``consts``).
     ``in_place`` lists (input position, output position) pairs for which the kernel is correct when both start at the
-    same address. ``op_indices`` are the graph ops that the step does, most often one. ``reason`` says in a few words
-    why this kernel was chosen, for ``tinyml profile``.
+    same address. ``op_indices`` are the graph ops that the step does, most often one. ``rows`` is set where a call
+    makes some rows of the output only. ``reason`` says in a few words why this kernel was chosen, for ``tinyml
+    profile``.
     """
 
     name: str
@@ -158,11 +195,16 @@ class Step:
     op_indices: tuple[int, ...] = ()
     macs: int = 0
     reason: str = ""
+    rows: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A lowered graph: steps in execution order.
+
+    ``segments`` are ranges (first step, last step) whose steps have ``rows`` and run together, row by row; all other
+    steps run one after the other, once. Where the network is ``fed_by_rows``, its only input comes row by row and is
+    read by the first segment, which begins with the first step.
 
     ``alias_of`` maps a tensor to the tensor whose bytes it is (RESHAPE, SQUEEZE, EXPAND_DIMS and other ops that move
     nothing); it never maps to a tensor that is itself an alias.
@@ -172,6 +214,8 @@ class Program:
     target: Target
     steps: tuple[Step, ...]
     alias_of: dict[int, int] = field(default_factory=dict)
+    segments: tuple[tuple[int, int], ...] = ()
+    fed_by_rows: bool = False
 
     def storage(self, tensor: int) -> int:
         """The tensor that owns the bytes of ``tensor``."""

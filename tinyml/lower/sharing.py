@@ -6,7 +6,7 @@ group; the budget's estimate counts it once.
 
 from __future__ import annotations
 
-from tinyml.lower.program import ConstRef, In, Int, Out, Program, Scratch, Step
+from tinyml.lower.program import ConstRef, In, Int, Out, Program, RowInt, Scratch, Step
 
 
 def shared_groups(program: Program) -> list[tuple[int, ...]]:
@@ -38,6 +38,8 @@ def _key(program: Program, step: Step) -> tuple[object, ...] | None:
                 parts.append(("read", str(step.consts[i].data.dtype)))
             case Scratch():
                 parts.append("scratch")
+            case RowInt(name):
+                parts.append(("row", name))
             case _:
                 return None
     return tuple(parts)

@@ -3,6 +3,9 @@
 Time runs from -1 (the caller has filled the inputs) over the steps 0 … n-1 to n (the caller reads the outputs). A
 :class:`Buffer` is a tensor or a step's scratch; a :class:`Group` is a set of buffers whose distance is fixed, because
 one is computed in place of another. The packer places groups.
+
+The steps of a segment run in turns, row by row, so what it reads or makes whole is live from its first step to its
+last, and so are windows; rows that only pass through are live from their maker to their last reader.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 
 from tinyml.graph.ir import ABSENT, Graph
 from tinyml.lower.program import Program, Step
+from tinyml.plan.segments import Segment, segments_of
 
 TENSOR_ALIGN_BYTES = 4
 SCRATCH_ALIGN_BYTES = 8
@@ -21,7 +25,7 @@ SCRATCH_ALIGN_BYTES = 8
 class Buffer:
     """Bytes that are live from step ``first`` to step ``last``, both included.
 
-    ``tensor`` is the storage tensor, or None for the scratch of step ``first``.
+    ``tensor`` is the storage tensor, or None for the scratch of step ``step``.
     """
 
     tensor: int | None
@@ -30,6 +34,7 @@ class Buffer:
     first: int
     last: int
     align_bytes: int = TENSOR_ALIGN_BYTES
+    step: int | None = None
 
     def overlaps(self, other: Buffer) -> bool:
         """Whether both are live at some step."""
@@ -79,7 +84,10 @@ def _alive(graph: Graph, tensor: int) -> bool:
 
 
 def tensor_buffers(program: Program) -> dict[int, Buffer]:
-    """The buffer of every storage tensor: from its writer (inputs: -1) to its last reader (outputs: n)."""
+    """The buffer of every storage tensor: from its writer (inputs: -1) to its last reader (outputs: n).
+
+    That of a tensor inside of a segment is as large as its window.
+    """
     graph, end = program.graph, len(program.steps)
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -92,13 +100,23 @@ def tensor_buffers(program: Program) -> dict[int, Buffer]:
             last[owner] = max(last.get(owner, time), time)
             size[owner] = max(size.get(owner, 0), graph.tensors[tensor].size_bytes, graph.tensors[owner].size_bytes)
 
+    segments = segments_of(program)
+    inside = {t: segment for segment in segments for t in segment.inside}
     for tensor in graph.inputs:
-        touch(tensor, -1)
+        if tensor not in inside:
+            touch(tensor, -1)
     for time, step in enumerate(program.steps):
+        segment = next((s for s in segments if s.first <= time <= s.last), None)
         for tensor in (*step.outputs, *step.inputs):
+            if segment is not None:
+                touch(tensor, segment.first)
+                touch(tensor, segment.last)
             touch(tensor, time)
     for tensor in graph.outputs:
         touch(tensor, end)
+    for tensor, segment in inside.items():
+        first[tensor], last[tensor] = segment.lifetime(tensor)
+        size[tensor] = segment.window_bytes(tensor)
     made_by = {program.storage(t): f"{step.name} output" for step in reversed(program.steps) for t in step.outputs}
     buffers = {}
     for t in first:
@@ -108,12 +126,15 @@ def tensor_buffers(program: Program) -> dict[int, Buffer]:
 
 
 def scratch_buffers(program: Program) -> dict[int, Buffer]:
-    """The scratch buffer of every step that has one, by step."""
-    return {
-        i: Buffer(None, f"{s.name} scratch", s.scratch_bytes, i, i, SCRATCH_ALIGN_BYTES)
-        for i, s in enumerate(program.steps)
-        if s.scratch_bytes
-    }
+    """The scratch buffer of every step that has one, by step; a reduction by rows keeps its own for its segment."""
+    spans = {i: span for span in program.segments for i in range(span[0], span[1] + 1)}
+    found = {}
+    for i, step in enumerate(program.steps):
+        if step.scratch_bytes:
+            keeps = step.rows is not None and step.rows.reduces
+            first, last = spans[i] if keeps else (i, i)
+            found[i] = Buffer(None, f"{step.name} scratch", step.scratch_bytes, first, last, SCRATCH_ALIGN_BYTES, i)
+    return found
 
 
 def in_place_pairs(program: Program, tensors: dict[int, Buffer]) -> list[tuple[int, int]]:
@@ -124,7 +145,10 @@ def in_place_pairs(program: Program, tensors: dict[int, Buffer]) -> list[tuple[i
     """
     pairs: list[tuple[int, int]] = []
     taken: set[int] = set()
+    segments = segments_of(program)
     for time, step in enumerate(program.steps):
+        if step.rows is not None and not _passes_whole_calls(segments, time, step):
+            continue
         for position in dict.fromkeys(o for _, o in step.in_place):
             out = program.storage(step.outputs[position])
             usable = [t for t in _candidates(program, step, position) if t in tensors and t not in taken and t != out]
@@ -142,24 +166,65 @@ def _candidates(program: Program, step: Step, out_position: int) -> list[int]:
     return [s for s in _storage_of(program, allowed) if used.count(s) == 1 or len(set(used)) == 1]
 
 
+def _passes_whole_calls(segments: tuple[Segment, ...], time: int, step: Step) -> bool:
+    """Whether all that a call of the step reads by rows and makes only passes through, as many rows as a call has."""
+    segment = next(s for s in segments if s.first <= time <= s.last)
+    assert step.rows is not None
+    read = [step.inputs[p] for p in step.rows.positions]
+    rows = [(t, step.rows.kernel) for t in read] + [(step.outputs[0], step.rows.count)]
+    return all(
+        t in segment.inside and segment.is_passing(t) and segment.window_rows(t) == count == step.rows.stride
+        for t, count in rows
+    )
+
+
+def overlaps(program: Program, tensors: dict[int, Buffer]) -> list[tuple[int, int, int]]:
+    """(source, result, shift): a segment's result may lie over a source from ``shift`` bytes below the source on.
+
+    Of each segment the largest source that dies with it and the largest result that is born in it.
+    """
+    found = []
+    for segment in segments_of(program):
+        dying = [t for t in segment.sources if tensors[program.storage(t)].last == segment.last]
+        born = [t for t in segment.results if tensors[program.storage(t)].first == segment.first]
+        if dying and born:
+            source, result = (max(ts, key=lambda t: tensors[program.storage(t)].size_bytes) for ts in (dying, born))
+            shift = segment.shift(source, result)
+            if shift is not None:
+                found.append((source, result, -(-shift // TENSOR_ALIGN_BYTES) * TENSOR_ALIGN_BYTES))
+    return found
+
+
 def _dies_here(source: Buffer, target: Buffer, time: int) -> bool:
     return source.last == time and target.first == time
 
 
 def groups(program: Program, *, in_place: bool, apart: frozenset[tuple[int, int]] = frozenset()) -> list[Group]:
-    """All buffers of the program as groups; ``in_place`` joins in-place chains, but for the pairs ``apart``."""
+    """All buffers of the program as groups.
+
+    ``in_place`` joins in-place chains and outputs over inputs, but for the pairs ``apart``.
+    """
     tensors = tensor_buffers(program)
-    pairs = in_place_pairs(program, tensors) if in_place else []
-    follower = {a: b for a, b in pairs if (a, b) not in apart}
-    targets = set(follower.values())
-    result = []
+    links: dict[int, tuple[int, int]] = {}
+    if in_place:
+        links = {a: (b, 0) for a, b in in_place_pairs(program, tensors)}
+        taken = {b for b, _ in links.values()}
+        for source, result, shift in overlaps(program, tensors):
+            if source not in links and result not in taken:
+                links[source] = (result, shift)
+        links = {a: link for a, link in links.items() if (a, link[0]) not in apart}
+    targets = {b for b, _ in links.values()}
+    result_groups = []
     for tensor in tensors:
         if tensor in targets:
             continue
-        chain = [tensor]
-        while chain[-1] in follower:
-            chain.append(follower[chain[-1]])
+        chain, shifts = [tensor], [0]
+        while chain[-1] in links:
+            follower, shift = links[chain[-1]]
+            chain.append(follower)
+            shifts.append(shifts[-1] - shift)
+        lowest = min(shifts)
         members = tuple(tensors[t] for t in chain)
-        result.append(Group(members, (0,) * len(members)))
-    result.extend(Group((b,), (0,)) for b in scratch_buffers(program).values())
-    return result
+        result_groups.append(Group(members, tuple(s - lowest for s in shifts)))
+    result_groups.extend(Group((b,), (0,)) for b in scratch_buffers(program).values())
+    return result_groups

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinyml.lower.program import Program
-from tinyml.plan.buffers import Buffer, Group, groups
+from tinyml.plan.buffers import Buffer, Group, groups, overlaps, tensor_buffers
 from tinyml.plan.packing import SEARCH_ROUNDS, lower_bound_bytes, pack
 
 ARENA_ALIGN_BYTES = 16
@@ -129,7 +129,7 @@ def _attempt(
     )
     owner = {p.buffer.tensor: p.offset for p in placements if p.buffer.tensor is not None}
     offsets = {t: owner[program.storage(t)] for t in range(len(program.graph.tensors)) if program.storage(t) in owner}
-    scratch = {p.buffer.first: p.offset for p in placements if p.buffer.tensor is None}
+    scratch = {p.buffer.step: p.offset for p in placements if p.buffer.step is not None}
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
     times = range(-1, len(program.steps) + 1)
     peak = max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
@@ -137,18 +137,25 @@ def _attempt(
 
 
 def check_plan(program: Program, plan: Plan) -> None:
-    """Raise AssertionError where two buffers that are live at one step overlap without being an in-place pair."""
+    """Raise AssertionError where two buffers that are live at one step overlap without being meant to."""
     pairs = set()
     for step in program.steps:
         for i, o in step.in_place:
             pairs.add((program.storage(step.inputs[i]), program.storage(step.outputs[o])))
+    shifts = {(source, result): shift for source, result, shift in overlaps(program, tensor_buffers(program))}
     for a, first in enumerate(plan.placements):
         for second in plan.placements[a + 1 :]:
             if not first.buffer.overlaps(second.buffer) or first.end <= second.offset or second.end <= first.offset:
                 continue
             handover = min(first.buffer.last, second.buffer.last) == max(first.buffer.first, second.buffer.first)
-            tensors = (first.buffer.tensor, second.buffer.tensor)
-            paired = tensors in pairs or tensors[::-1] in pairs
-            if paired and handover and first.offset == second.offset:
+            tensors = (_number(first.buffer), _number(second.buffer))
+            if (tensors in pairs or tensors[::-1] in pairs) and handover and first.offset == second.offset:
+                continue
+            distance = first.offset - second.offset
+            if distance >= shifts.get(tensors, distance + 1) or -distance >= shifts.get(tensors[::-1], 1 - distance):
                 continue
             raise AssertionError(f"{first.buffer.name!r} and {second.buffer.name!r} overlap")
+
+
+def _number(buffer: Buffer) -> int:
+    return -1 if buffer.tensor is None else buffer.tensor

@@ -1,0 +1,96 @@
+"""Which plan a program gets: the least memory for a limit of more work.
+
+A :class:`Goal` says what the plan may cost; :func:`choose_plan` searches (:mod:`tinyml.plan.search`), places what the
+search found, and keeps the smallest arena that it could place. A path's peak counts bytes that are live at once;
+placing them can take more, and then paths with other peaks are placed as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from tinyml.errors import UnsupportedError
+from tinyml.lower.program import Program
+from tinyml.lower.rows import geometry, row_steps_of
+from tinyml.plan.cuts import program_of
+from tinyml.plan.planner import Plan, make_plan
+from tinyml.plan.search import Path, Search
+
+DEFAULT_MORE_WORK = 0.05
+_PLACED_PATHS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a plan may cost: at most ``more_work`` times more instructions than one step after the other (estimated).
+
+    0 for no step by rows, infinity for the least memory. ``fed_by_rows``: the input is not in memory, its rows come one
+    by one.
+    """
+
+    more_work: float = DEFAULT_MORE_WORK
+    fed_by_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """A program, whose segments run by rows, with its plan; ``more_work`` is what that adds, as a part (estimated)."""
+
+    program: Program
+    plan: Plan
+    more_work: float = 0.0
+
+
+def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
+    """The plan of least memory for ``goal``.
+
+    Raises UnsupportedError where the input is to come by rows and the first layer cannot take it so.
+    """
+    goal = goal or Goal()
+    if goal.fed_by_rows:
+        _require_feedable(program)
+        program = replace(program, fed_by_rows=True)
+    elif goal.more_work <= 0:
+        return Planned(program, make_plan(program))
+    search = Search(program, row_steps_of(program))
+    base_work = sum(search.cuts.step_works)
+    most_work = math.inf if math.isinf(goal.more_work) else base_work * (1 + goal.more_work)
+    found = [] if goal.fed_by_rows else [Planned(program, make_plan(program))]
+    path = search.within(most_work)
+    for _ in range(_PLACED_PATHS):
+        chosen = program_of(search.cuts, path.edges)
+        plan = make_plan(chosen)
+        found.append(Planned(chosen, plan, max(0.0, path.work / base_work - 1) if chosen.segments else 0.0))
+        smallest = min(p.plan.arena_bytes for p in found)
+        following = _next_path(search, path, most_work, smallest)
+        if plan.arena_bytes <= path.peak_bytes or following is None:
+            break
+        path = following
+    return min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
+
+
+def _next_path(search: Search, path: Path, most_work: float, smallest_bytes: int) -> Path | None:
+    """Another path whose peak, somewhat higher, is still below the smallest arena that was placed."""
+    step = max((smallest_bytes - path.peak_bytes) // _PLACED_PATHS, 1)
+    following = search.least_work(path.peak_bytes + step)
+    if following.edges == path.edges or following.peak_bytes >= smallest_bytes or following.work > most_work:
+        return None
+    return following
+
+
+def _require_feedable(program: Program) -> None:
+    graph = program.graph
+    if len(graph.inputs) != 1:
+        raise UnsupportedError(
+            f"the model has {len(graph.inputs)} inputs; only a single one can come row by row",
+            hint="leave out --rows",
+        )
+    image = graph.inputs[0]
+    readers = [op for op in graph.ops if image in op.inputs]
+    for op in readers:
+        if geometry(graph, op) is None or program.storage(op.outputs[0]) == image:
+            raise UnsupportedError(
+                f"the input cannot come row by row: {op.kind} ({op.name}) reads {list(graph.tensors[image].shape)}",
+                hint="rows are those of an image [1, height, width, channels] that a convolution or pool reads",
+            )

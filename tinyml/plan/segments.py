@@ -1,0 +1,139 @@
+"""The memory of steps that run together row by row: windows, rows that only pass through, outputs over inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinyml.lower.program import Program, Step
+from tinyml.plan.rowsim import Node, Trace, overlap_shift, trace
+
+
+def row_bytes(program: Program, tensor: int) -> int:
+    """Bytes of one row of ``tensor``, [1, height, width, channels]."""
+    found = program.graph.tensors[tensor]
+    return found.size_bytes // found.shape[1]
+
+
+def height(program: Program, tensor: int) -> int:
+    """Rows of ``tensor``."""
+    return program.graph.tensors[tensor].shape[1]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps ``first`` to ``last`` of a program, which run row by row.
+
+    ``inside`` are the tensors that never exist whole: made and read in the segment only, the rows of a fed input among
+    them. ``sources`` lie whole and are read by rows, ``results`` are made here and lie whole afterwards.
+    """
+
+    program: Program
+    first: int
+    last: int
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The segment's steps."""
+        return self.program.steps[self.first : self.last + 1]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The steps as the trace sees them."""
+        found = []
+        for step in self.steps:
+            assert step.rows is not None
+            found.append(Node(step.rows, tuple(step.inputs[p] for p in step.rows.positions), step.outputs[0]))
+        return tuple(found)
+
+    @cached_property
+    def fed(self) -> int | None:
+        """The network's input where its rows come one by one, None where it lies whole or another segment reads it."""
+        if not self.program.fed_by_rows or self.first != 0:
+            return None
+        return self.program.graph.inputs[0]
+
+    @cached_property
+    def made(self) -> frozenset[int]:
+        """Tensors that the segment makes."""
+        return frozenset(node.output for node in self.nodes)
+
+    @cached_property
+    def inside(self) -> frozenset[int]:
+        """See the class."""
+        outside = {self.program.storage(t) for t in self.program.graph.outputs}
+        for index, step in enumerate(self.program.steps):
+            if not self.first <= index <= self.last:
+                outside |= {self.program.storage(t) for t in step.inputs}
+        return frozenset(t for t in (*self.made, *self._fed) if t not in outside)
+
+    @property
+    def _fed(self) -> tuple[int, ...]:
+        return () if self.fed is None else (self.fed,)
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """See the class."""
+        read = dict.fromkeys(t for node in self.nodes for t in node.inputs)
+        return tuple(t for t in read if t not in self.made and t != self.fed)
+
+    @cached_property
+    def results(self) -> tuple[int, ...]:
+        """See the class."""
+        return tuple(node.output for node in self.nodes if node.output not in self.inside)
+
+    @cached_property
+    def heights(self) -> dict[int, int]:
+        """Rows of every tensor that is read by rows or made."""
+        read = {t for node in self.nodes for t in node.inputs}
+        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self.nodes}
+
+    @cached_property
+    def trace(self) -> Trace:
+        """What running the segment needs."""
+        return trace(self.nodes, self.heights, self.sources, self.fed)
+
+    def is_passing(self, tensor: int) -> bool:
+        """Whether the rows of a tensor inside are there only from its maker to its last reader."""
+        return tensor in self.trace.passing and tensor != self.fed
+
+    def window_rows(self, tensor: int) -> int:
+        """Rows of a tensor inside for which there is room."""
+        return self.trace.capacity[tensor]
+
+    def window_bytes(self, tensor: int) -> int:
+        """Bytes of the room for a tensor inside."""
+        return self.window_rows(tensor) * row_bytes(self.program, tensor)
+
+    def lifetime(self, tensor: int) -> tuple[int, int]:
+        """The first and the last step of the program at which a tensor inside is in memory."""
+        if not self.is_passing(tensor):
+            return self.first, self.last
+        touched = [i for i, node in enumerate(self.nodes) if tensor == node.output or tensor in node.inputs]
+        return self.first + touched[0], self.first + touched[-1]
+
+    def shift(self, source: int, result: int) -> int | None:
+        """Bytes by which ``source`` has to lie above ``result`` where it may be overwritten by it.
+
+        None where not: both are read and made by rows, one behind the other, and do not share an owner.
+        """
+        if self.program.alias_of.get(source) is not None or result in self.program.alias_of:
+            return None
+        if any(source in step.inputs and source not in node.inputs for step, node in self._pairs):
+            return None
+        node = next(n for n in self.nodes if n.output == result)
+        if node.rows.reduces:
+            return None
+        return overlap_shift(
+            self.trace, result, row_bytes(self.program, result), source, row_bytes(self.program, source),
+            self.heights[source],
+        )  # fmt: skip
+
+    @property
+    def _pairs(self) -> zip[tuple[Step, Node]]:
+        return zip(self.steps, self.nodes, strict=True)
+
+
+def segments_of(program: Program) -> tuple[Segment, ...]:
+    """The program's segments."""
+    return tuple(Segment(program, first, last) for first, last in program.segments)

@@ -1,0 +1,90 @@
+"""How many instructions a step is estimated to take: what running by rows adds is weighed with it, never promised.
+
+A step's multiplications cost what ``lower/kernel_costs.json`` has measured for its kernel. What that table cannot say
+is how a kernel fares on few rows: pixels left over from its blocks, rows that are gathered again for every call.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from tinyml.lower.program import Int, Program, Step
+from tinyml.plan.rowsim import moved_rows
+from tinyml.plan.segments import Segment, row_bytes
+
+_COSTS = Path(__file__).parents[1] / "lower" / "kernel_costs.json"
+_OTHER_PER_MAC = 3.0
+_OTHER_PER_ELEMENT = 8.0
+_CALL = {"dsp": 90.0, "mve": 90.0}
+_OTHER_CALL = 140.0
+_MOVED_WORD = 0.9
+_SINGLE_PER_MAC = 1.35
+_TAIL_PIXEL = 0.8
+
+
+@cache
+def _per_mac() -> dict[tuple[str, str], float]:
+    table = json.loads(_COSTS.read_text(encoding="utf-8"))
+    return {(row["isa"], row["kernel"]): row["instructions"] / row["macs"] for row in table if row["macs"]}
+
+
+def _macs_of_call(step: Step) -> float:
+    return step.macs / step.rows.calls if step.rows is not None else step.macs
+
+
+def _pixels(step: Step, values: dict[str, int]) -> int | None:
+    if "pixels" in values:
+        return values["pixels"]
+    if "out_h" in values and "out_w" in values:
+        return values["out_h"] * values["out_w"]
+    return None
+
+
+def step_work(program: Program, step: Step) -> float:
+    """Instructions of one call of ``step``, estimated."""
+    macs = _macs_of_call(step)
+    if macs <= 0:
+        elements = max((program.graph.tensors[t].elements for t in (*step.inputs, *step.outputs)), default=0)
+        return _OTHER_PER_ELEMENT * elements / (step.rows.calls if step.rows is not None else 1)
+    values = {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
+    work = macs * _per_mac().get((program.target.isa.value, step.kernel), _OTHER_PER_MAC)
+    if step.kind == "CONV_2D":
+        work *= _block_factor(program, step, values)
+    elif step.kernel == "tml_depthwise_conv2d_dsp" and step.rows is not None:
+        work += _gathered_again(values)
+    return work
+
+
+def _block_factor(program: Program, step: Step, values: dict[str, int]) -> float:
+    """Pixels computed for each pixel kept: kernels run three at a time (MVE: two), and a rest costs nearly a block."""
+    pixels = _pixels(step, values)
+    block = 2 if program.target.isa.value == "mve" else 3
+    if pixels is None or pixels % block == 0:
+        return 1.0
+    blocks, rest = divmod(pixels, block)
+    return (blocks * block + rest + (block - rest) * _TAIL_PIXEL) / pixels
+
+
+def _gathered_again(values: dict[str, int]) -> float:
+    """The rows of a plane that the call before had as well, gathered anew at 2.2 instructions an element, and blocks of
+    one row of output instead of two."""
+    again = max(0, values["kernel_h"] - values["stride_h"])
+    gathered = 2.2 * again * values["width"] * values["channels"]
+    single = values["out_h"] == 1 and values["kernel_h"] == values["kernel_w"] == 3 and values["stride_h"] == 1
+    outputs = values["out_h"] * values["out_w"] * values["channels"] * values["multiplier"]
+    return gathered + 30.0 * values["channels"] + (4.0 * outputs if single else 0.0)
+
+
+def call_overhead(program: Program) -> float:
+    """Instructions around one call of a step that runs by rows."""
+    return _CALL.get(program.target.isa.value, _OTHER_CALL)
+
+
+def moved_work(segment: Segment, tensor: int) -> float:
+    """Instructions to keep the rows of a window together."""
+    if segment.is_passing(tensor):
+        return 0.0
+    moved = moved_rows(segment.nodes, segment.heights, tensor, segment.window_rows(tensor))
+    return _MOVED_WORD * moved * row_bytes(segment.program, tensor) / 4
