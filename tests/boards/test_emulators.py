@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.shared import require_module, require_tool
 from tinyml.boards import Board, list_boards
+from tinyml.firmware.memory_map import memory_map
 
 BOARDS = list_boards()
 
@@ -52,10 +53,9 @@ def test_qemu_has_the_machine(machine: str) -> None:
 def test_qemu_has_memory_where_the_image_goes(board: Board) -> None:
     emulator = board.emulator("qemu")
     assert emulator is not None and emulator.machine is not None
-    addresses = []
-    for region, moved in ((board.flash, emulator.flash_origin), (board.ram, emulator.ram_origin)):
-        start = region.start if moved is None else moved
-        addresses += [start, start + region.available_bytes - 4]
+    layout = memory_map(board, emulator)
+    regions = layout.regions if emulator.relocated else (layout.flash, layout.ram)
+    addresses = [address for r in regions for address in (r.origin, r.origin + r.size_bytes - 4)]
     assert unreadable(require_tool("qemu-system-arm"), emulator.machine, addresses) == []
 
 

@@ -11,7 +11,7 @@ from tinyml.firmware.image import Image, Section, read_image
 from tinyml.firmware.memory_map import LinkRegion, MemoryMap, memory_map
 
 _WEIGHTS = re.compile(r"network_[a-z0-9_]+_\d{3}")
-_ARENA = "network_arena"
+_ARENA = re.compile(r"network_arena(_\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def measure(elf: Path | Image, board: Board) -> FirmwareSizes:
         for symbol in image.symbols
         if symbol.kind == "STT_OBJECT" and _WEIGHTS.fullmatch(symbol.name) and _in(layout.flash, symbol.address)
     }
-    arena_symbol = image.by_name.get(_ARENA)
-    arena = arena_symbol.size_bytes if arena_symbol else 0
+    arena = sum(s.size_bytes for s in image.symbols if s.kind == "STT_OBJECT" and _ARENA.fullmatch(s.name))
     weights = sum(constants.values())
     return FirmwareSizes(
         code_bytes=code,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyml.boards import Board, Emulator, MemoryRegion
+
+_RELOCATED_ALIGN_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class MemoryMap:
 def memory_map(board: Board, emulator: Emulator | None = None) -> MemoryMap:
     """The map of ``board``, moved to ``emulator``'s addresses where its machine lies elsewhere.
 
-    Sizes stay the board's, so that what links for the emulator fits the board. A relocated image drops the other
-    regions and the boot stage, which the machine does not have.
+    Sizes stay the board's, so that what links for the emulator fits the board. Of a relocated image the other RAMs lie
+    behind the primary one; other flash and the boot stage, which the machine does not have, are left out.
     """
     flash, ram = board.flash, board.ram
     if emulator is not None and emulator.relocated:
@@ -48,7 +50,7 @@ def memory_map(board: Board, emulator: Emulator | None = None) -> MemoryMap:
         return MemoryMap(
             LinkRegion("FLASH", "flash", flash_origin, flash.available_bytes, "text"),
             LinkRegion("RAM", "ram", ram_origin, ram.available_bytes, "bss"),
-            (),
+            _behind(ram_origin + ram.available_bytes, board),
             None,
         )
     boot2 = None
@@ -60,6 +62,17 @@ def memory_map(board: Board, emulator: Emulator | None = None) -> MemoryMap:
         tuple(_extra(region) for region in board.regions if region not in (flash, ram)),
         boot2,
     )
+
+
+def _behind(start: int, board: Board) -> tuple[LinkRegion, ...]:
+    """The RAMs of ``board`` besides the primary one, one after the other from ``start`` on."""
+    found = []
+    for region in board.regions:
+        if region.kind == "ram" and region != board.ram:
+            origin = -(-start // _RELOCATED_ALIGN_BYTES) * _RELOCATED_ALIGN_BYTES
+            found.append(replace(_extra(region), origin=origin))
+            start = origin + region.available_bytes
+    return tuple(found)
 
 
 def section_name(region: MemoryRegion) -> str:

@@ -111,8 +111,8 @@ def find_peak(program: Program, plan: Plan) -> Peak:
 def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits: Limits | None = None) -> Budget:
     """Account for ``program`` on ``board``; ``limits`` narrow the primary regions to the user's own budget.
 
-    All read-only data and the load image of ``.data`` go to the board's primary flash; arena, ``.data``, ``.bss`` and
-    stack to its primary RAM. Other regions are listed empty.
+    All read-only data and the load image of ``.data`` go to the board's primary flash; ``.data``, ``.bss`` and stack to
+    its primary RAM, and the arena too unless the plan says which regions hold it. Other regions are listed empty.
     """
     limits = limits or Limits()
     flash = (
@@ -121,8 +121,9 @@ def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits
         Part("other constants", sizes.constants_bytes, sizes.exact),
         Part(".data image", sizes.data_bytes, sizes.exact),
     )
+    arenas = {arena.region: arena.size_bytes for arena in plan.arenas} or {board.ram.name: plan.arena_bytes}
     ram = (
-        Part("arena", plan.arena_bytes, True),
+        Part("arena", arenas.get(board.ram.name, 0), True),
         Part(".data", sizes.data_bytes, sizes.exact),
         Part(".bss", sizes.bss_bytes, sizes.exact),
         Part("stack", sizes.stack_bytes, sizes.exact),
@@ -134,7 +135,7 @@ def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits
         elif region == board.ram:
             regions.append(_use(region, ram, limits.sram_bytes))
         else:
-            regions.append(_use(region, (), None))
+            regions.append(_use(region, (Part("arena", arenas.get(region.name, 0), True),), None))
     return Budget(
         board=board.name,
         arena_bytes=plan.arena_bytes,

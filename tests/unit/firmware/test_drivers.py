@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -93,4 +94,9 @@ def test_memory_maps() -> None:
     assert moved.flash.size_bytes == layout.flash.size_bytes
     sections = {region.section for region in memory_map(load_board("nucleo_h743zi")).extra}
     assert sections >= {"region_dtcm", "region_itcm"}
+    board = load_board("nucleo_h743zi")
+    moved = memory_map(board, board.emulator("qemu"))
+    assert {region.section for region in moved.extra} == sections, "in its emulator they lie behind the primary one"
+    ends = [(region.origin, region.origin + region.size_bytes) for region in (moved.ram, *moved.extra)]
+    assert all(end <= start for (_, end), (start, _) in pairwise(ends))
     assert memory_map(load_board("nano33ble")).flash.origin == 0x10000
