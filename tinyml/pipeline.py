@@ -36,9 +36,11 @@ from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower, target_of
 from tinyml.lower.program import Optimize, Program
 from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
+from tinyml.plan.choose import Goal, choose_plan
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
-from tinyml.plan.planner import Plan, check_plan, make_plan
+from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
+from tinyml.plan.planner import Plan, check_plan
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
@@ -79,6 +81,7 @@ class Compiled:
     graph: Graph
     program: Program
     plan: Plan
+    packed: tuple[PackedWeights, ...] = ()
 
 
 def compile_model(model: Any, board: str | Board, options: Options | None = None) -> Compiled:
@@ -97,10 +100,13 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(2, "passes", graph)
     program = lower(graph, target_of(target_board, Optimize(options.optimize)))
     debug.show(3, "lowered", program)
-    plan = make_plan(program)
-    check_plan(program, plan)
-    debug.show(4, "plan", plan)
-    return Compiled(source, target_board, graph, program, plan)
+    sizes = estimate_sizes(program, target_board, options.app, options.toolchain)
+    planned = choose_plan(program, options.memory)
+    room_bytes = arena_room_bytes(target_board, sizes, options.limits)
+    choice = choose_packed(planned.program, planned.plan, room_bytes)
+    check_plan(choice.program, choice.plan)
+    debug.show(4, "plan", choice.plan)
+    return Compiled(source, target_board, graph, choice.program, choice.plan, choice.packed)
 
 
 def check(
@@ -309,6 +315,7 @@ def _check_result(
         warnings=_warnings(compiled.source) + more_warnings,
         compiled=compiled_firmware,
         picture=memory_picture(compiled.program, compiled.plan),
+        packed=compiled.packed,
     )
 
 

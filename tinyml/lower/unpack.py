@@ -25,6 +25,8 @@ Place = tuple[int, int]
 _UNITS = {1: (1, 2, 4), 2: (1, 2, 4, 8), 4: (1, 2, 4, 8)}
 """The codes' bits for each size of a unit."""
 _LEAST_CODED_PART = 0.5
+_TABLE_NOISE = 24
+"""Frequent values of a kernel's numbers between the weights that might displace those of the palette."""
 _NEARLY_AS_SMALL = 0.02
 _INSTRUCTIONS_A_WORD = {1: 35, 2: 24, 4: 13}
 _INSTRUCTIONS_A_ZERO_WORD, _INSTRUCTIONS_A_MASK, _INSTRUCTIONS_A_VALUE = 5, 50, 17
@@ -106,12 +108,12 @@ def _forms(const: Const, words: Words) -> Iterator[Packed]:
             yield zeros
         order = np.argsort(-counts, kind="stable")
         for bits in widths:
-            palette = np.sort(values[order[: 1 << bits]])
-            if counts[order[: 1 << bits]].sum() >= _LEAST_CODED_PART * len(units):
-                coded = _codes(const, words, palette, unit_bytes, bits)
+            most = values[order[: (1 << bits) + _TABLE_NOISE]]
+            if np.sort(counts)[::-1][: 1 << bits].sum() >= _LEAST_CODED_PART * len(units):
+                coded = _codes(const, words, np.sort(most), unit_bytes, bits)
                 if coded is not None:
                     yield coded
-            if len(palette) == len(values):
+            if len(values) <= 1 << bits:
                 break
 
 
@@ -132,14 +134,18 @@ def _mostly_zeros(const: Const, units: Units, unit_bytes: int) -> Packed | None:
     return Packed("tml_unpack_zeros", consts, (Int("unit_bytes", unit_bytes),), const, scheme, instructions)
 
 
-def _codes(const: Const, words: Words, palette: Units, unit_bytes: int, bits: int) -> Packed | None:
-    units = words.view(palette.dtype)
-    places = np.searchsorted(palette, units).clip(0, len(palette) - 1)
-    known = (palette[places] == units).reshape(-1, 4 // unit_bytes).all(axis=1)
-    runs = find_runs(known, 4 // unit_bytes * bits)
+def _codes(const: Const, words: Words, frequent: Units, unit_bytes: int, bits: int) -> Packed | None:
+    """Runs of the ``frequent`` values give the palette; what is frequent outside of them only is no part of it."""
+    around = find_runs(_known(words, frequent), 4 // unit_bytes * bits)
+    if around is None:
+        return None
+    values, counts = np.unique(words[around.mask()].view(frequent.dtype), return_counts=True)
+    palette = np.sort(values[np.argsort(-counts, kind="stable")[: 1 << bits]])
+    runs = find_runs(_known(words, palette), 4 // unit_bytes * bits)
     if runs is None:
         return None
     coded = runs.mask()
+    places = np.searchsorted(palette, words.view(palette.dtype)).clip(0, len(palette) - 1)
     codes = places.reshape(len(words), -1)[coded].ravel().astype(np.uint64)
     rows = np.pad(codes, (0, -len(codes) % (32 // bits))).reshape(-1, 32 // bits)
     stream = (rows << (np.arange(32 // bits, dtype=np.uint64) * np.uint64(bits))).sum(axis=1).astype(np.uint32)
@@ -152,6 +158,11 @@ def _codes(const: Const, words: Words, palette: Units, unit_bytes: int, bits: in
     ints = (Int("unit_bytes", unit_bytes), Int("code_bits", bits))
     scheme = f"{len(palette)} values of {_name(unit_bytes)} as {bits}-bit codes"
     return Packed("tml_unpack_codes", consts, ints, const, scheme, len(words) * _INSTRUCTIONS_A_WORD[unit_bytes])
+
+
+def _known(words: Words, palette: Units) -> npt.NDArray[np.bool_]:
+    """For each word whether all its units are in ``palette``."""
+    return np.asarray(np.isin(words.view(palette.dtype), palette).reshape(len(words), -1).all(axis=1))
 
 
 def _name(unit_bytes: int) -> str:
@@ -213,9 +224,14 @@ def expand(packed: Packed) -> Words:
 
 
 def candidates(program: Program) -> dict[Place, Packed]:
-    """The smaller form of every array of weights that has one and that a kernel takes by a pointer of its own."""
+    """The smaller form of every array of weights that has one and that a kernel takes by a pointer of its own.
+
+    Steps that run row by row keep theirs: expanded weights would have to stay for the whole of their segment.
+    """
     found = {}
     for index, step in enumerate(program.steps):
+        if step.rows is not None:
+            continue
         in_lists = {item for arg in step.args if isinstance(arg, Pointers) for item in arg.items}
         for position, const in enumerate(step.consts):
             kept = const.role is not Role.WEIGHTS or ConstRef(position) in in_lists or not _has_type(const)
@@ -233,6 +249,7 @@ def with_packed(program: Program, chosen: Mapping[Place, Packed]) -> Program:
     """The program with those of its constants packed: a step that expands each, before the step that reads it."""
     graph = program.graph
     tensors, steps = list(graph.tensors), list[Step]()
+    place: list[int] = []
     for index, step in enumerate(program.steps):
         taken = {position: packed for (at, position), packed in chosen.items() if at == index}
         inputs = list(step.inputs)
@@ -245,6 +262,7 @@ def with_packed(program: Program, chosen: Mapping[Place, Packed]) -> Program:
         kept = [i for i in range(len(step.consts)) if i not in taken]
         args = tuple(_moved(arg, expanded, kept) for arg in step.args)
         consts = tuple(step.consts[i] for i in kept)
+        place.append(len(steps))
         steps.append(replace(step, inputs=tuple(inputs), args=args, consts=consts) if taken else step)
     more = len(tensors) - len(graph.tensors)
     grown = replace(
@@ -253,7 +271,8 @@ def with_packed(program: Program, chosen: Mapping[Place, Packed]) -> Program:
         source_tensors=(*graph.source_tensors, *(-1,) * more),
         source_channels=(*graph.source_channels, *(None,) * more) if graph.source_channels else (),
     )
-    return replace(program, graph=grown, steps=tuple(steps))
+    segments = tuple((place[first], place[last]) for first, last in program.segments)
+    return replace(program, graph=grown, steps=tuple(steps), segments=segments)
 
 
 def _moved(arg: Arg, expanded: Mapping[int, int], kept: list[int]) -> Arg:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinyml.boards import Board
 from tinyml.lower.program import Isa, Optimize, Program, padded_bytes
 from tinyml.lower.unpack import KIND, Packed, Place, candidates, with_packed
+from tinyml.plan.budget import Limits, Sizes
 from tinyml.plan.planner import Plan, make_plan
 
 MOST_MORE_WORK = 0.02
-_LEAST_SAVED_PART = 0.1
+_LEAST_SAVED_PART, _LEAST_SAVED_OF_ALL = 0.1, 0.01
 _STEP_CODE_BYTES, _KERNEL_CODE_BYTES = 40, 130
 """A call of a kernel that other steps share, and the kernel: what packing has to save first."""
 _LEAST_INSTRUCTIONS_A_MAC = {Isa.PORTABLE: 5.0, Isa.V6M: 2.0, Isa.V7M: 1.0, Isa.DSP: 0.5, Isa.MVE: 0.14}
@@ -48,6 +50,14 @@ class Choice:
     packed: tuple[PackedWeights, ...] = ()
 
 
+def arena_room_bytes(board: Board, sizes: Sizes, limits: Limits) -> int:
+    """What the board's primary RAM, or the user's limit, leaves for the arena beside stack and data (an estimate)."""
+    available = board.ram.available_bytes
+    if limits.sram_bytes is not None:
+        available = min(available, limits.sram_bytes)
+    return available - sizes.stack_bytes - sizes.data_bytes - sizes.bss_bytes
+
+
 def choose_packed(program: Program, plan: Plan, most_arena_bytes: int, planner: Planner = make_plan) -> Choice:
     """Pack what ``program``'s goal allows; ``plan`` is its plan as it stands, ``most_arena_bytes`` the memory for size.
 
@@ -62,13 +72,17 @@ def choose_packed(program: Program, plan: Plan, most_arena_bytes: int, planner: 
     wanted = {p: w for p, w in wanted.items() if plan.live_bytes(p[0]) + padded_bytes(w.original) <= limit}
     if goal is Optimize.BALANCED:
         wanted = _within_work(program, wanted)
-    while sum(packed.saved_bytes - _STEP_CODE_BYTES for packed in wanted.values()) > _KERNEL_CODE_BYTES:
+    while _saved(wanted) > max(_KERNEL_CODE_BYTES, _LEAST_SAVED_OF_ALL * program.weights_bytes):
         packed_program = with_packed(program, wanted)
         packed_plan = planner(packed_program)
         if packed_plan.arena_bytes <= limit:
             return Choice(packed_program, packed_plan, _described(program, wanted))
         wanted = _without_peak(packed_program, packed_plan, wanted)
     return Choice(program, plan)
+
+
+def _saved(wanted: dict[Place, Packed]) -> int:
+    return sum(packed.saved_bytes - _STEP_CODE_BYTES for packed in wanted.values())
 
 
 def _saves_enough(packed: Packed) -> bool:

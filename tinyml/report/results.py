@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyml.plan.budget import Budget
+from tinyml.plan.packed_weights import PackedWeights
 from tinyml.report.memory_picture import MemoryPicture
 
 Json = dict[str, Any]
@@ -13,7 +14,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Whether and how a model fits a board. ``warnings`` are sentences for the user, ``picture`` is its arena's."""
+    """Whether and how a model fits a board.
+
+    ``warnings`` are sentences for the user, ``picture`` is the arena's, ``packed`` are the weights that lie packed.
+    """
 
     model: str
     origin: str
@@ -23,6 +27,7 @@ class CheckResult:
     warnings: tuple[str, ...] = ()
     compiled: bool = False
     picture: MemoryPicture | None = None
+    packed: tuple[PackedWeights, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -53,6 +58,10 @@ class CheckResult:
             "arena_lower_bound_bytes": budget.arena_lower_bound_bytes,
             "scratch_bytes": budget.scratch_bytes,
             "weights_bytes": budget.weights_bytes,
+            "packed_weights": [
+                {"layer": p.layer, "scheme": p.scheme, "bytes": p.size_bytes, "unpacked_bytes": p.original_bytes}
+                for p in self.packed
+            ],
             "code_bytes": budget.sizes.code_bytes,
             "constants_bytes": budget.sizes.constants_bytes,
             "stack_bytes": budget.sizes.stack_bytes,

@@ -68,7 +68,7 @@ def check_report(result: CheckResult) -> list[RenderableType]:
     buffers = ", ".join(f"{name} {size:,}" for name, size in peak.buffers)
     lines: list[RenderableType] = [
         Text.assemble(f"{result.model} on {budget.board}: ", verdict),
-        Text(f"MACs {result.macs:,}; weights {budget.weights_bytes:,} bytes"),
+        Text(f"MACs {result.macs:,}; weights {budget.weights_bytes:,} bytes{_packed(result)}"),
         Text(
             f"arena {budget.arena_bytes:,} bytes, lower bound {budget.arena_lower_bound_bytes:,},"
             f" of it scratch up to {budget.scratch_bytes:,}"
@@ -78,6 +78,18 @@ def check_report(result: CheckResult) -> list[RenderableType]:
         budget_table(budget),
     ]
     return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]
+
+
+def _packed(result: CheckResult) -> str:
+    """What packing saved, with the layer where it saved the most."""
+    if not result.packed:
+        return ""
+    saved, best = sum(p.saved_bytes for p in result.packed), max(result.packed, key=lambda p: p.saved_bytes)
+    layers = f"{len(result.packed)} layers" if len(result.packed) > 1 else "one layer"
+    return (
+        f", {saved:,} saved by packing those of {layers}"
+        f" (the most in {best.layer}: {best.scheme}, {best.size_bytes:,} instead of {best.original_bytes:,} bytes)"
+    )
 
 
 def emulation_report(result: EmulationResult) -> list[RenderableType]:
