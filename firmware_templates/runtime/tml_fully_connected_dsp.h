@@ -56,42 +56,68 @@ TML_INLINE void tml_expand1_dsp(int32_t *o, const int8_t *x, int depth) {
     "sxtb16 r11, r11\n\t" \
     "smlad %[b0], r10, " X1 ", %[b0]\n\t" \
     "smlad %[b1], r11, " X1 ", %[b1]\n\t"
+/* Four channels, eight inputs: 27 instructions for 32 products where the inputs are int16 already, else 31 or 32. */
+#define TML_FC_EIGHT(INPUTS, X0, X1, X2, X3, LAST) \
+    __asm__ volatile(INPUTS TML_FC_PAIRS(X0, X1) LAST TML_FC_PAIRS(X2, X3) \
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(xp) \
+                     : \
+                     : "r8", "r9", "r10", "r11", "r5", "r6", "r12", "lr")
+#define TML_FC_LOAD "ldm %[x]!, {r5, r6, r12, lr}\n\t"
+#define TML_FC_LOAD_BYTES "ldm %[x]!, {r5, r6}\n\t"
+#define TML_FC_LOAD_BYTES_ANYWHERE "ldr r5, [%[x]], #4\n\tldr r6, [%[x]], #4\n\t"
+#define TML_FC_EXPAND(FROM, TO) "sxtb16 " TO ", " FROM "\n\tsxtb16 " FROM ", " FROM ", ror #8\n\t"
 
-/* `rows` rows of `depth` inputs; 27 instructions for 32 products. `unroll` divides the padded depth and is a multiple
- * of 8. Scratch: 2 * padded depth bytes. */
+/* `rows` rows of `depth` inputs. The first `direct` of them (a multiple of eight) are expanded anew for every four
+ * channels, the others once a row into the scratch: 2 * (padded depth - direct) bytes. `direct_unroll` and `unroll`
+ * divide the two parts and are multiples of eight; where a part is empty its own is not used. */
 TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_t *weights, void *scratch, int rows,
-                                        int depth, int channels, int unroll, int rounding, int32_t zp, int32_t lo,
-                                        int32_t hi) {
-    const int padded = (depth + 7) / 8 * 8;
-    const int32_t *xs = (const int32_t *)scratch;
+                                        int depth, int channels, int direct, int direct_unroll, int unroll,
+                                        int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int padded = (depth + 7) / 8 * 8, aligned = rows == 1 || depth % 4 == 0;
+    const int8_t *xs = (const int8_t *)scratch;
     TML_NO_UNROLL
     for (int row = 0; row < rows; ++row, x += depth) {
         const int32_t *w = weights;
-        tml_expand1_dsp((int32_t *)scratch, x, depth);
+        if (direct < depth) tml_expand1_dsp((int32_t *)scratch, x + direct, depth - direct);
         TML_PUBLISH(xs);
         TML_NO_UNROLL
         for (int c = 0; c < channels; c += 4) {
-            const int32_t *xp = xs, *const end = w + 4 + padded;
-            int32_t s0 = w[0], b0 = w[1], s1 = w[2], b1 = w[3];
-            w += 4;
-            TML_NO_UNROLL
-            do {
-                TML_UNROLL(64)
-                for (int i = 0; i < unroll; i += 8)
-                    __asm__ volatile(
-                        "ldm %[x]!, {r5, r6, r12, lr}\n\t" TML_FC_PAIRS("r5", "r6") TML_FC_PAIRS("r12", "lr")
-                        : [s0] "+r"(s0), [s1] "+r"(s1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(xp)
-                        :
-                        : "r8", "r9", "r10", "r11", "r5", "r6", "r12", "lr");
-            } while (w != end);
-            y[0] = (int8_t)tml_requant256_dsp(s0 - b0, w[0], w[1], rounding, zp, lo, hi);
-            if (channels % 4 == 0 || c + 1 < channels)
-                y[1] = (int8_t)tml_requant_dsp(b0, w[2], w[3], rounding, zp, lo, hi);
+            const int32_t *const middle = w + 4 + direct, *const end = w + 4 + padded;
+            int32_t s0, s1, b0, b1, m, p;
+            TML_NEXT(s0, b0, w);
+            TML_NEXT(s1, b1, w);
+            if (direct > 0) {
+                const int8_t *xp = x;
+                TML_NO_UNROLL
+                do {
+                    TML_UNROLL(64)
+                    for (int i = 0; i < direct_unroll; i += 8) {
+                        if (aligned)
+                            TML_FC_EIGHT(TML_FC_LOAD_BYTES TML_FC_EXPAND("r5", "r12"), "r12", "r5", "r12", "r6",
+                                         TML_FC_EXPAND("r6", "r12"));
+                        else
+                            TML_FC_EIGHT(TML_FC_LOAD_BYTES_ANYWHERE TML_FC_EXPAND("r5", "r12"), "r12", "r5", "r12",
+                                         "r6", TML_FC_EXPAND("r6", "r12"));
+                    }
+                } while (w != middle);
+            }
+            if (direct < depth) {
+                const int8_t *xp = xs;
+                TML_NO_UNROLL
+                do {
+                    TML_UNROLL(64)
+                    for (int i = 0; i < unroll; i += 8) TML_FC_EIGHT(TML_FC_LOAD, "r5", "r6", "r12", "lr", "");
+                } while (w != end);
+            }
+            TML_NEXT(m, p, w);
+            y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
+            if (channels % 4 == 0 || c + 1 < channels) y[1] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
             if (channels % 4 == 0 || c + 2 < channels)
-                y[2] = (int8_t)tml_requant256_dsp(s1 - b1, w[4], w[5], rounding, zp, lo, hi);
-            if (channels % 4 == 0 || c + 3 < channels)
-                y[3] = (int8_t)tml_requant_dsp(b1, w[6], w[7], rounding, zp, lo, hi);
-            w += 8;
+                y[2] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
+            if (channels % 4 == 0 || c + 3 < channels) y[3] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
             y += channels % 4 == 0 || c + 4 <= channels ? 4 : channels % 4;
         }
     }

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import Rng, model
-from tests.kernels.on_core import Expected, assert_equal, prove_on_core
+from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
 from tests.kernels.twins import twin_cases, wanted
 from tests.support.host_build import random_inputs
 from tests.support.step_build import StepProgram
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Isa, Optimize
+from tinyml.lower.dsp.fully_connected import choose_split
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Target
+from tinyml.tflite.read import read_graph
 
 FAST, PORTABLE = "tml_fully_connected_dsp", "tml_fully_connected"
 
@@ -29,6 +32,11 @@ SHAPES = [
     (4, 31, 4, False, "NONE"),
     (1, 100, 10, True, "RELU"),
     (1, 257, 7, True, "NONE"),
+    (1, 128, 12, False, "NONE"),
+    (2, 201, 6, True, "NONE"),
+    (3, 300, 5, True, "RELU"),
+    (2, 400, 4, False, "NONE"),
+    (2, 517, 3, False, "NONE"),
 ]
 
 
@@ -58,6 +66,46 @@ def test_every_shape(core: str, compiler: str, optimise: str, optimize: Optimize
     rng = Rng(1)
     cases = [Expected(dense(rng, *shape, 0.4), FAST, str(shape)) for shape in SHAPES]
     prove_on_core(cases, tmp_path, core=core, compiler=compiler, optimise=optimise, optimize=optimize)
+
+
+def test_scratch_of_a_layer_that_decides_the_arena() -> None:
+    """At most 128 bytes, but for speed every input is expanded once; the reason says what was done."""
+    rng = Rng(5)
+    for shape, scratch_bytes, direct in ((SHAPES[1], 0, 640), (SHAPES[10], 128, 64), (SHAPES[0], 128, 0)):
+        made = dense(rng, *shape, 0.4)
+        step = lowered(made)[2]
+        assert step.scratch_bytes == scratch_bytes
+        said = f"{direct} of {shape[1]} inputs expanded for every 4 channels" in step.reason
+        assert said is (direct > 0)
+        assert lowered(made, Optimize.SPEED)[2].scratch_bytes == 2 * shape[1]
+
+
+def test_small_layers_take_scratch_that_costs_nothing() -> None:
+    """A layer whose input and output leave room below the largest layer's expands all of its inputs once."""
+    rng = Rng(6)
+
+    def build(b: Builder) -> int:
+        x = b.input((1, 640), scale=0.05)
+        hidden = b.fully_connected(x, rng.weights(128, 640), 0.01)
+        return b.fully_connected(hidden, rng.weights(8, 128), 0.01)
+
+    first, second = lower(read_graph(model(build)), Target(Isa.DSP)).steps
+    assert first.scratch_bytes == 0
+    assert second.scratch_bytes == 256
+
+
+@pytest.mark.parametrize("optimize", list(Optimize))
+@pytest.mark.parametrize("cache_bytes", [None, 1024])
+def test_the_parts_cover_the_inputs(optimize: Optimize, cache_bytes: int | None) -> None:
+    for depth in range(1, 700):
+        for scratch_bytes in (0, 128, 1 << 20):
+            split = choose_split(depth, scratch_bytes, Target(Isa.DSP, optimize, cache_bytes))
+            kept = -(-depth // 8) * 8 - split.direct
+            assert split.direct <= depth and split.direct % 8 == 0
+            assert 2 * kept <= max(scratch_bytes, 16 if depth % 8 else 0)
+            for inputs, unroll in ((split.direct, split.direct_unroll), (kept, split.unroll)):
+                assert unroll % 8 == 0
+                assert inputs == 0 if unroll == 0 else inputs % unroll == 0
 
 
 def test_every_shift(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -17,7 +18,12 @@ from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 
-_UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
+_UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 64, Optimize.SIZE: 8}
+_EIGHT_CODE_BYTES, _DIRECT_CODE_BYTES, _AROUND_LOOPS_BYTES = 108, 124, 160
+_LARGEST_LOOPS_BYTES = 1 << 12
+_LEAST_SCRATCH_BYTES, _ANY = 128, 1 << 30
+_LEAST_PART = 4
+"""Fewer inputs than this part of all are not worth a loop of their own."""
 
 
 @lru_cache(maxsize=4)
@@ -43,11 +49,56 @@ def applies(graph: Graph, op: Op, target: Target) -> bool:
     return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
 
 
-def choose_unroll(depth: int, optimize: Optimize) -> int:
-    """The largest multiple of eight within the limit that divides the depth filled up to a multiple of eight."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How many inputs are expanded for every four channels, and how many of each part one turn of its loop does."""
+
+    direct: int
+    direct_unroll: int
+    unroll: int
+
+
+def choose_split(depth: int, scratch_bytes: int, target: Target) -> Split:
+    """Expand as many inputs as ``scratch_bytes`` allow once a row, the others again for every four channels.
+
+    Inputs that do not fill eight are always among the first, since the others are read eight at a time.
+    """
     padded = -(-depth // 8) * 8
-    limit = min(_UNROLL[optimize], padded)
-    return next(unroll for unroll in range(limit, 0, -8) if padded % unroll == 0)
+    kept = min(padded, max(scratch_bytes // 16 * 8, padded - depth // 8 * 8))
+    if kept * _LEAST_PART < padded and depth % 8 == 0:
+        kept = 0
+    direct = padded - kept
+    limit, room_bytes = _UNROLL[target.optimize], _LARGEST_LOOPS_BYTES
+    if target.code_cache_bytes is not None:
+        room_bytes = target.code_cache_bytes - _AROUND_LOOPS_BYTES
+    parts = [
+        (direct_part, part)
+        for direct_part in _parts(direct, limit)
+        for part in _parts(kept, limit)
+        if (direct_part * _DIRECT_CODE_BYTES + part * _EIGHT_CODE_BYTES) // 8 <= room_bytes
+    ]
+    best = min(parts or [(8, 8)], key=lambda pair: direct / max(pair[0], 1) + kept / max(pair[1], 1))
+    return Split(direct, *best)
+
+
+def _parts(inputs: int, limit: int) -> list[int]:
+    """The multiples of eight up to ``limit`` that divide ``inputs``; 0 alone where there are none to divide."""
+    return [part for part in range(8, min(limit, inputs) + 1, 8) if inputs % part == 0] or [0]
+
+
+def scratch_limit(graph: Graph, op: Op, target: Target) -> int:
+    """Bytes of scratch that a layer may take without being what decides the arena.
+
+    For speed any number. Else what the largest layer's input and output take more than the op's own, and 128 bytes.
+    """
+    if target.optimize is Optimize.SPEED:
+        return _ANY
+    return _LEAST_SCRATCH_BYTES + max(map(partial(_live_bytes, graph), graph.ops)) - _live_bytes(graph, op)
+
+
+def _live_bytes(graph: Graph, op: Op) -> int:
+    tensors = (graph.tensor(t) for t in (*op.inputs, *op.outputs) if t >= 0)
+    return sum(t.size_bytes for t in tensors if t.data is None)
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
@@ -58,13 +109,17 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
 def build_rows(graph: Graph, op: Op, target: Target, product: Layer) -> Step:
     """The step for any op that multiplies rows of its input by a matrix."""
     channels, depth = first_output(graph, op).shape[-1], product.weights.shape[1]
+    split = choose_split(depth, scratch_limit(graph, op, target), target)
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),
-        Int("unroll", choose_unroll(depth, target.optimize)), *product.requant.ints(),
+        Int("direct", split.direct), Int("direct_unroll", split.direct_unroll), Int("unroll", split.unroll),
+        *product.requant.ints(),
     )  # fmt: skip
-    return make_step(
+    step = make_step(
         graph, op, kernel="tml_fully_connected_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1],
         args=args, consts=(Const("weights", pack_fours(product), Role.WEIGHTS),),
-        scratch_bytes=2 * -(-depth // 8) * 8,
+        scratch_bytes=2 * (-(-depth // 8) * 8 - split.direct),
     )  # fmt: skip
+    why = f"{split.direct:,} of {depth:,} inputs expanded for every 4 channels, which saves scratch"
+    return replace(step, reason=why if split.direct else "")
