@@ -37,6 +37,7 @@ STAGES = (
     "report",
     "pipeline",
     "vision",
+    "hearing",
     "calibrate",
     "kernels_page",
     "scaffold",

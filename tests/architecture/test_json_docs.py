@@ -18,8 +18,11 @@ from tests.support.shared import REPOSITORY, require_module
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
+from tinyml.plan.realtime import AudioLoad
 from tinyml.report.pictures import PicturesResult, PictureVerdict
 from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
+from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
+from tinyml.streaming.detector import Detection
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -123,6 +126,15 @@ def test_emulate_pictures() -> None:
     seen = PictureVerdict("a.png", "person", 0.9, (0.1, 0.9), "person")
     result = PicturesResult("m", "b", "vww", "unicorn", ("notperson", "person"), (seen,), 0, 1.5)
     check("emulate --image", result.to_json())
+
+
+def test_emulate_sound() -> None:
+    counts = {"frames": 49, "inferences": 1, "dropped_frames": 0, "most_waiting_samples": 480}
+    file = SoundFile("a.wav", 1.0, (Detection("yes", 900, 48, 990),), counts)
+    load = AudioLoad(64_000_000, 20.0, 4, 45_000, 2_600_000, 1.0, 58.0, 4096, True)
+    check("emulate --wav", SoundResult("m", "b", "unicorn", (file,), load).to_json())
+    clips = ClipsResult("m", "b", "unicorn", ("yes", "no"), 3, ((1, 1), (0, 1)), 1.5)
+    check("emulate --dataset", clips.to_json())
 
 
 def test_flash() -> None:

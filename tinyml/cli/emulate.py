@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tinyml.cli.emulate_pictures import dataset_options, emulate_pictures, image_option, is_picture_set
+from tinyml.cli.emulate_sound import emulate_clips, emulate_wavs, wav_option
 from tinyml.cli.options import (
     app_option,
     board_option,
@@ -28,6 +29,7 @@ from tinyml.cli.options import (
 @compile_options
 @emulation_options
 @image_option
+@wav_option
 @dataset_options
 @json_option
 def command(
@@ -35,6 +37,7 @@ def command(
     board: str | None,
     output: Path | None,
     images: tuple[Path, ...],
+    wavs: tuple[Path, ...],
     dataset: Path | None,
     limit: int | None,
     as_json: bool,
@@ -42,8 +45,8 @@ def command(
 ) -> None:
     """Run MODEL's firmware in emulation and compare every output byte with LiteRT's reference kernels.
 
-    --trace compares every intermediate tensor and names the first that differs. --image and --dataset feed the
-    application's own camera instead. Leaves with 7 where anything differs.
+    --trace compares every intermediate tensor and names the first that differs. --wav, --image and --dataset feed
+    the application's own microphone or camera instead. Leaves with 7 where anything differs.
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
@@ -51,8 +54,16 @@ def command(
     from tinyml.settings import chosen_board, chosen_model
 
     source, target, options = chosen_model(model), chosen_board(board), pipeline_options(values)
+    if wavs:
+        if images or dataset is not None:
+            raise click.UsageError("--wav, --image and --dataset exclude each other")
+        emulate_wavs(source, target, output, options, wavs, as_json)
+        return
     if images or is_picture_set(dataset):
         emulate_pictures(source, target, output, options, images, dataset, limit, as_json)
+        return
+    if dataset is not None:
+        emulate_clips(source, target, output, options, dataset, limit, as_json)
         return
     with status("emulating"):
         result = pipeline.emulate(source, target, output, options)

@@ -1,0 +1,60 @@
+"""``tinyml emulate --wav``, and ``--dataset`` with clips: sound through the firmware's microphone driver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tinyml.pipeline import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def wav_option(function: F) -> F:
+    """``--wav``: sound for the microphone."""
+    return click.option(
+        "--wav",
+        "wavs",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="A WAV file for the microphone of the application kws; may be repeated.",
+    )(function)
+
+
+def emulate_wavs(
+    model: str, board: str, output: Path | None, options: Options, wavs: tuple[Path, ...], as_json: bool
+) -> None:
+    """Runs the verb on files and prints its result."""
+    from tinyml.cli.progress import status
+    from tinyml.hearing import emulate_sound
+    from tinyml.report.sound import sound_report
+    from tinyml.report.tables import print_report
+
+    with status("playing sound to the firmware"):
+        result = emulate_sound(model, board, options, wavs, output)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*sound_report(result))
+
+
+def emulate_clips(
+    model: str, board: str, output: Path | None, options: Options, dataset: Path, limit: int | None, as_json: bool
+) -> None:
+    """Runs the verb on a data set of clips and prints its result."""
+    from tinyml.cli.progress import status
+    from tinyml.hearing import emulate_clips as emulate
+    from tinyml.report.sound import clips_report
+    from tinyml.report.tables import print_report
+
+    with status("playing clips to the firmware"):
+        result = emulate(model, board, options, dataset, limit, output)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*clips_report(result))

@@ -1,0 +1,194 @@
+"""Sound through the very firmware that is flashed: built, run in emulation, every byte compared with the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml.boards import Board
+from tinyml.data import Dataset, open_dataset
+from tinyml.data.audio import decode_wav, fit_length, resample
+from tinyml.data.base import AUDIO, TEST, CorruptSampleError
+from tinyml.emulate.run import choose_emulator
+from tinyml.emulate.sound import Listened, first_difference, listen_in_emulation
+from tinyml.errors import MismatchError, UsageError
+from tinyml.features import FrontendConfig
+from tinyml.firmware.build import BuiltFirmware
+from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
+from tinyml.pipeline import Compiled, Options, application
+from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
+from tinyml.streaming.listen import Network, Schedule, listen
+from tinyml.tflite.reference import Reference
+
+CLIPS_AT_ONCE = 250
+SECONDS_A_SECOND = 10.0
+"""Time limit: an emulated second may take so long, and a minute more for the start."""
+
+Sound = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ears:
+    """A built keyword firmware with the reference that it is compared with."""
+
+    compiled: Compiled
+    firmware: BuiltFirmware
+    plan: KeywordPlan
+    network: Network
+    emulator: str
+
+    def hear(self, sound: Sound, name: str, schedule: Schedule | None = None) -> Listened:
+        """Listen to ``sound`` in emulation. Raises MismatchError where anything differs from the reference."""
+        config, labels = self.plan.model.config, self.plan.model.labels
+        board = self.compiled.board
+        listened = listen_in_emulation(
+            self.firmware.elf,
+            board,
+            sound,
+            features=config.features,
+            labels=len(labels),
+            schedule=schedule,
+            emulator=self.emulator,
+            timeout_s=60.0 + SECONDS_A_SECOND * len(sound) / config.sample_rate_hz,
+        )
+        own = Schedule(self.plan.model.window_frames - 1, self.plan.load.stride_hops)
+        wanted = listen(sound, config, self.plan.model.window_frames, self.network, self.plan.table, schedule or own)
+        difference = first_difference(listened.heard, wanted)
+        if difference is not None:
+            raise MismatchError(
+                f"the firmware hears {name} differently from the reference: {difference}",
+                hint="please report it with the sound",
+            )
+        return listened
+
+
+@contextmanager
+def ears(model: Any, board: str | Board, options: Options, output: Path | None = None) -> Iterator[Ears]:
+    """The keyword firmware of ``model``, built for an emulator. Raises as :func:`tinyml.pipeline.application` does."""
+    if options.app not in (APP, "benchmark"):
+        raise UsageError(f"the application {options.app} has no microphone", hint=f"sound is for --app {APP}")
+    with application(model, board, output, replace(options, app=APP)) as (compiled, firmware):
+        labels = compiled.source.labels or compiled.graph.labels or options.labels
+        plan = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
+        network = reference_network(compiled.source.content, options.match)
+        yield Ears(compiled, firmware, plan, network, choose_emulator(compiled.board, options.emulator).kind)
+
+
+def reference_network(content: bytes, match: str = "litert") -> Network:
+    """The model by its reference kernels: features of a window → int8 scores."""
+    reference = Reference(content, match=match)
+    shape = reference.graph.tensors[reference.graph.inputs[0]].shape
+    return lambda features: reference.run([features.reshape(shape)])[0].reshape(-1)
+
+
+def emulate_sound(
+    model: Any, board: str | Board, options: Options, files: Sequence[Path], output: Path | None = None
+) -> SoundResult:
+    """Play WAV ``files`` to the firmware's microphone, each from the start.
+
+    Raises UsageError for files that can't be read, MismatchError where a byte differs from the reference.
+    """
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"there is no sound file {file}")
+    with ears(model, board, options, output) as heard:
+        config = heard.plan.model.config
+        results = []
+        for file in files:
+            sound = read_sound(file, config)
+            listened = heard.hear(sound, file.name)
+            results.append(
+                SoundFile(file.name, len(sound) / config.sample_rate_hz, listened.heard.detections, listened.done)
+            )
+        return SoundResult(
+            heard.compiled.source.name, heard.compiled.board.name, heard.emulator, tuple(results), heard.plan.load
+        )
+
+
+def read_sound(file: Path, config: FrontendConfig) -> Sound:
+    """A WAV file at the front-end's rate. Raises UsageError where it can't be read or is shorter than a frame."""
+    try:
+        rate_hz, samples = decode_wav(file.read_bytes())
+    except CorruptSampleError as error:
+        raise UsageError(f"{file} {error}") from error
+    sound = resample(samples, rate_hz, config.sample_rate_hz)
+    if len(sound) < config.window_samples:
+        raise UsageError(f"{file} is shorter than one frame of {config.window_samples} samples")
+    return sound
+
+
+def emulate_clips(
+    model: Any,
+    board: str | Board,
+    options: Options,
+    dataset: Path,
+    limit: int | None = None,
+    output: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> ClipsResult:
+    """Play the test clips of ``dataset`` to the firmware, which runs the network once on each.
+
+    ``limit`` bounds their number, drawn evenly over the classes; ``progress`` is called with how many are done. Raises
+    UsageError for a data set of other classes, MismatchError where a byte differs from the reference.
+    """
+    known = open_dataset(dataset)
+    if known.kind != AUDIO:
+        raise UsageError(f"{dataset} holds no clips of sound")
+    with ears(model, board, options, output) as heard:
+        labels, config = heard.plan.model.labels, heard.plan.model.config
+        if not set(known.classes) <= set(labels):
+            raise UsageError(
+                f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(labels)}",
+                hint="give the data set that the model was trained for",
+            )
+        clips, truths = _test_clips(known, config, heard.plan.model.window_frames, limit)
+        started = time.monotonic()
+        confusion = np.zeros((len(labels), len(labels)), np.int64)
+        hops = clips.shape[1] // config.hop_samples if len(clips) else 1
+        for at in range(0, len(clips), CLIPS_AT_ONCE):
+            batch = clips[at : at + CLIPS_AT_ONCE]
+            schedule = Schedule(heard.plan.model.window_frames - 1, hops)
+            scores = heard.hear(batch.reshape(-1), f"the clips from {at} on", schedule).heard.scores
+            for truth, row in zip(truths[at : at + len(batch)], scores, strict=True):
+                confusion[labels.index(known.classes[truth]), int(row.argmax())] += 1
+            if progress is not None:
+                progress(at + len(batch))
+        return ClipsResult(
+            heard.compiled.source.name,
+            heard.compiled.board.name,
+            heard.emulator,
+            labels,
+            len(clips),
+            tuple(tuple(int(number) for number in row) for row in confusion),
+            time.monotonic() - started,
+        )
+
+
+def _test_clips(
+    known: Dataset, config: FrontendConfig, window_frames: int, limit: int | None
+) -> tuple[Sound, list[int]]:
+    """Test clips ``[clips, samples]``, each as long as whole hops in which one window of frames fits, and labels."""
+    samples = known.samples(TEST)
+    if limit is not None and limit < len(samples):
+        samples = tuple(samples[index] for index in np.linspace(0, len(samples) - 1, limit).round().astype(int))
+    needed = config.window_samples + (window_frames - 1) * config.hop_samples
+    clip = round(known.clip_samples * config.sample_rate_hz / known.sample_rate_hz)
+    length = -(-max(needed, clip) // config.hop_samples) * config.hop_samples
+    clips, labels = [], []
+    for sample in samples:
+        try:
+            decoded = resample(sample.decode(), known.sample_rate_hz, config.sample_rate_hz)
+        except CorruptSampleError:
+            continue
+        clips.append(fit_length(decoded, length))
+        labels.append(sample.label)
+    if not clips:
+        raise UsageError("the data set has no readable test clips")
+    return np.stack(clips), labels
