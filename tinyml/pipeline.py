@@ -5,6 +5,7 @@ Each function reads top to bottom as that line. ``TINYML_DEBUG=1..4`` prints wha
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
@@ -70,6 +71,7 @@ class Options:
     seed: int = 0
     trace: bool = False
     limits: Limits = field(default_factory=Limits)
+    memory: Goal = field(default_factory=Goal)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +155,8 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
         seconds=time.monotonic() - started,
         emulation=proof,
     )
-    record_in_manifest(project, {"result": result.to_json()})
+    sha256 = hashlib.sha256(built.elf.read_bytes()).hexdigest()
+    record_in_manifest(project, {"result": result.to_json(), "elf_sha256": sha256})
     return result
 
 

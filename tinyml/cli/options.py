@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
     SizeBase = click.ParamType[int]
+    SlowdownBase = click.ParamType[float]
 else:
-    SizeBase = click.ParamType
+    SizeBase = SlowdownBase = click.ParamType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +35,27 @@ class ByteSize(SizeBase):
             return parse_bytes(str(value))
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
+
+
+class Slowdown(SlowdownBase):
+    """A percentage of instructions: ``5``, ``2.5%``; ``any`` is no limit. Gives the part, 0.05 for 5 %."""
+
+    name = "slowdown"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The part from the text; fails with a usage error where it is no percentage from 0 on."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip().removesuffix("%")
+        if text == "any":
+            return math.inf
+        try:
+            part = float(text) / 100
+        except ValueError:
+            part = -1.0
+        if not 0 <= part < math.inf:
+            self.fail(f"{value!r} is neither a percentage from 0 on nor 'any'", param, ctx)
+        return part
 
 
 def json_option(function: F) -> F:
@@ -95,6 +118,20 @@ def compile_options(function: F) -> F:
                 show_default=True,
                 help="auto takes GCC where arm-none-eabi-gcc is on PATH, otherwise zig.",
             ),
+            click.option(
+                "--max-slowdown",
+                type=Slowdown(),
+                default="5",
+                show_default=True,
+                metavar="PERCENT|any",
+                help="How many more instructions (estimated) the plan may take to need less SRAM; 0: none.",
+            ),
+            click.option(
+                "--rows",
+                "fed_by_rows",
+                is_flag=True,
+                help="The input comes row by row (network_push_row) and is never in SRAM whole.",
+            ),
             click.option("--sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB."),
             click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB."),
         )
@@ -150,6 +187,7 @@ def pipeline_options(values: dict[str, Any]) -> Options:
     """The pipeline's options from a verb's parameters; what a verb does not have keeps its default."""
     from tinyml.pipeline import Options
     from tinyml.plan.budget import Limits
+    from tinyml.plan.choose import Goal
     from tinyml.settings import load_settings
 
     budgets = load_settings()
@@ -157,4 +195,5 @@ def pipeline_options(values: dict[str, Any]) -> Options:
         sram_bytes=values.pop("sram", None) or budgets.sram_bytes,
         flash_bytes=values.pop("flash", None) or budgets.flash_bytes,
     )
-    return Options(limits=limits, **values)
+    goal = Goal(values.pop("max_slowdown", Goal().more_work), values.pop("fed_by_rows", False))
+    return Options(limits=limits, memory=goal, **values)
