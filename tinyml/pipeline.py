@@ -11,104 +11,48 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinyml import __version__, debug
-from tinyml.boards import Board, list_boards, load_board
+from tinyml import __version__
+from tinyml.boards import Board, list_boards
 from tinyml.codegen import generate
+from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.compare import Comparison, compare
 from tinyml.emulate.input_files import file_stimuli
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.app_values import app_values
-from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.project import Project, record_in_manifest, render_project
-from tinyml.graph.check import check_supported
-from tinyml.graph.ir import Graph
-from tinyml.graph.passes import run_passes
-from tinyml.lower.lowering import lower, target_of
-from tinyml.lower.program import Optimize, Program
-from tinyml.plan.budget import Budget, Limits, make_budget, require_fits
-from tinyml.plan.choose import Goal, choose_plan
+from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
-from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
-from tinyml.plan.planner import Plan, check_plan
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
-from tinyml.sources import ModelSource, load_source
-from tinyml.tflite.read import read_graph
+from tinyml.sources import ModelSource
 
-DEFAULT_INPUTS = 8
+__all__ = [
+    "Compiled",
+    "Options",
+    "application",
+    "boards_that_fit",
+    "build",
+    "check",
+    "compile_model",
+    "default_output",
+    "emulate",
+    "profile",
+]
+
 REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "tflite-runtime's reference kernels"}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user may choose of a build; the defaults are the command line's.
-
-    ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
-    ``labels`` name the classes where the model does not.
-    """
-
-    app: str = "benchmark"
-    optimize: str = "balanced"
-    match: str = "litert"
-    toolchain: str = "auto"
-    emulator: str = "auto"
-    inputs: int = DEFAULT_INPUTS
-    input_files: tuple[Path, ...] = ()
-    labels: tuple[str, ...] = ()
-    seed: int = 0
-    trace: bool = False
-    limits: Limits = field(default_factory=Limits)
-    memory: Goal = field(default_factory=Goal)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
-    """A model compiled for a board, up to but not including C."""
-
-    source: ModelSource
-    board: Board
-    graph: Graph
-    program: Program
-    plan: Plan
-    packed: tuple[PackedWeights, ...] = ()
-
-
-def compile_model(model: Any, board: str | Board, options: Options | None = None) -> Compiled:
-    """Source → graph → passes → program → plan.
-
-    Raises UsageError, UnsupportedError as the stages do.
-    """
-    options = options or Options()
-    target_board = board if isinstance(board, Board) else load_board(board)
-    require_app(options.app, target_board)
-    source = load_source(model)
-    graph = read_graph(source.content, name=source.name, match=options.match)
-    check_supported(graph)
-    debug.show(1, "read", graph)
-    graph = run_passes(graph)
-    debug.show(2, "passes", graph)
-    program = lower(graph, target_of(target_board, Optimize(options.optimize)))
-    debug.show(3, "lowered", program)
-    sizes = estimate_sizes(program, target_board, options.app, options.toolchain)
-    planned = choose_plan(program, options.memory)
-    room_bytes = arena_room_bytes(target_board, sizes, options.limits)
-    choice = choose_packed(planned.program, planned.plan, room_bytes)
-    check_plan(choice.program, choice.plan)
-    debug.show(4, "plan", choice.plan)
-    return Compiled(source, target_board, graph, choice.program, choice.plan, choice.packed)
 
 
 def check(
@@ -188,7 +132,9 @@ def profile(
         stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
         contents = [s.content for s in stimuli]
         cached = compiled.board.flash_cache is not None
-        run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator, caches=cached)
+        run = run_firmware(
+            built.elf, compiled.board, contents, emulator=options.emulator, caches=cached, calls=_calls(compiled)
+        )
         code = {f.name: f.size_bytes for f in read_image(built.elf).functions}
     layers, whole = profile_layers(compiled.program, compiled.board, run.step_mixes, code)
     waits = waits_unknown(compiled.board, any(mix.misses for mix in run.step_mixes.values()))
@@ -351,7 +297,7 @@ def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationR
     stimuli = own + ([s for s in drawn if reference.defined(s.arrays)] or drawn)
     contents = [s.content for s in stimuli]
     built = _build_for_emulator(compiled, project, options)
-    run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator)
+    run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator, calls=_calls(compiled))
     if options.trace:
         traced = _build_for_emulator(compiled, project, options, trace=True)
         traces = run_firmware(traced.elf, compiled.board, contents, emulator=options.emulator, trace=True).traces
@@ -364,6 +310,12 @@ def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationR
             hint="run `tinyml emulate --trace` to find the first tensor that differs, and please report it",
         )
     return result
+
+
+def _calls(compiled: Compiled) -> int:
+    """Calls of ``network_invoke`` in one inference: one a row where the input comes so."""
+    program = compiled.program
+    return program.graph.tensors[program.graph.inputs[0]].shape[1] if program.fed_by_rows else 1
 
 
 def _emulation_result(

@@ -35,6 +35,7 @@ STAGES = (
     "emulate",
     "flash",
     "report",
+    "compiled",
     "pipeline",
     "vision",
     "hearing",
