@@ -1,12 +1,14 @@
 """``docs/kernels.md``: the kernel selection table in words, with what each kernel was measured to cost.
 
 ``python -m tinyml.kernels_page MODEL …`` profiles the models on one board of each instruction set, keeps the
-instructions of every kernel in ``kernel_costs.json`` and rewrites the page; without models only the page.
+instructions of every kernel in ``kernel_costs.json`` and rewrites the page; without models only the page. The planner
+weighs its plans with these costs (``plan/work.py``).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -16,10 +18,13 @@ from tinyml.boards import load_board
 from tinyml.files import write_file
 from tinyml.lower.kernels import KERNELS, KernelRow
 from tinyml.pipeline import Options, profile
+from tinyml.plan.choose import Goal
 
 COSTS = Path(__file__).parent / "lower" / "kernel_costs.json"
 PAGE = Path("docs") / "kernels.md"
 BOARDS = ("mps2-an386", "mps2-an385", "mps3-an547", "pico")
+WAYS = (("balanced", 0.0), ("speed", 0.0), ("balanced", math.inf))
+"""Goals of the kernels and of the plan, in which a model is measured: a kernel counts in the first way that runs it."""
 
 INTRODUCTION = """# Kernels
 
@@ -37,8 +42,8 @@ Adding a kernel is a header in `firmware_templates/runtime/`, a file with its co
 COSTS_HEADING = """
 ## Measured cost
 
-Instructions of one inference over MLPerf Tiny's four models, GCC, default options, summed over the layers that a
-kernel ran.
+Instructions of one inference over MLPerf Tiny's four models, GCC, every layer at once, summed over the layers that a
+kernel ran; kernels that only run for speed, or only row by row, with those options.
 
 | instruction set | kernel | op | layers | instructions | MACs | instructions per MAC |
 |---|---|---|---|---|---|---|
@@ -70,15 +75,19 @@ def _cost(cost: dict[str, Any]) -> str:
 
 def measure(models: list[str]) -> list[dict[str, Any]]:
     """Profile ``models`` on a board of each instruction set; instructions, MACs and layers by kernel."""
-    sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    sums: dict[tuple[str, str, str], list[int]] = {}
     for board in map(load_board, BOARDS):
-        for model in models:
-            for layer in profile(model, board, None, Options(toolchain="gcc")).layers:
-                entry = sums[(board.isa_name, layer.kernel, layer.op)]
-                entry[0] += 1
-                entry[1] += layer.instructions
-                entry[2] += layer.macs
-            sys.stderr.write(f"{board.name} {model}\n")
+        for goal, more_work in WAYS:
+            options = Options(toolchain="gcc", optimize=goal, memory=Goal(more_work=more_work))
+            found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+            for model in models:
+                for layer in profile(model, board, None, options).layers:
+                    entry = found[(board.isa_name, layer.kernel, layer.op)]
+                    entry[0] += 1
+                    entry[1] += layer.instructions
+                    entry[2] += layer.macs
+                sys.stderr.write(f"{board.name} {goal} {model}\n")
+            sums = found | sums
     return [
         {"isa": isa, "kernel": kernel, "op": op, "layers": n, "instructions": instructions, "macs": macs}
         for (isa, kernel, op), (n, instructions, macs) in sorted(sums.items())
