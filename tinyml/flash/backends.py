@@ -6,6 +6,7 @@ A tool is run in a folder that holds the image as ``firmware.bin``, ``.hex`` or 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -58,22 +59,30 @@ class Plan:
 
 @dataclass(frozen=True)
 class Backend:
-    """An upload tool. ``programs`` are its names on PATH, ``module`` the Python package that serves as well."""
+    """An upload tool. ``programs`` are its names on PATH, ``module`` the Python package that serves as well.
+
+    ``packages`` are places in the user's home where a vendor's own build of it lies, which is preferred.
+    """
 
     name: str
     plan: Callable[[Job], Plan]
     failures: dict[Failure, str] = field(default_factory=dict)
     programs: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     module: str | None = None
     reads_back: bool = True
     needs_serial_port: bool = False
 
     def find(self) -> tuple[str, ...] | None:
         """The command that starts the tool, or None where it is not installed."""
+        for pattern in self.packages:
+            for path in sorted(Path.home().glob(pattern), reverse=True):
+                if os.access(path, os.X_OK):
+                    return (str(path),)
         for program in self.programs:
-            path = shutil.which(program)
-            if path is not None:
-                return (path,)
+            found = shutil.which(program)
+            if found is not None:
+                return (found,)
         if self.module is not None and importlib.util.find_spec(self.module) is not None:
             return (sys.executable, "-m", self.module)
         return None
@@ -205,12 +214,18 @@ BOSSAC = Backend(
     {
         Failure.DENIED: "Permission denied",
         Failure.BUSY: "Device or resource busy",
-        Failure.WRONG: "Device unsupported",
+        Failure.UNKNOWN: "Device unsupported",
         Failure.VERIFY: "Verify failed",
         Failure.GONE: r"SAM-BA operation failed|File I/O operation failed|Flash (?:command|erase) failed",
         Failure.ABSENT: "No device found on|No serial ports available",
     },
     programs=("bossac",),
+    packages=(
+        ".arduino15/packages/arduino/tools/bossac/*-arduino*/bossac",
+        "Library/Arduino15/packages/arduino/tools/bossac/*-arduino*/bossac",
+        "AppData/Local/Arduino15/packages/arduino/tools/bossac/*-arduino*/bossac.exe",
+        ".platformio/packages/tool-bossac-nordicnrf52/bossac",
+    ),
     needs_serial_port=True,
 )
 PICOTOOL = Backend(
@@ -270,7 +285,7 @@ ST_FLASH = Backend(
     {
         Failure.DENIED: r"libusb error: -3\b|LIBUSB_ERROR_ACCESS",
         Failure.BUSY: r"libusb error: -6\b|LIBUSB_ERROR_BUSY",
-        Failure.WRONG: "unknown chip id",
+        Failure.UNKNOWN: "unknown chip id",
         Failure.VERIFY: "Verification of flash failed",
         Failure.GONE: r"send_recv .* failed|[Rr]eceiving failed|sending failed|LIBUSB_ERROR_(?:NO_DEVICE|IO|PIPE)",
         Failure.ABSENT: r"Couldn't find (?:any )?.*ST-Link",

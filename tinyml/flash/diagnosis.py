@@ -24,6 +24,7 @@ class Failure(enum.Enum):
     BUSY = "busy"
     SEVERAL = "several"
     WRONG = "wrong"
+    UNKNOWN = "unknown"
     VERIFY = "verify"
     GONE = "gone"
     ABSENT = "absent"
@@ -98,6 +99,12 @@ def _error(failure: Failure, tool: str, doing: str, line: str, board: Board, upl
         return WrongBoardError(
             f"{tool} found another chip than the {board.mcu} of {board.name}: {line}",
             hint="nothing was written; connect the right board, or name the one you have with --board",
+        )
+    if failure is Failure.UNKNOWN:
+        return BoardError(
+            f"{tool} does not know the chip it found: {line}",
+            hint=f"nothing was written; either it is no {board.mcu}, or this {tool} is too old for it or not the "
+            "vendor's: docs/flashing.md says which one the board needs, --tool takes another",
         )
     if failure is Failure.VERIFY:
         return BoardError(

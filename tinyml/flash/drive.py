@@ -19,7 +19,7 @@ from tinyml.errors import BoardError, WrongBoardError
 from tinyml.flash.ports import press_hint
 
 POLL_S = 0.2
-SETTLE_S = 2.0
+SETTLE_S = 4.0
 _CHUNK_BYTES = 64 << 10
 _UF2_BOARD_IDS = {"rp2040": "RPI-RP2", "rp2350": "RP2350"}
 _MBED_CODE = re.compile(r"[?&](?:code|auth)=([0-9a-fA-F]{4})")
@@ -116,13 +116,14 @@ def copy_to_drive(
     *,
     timeout_s: float,
     on_progress: Callable[[int], None],
-    settle_s: float = SETTLE_S,
+    settle_s: float = 0.0,
 ) -> None:
     """Writes ``content`` as ``name`` and waits until the board has taken it: it restarts, so its drive goes away.
 
+    ``settle_s`` is how long to look for a FAIL.TXT afterwards: a drive that has one comes back by itself.
+
     Raises BoardError where the drive can't be written, goes away half-way, stays, or comes back with FAIL.TXT.
     """
-    marker = _contents(drive.path)
     written = 0
     try:
         with (drive.path / name).open("wb") as file:
@@ -140,7 +141,7 @@ def copy_to_drive(
             ) from error
         # A bootloader that has all it wants restarts before the file is closed: what counts is that the drive goes.
     deadline = time.monotonic() + timeout_s
-    while _contents(drive.path) == marker | {name} or _contents(drive.path) == marker:
+    while (drive.path / name).exists():
         if time.monotonic() >= deadline:
             raise BoardError(
                 f"the drive {drive.path} is still there after {timeout_s:g} s: the board did not take the firmware",
@@ -148,13 +149,6 @@ def copy_to_drive(
             )
         time.sleep(POLL_S)
     _check_failure(drive.path, settle_s)
-
-
-def _contents(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(path.name for path in folder.iterdir())
-    except OSError:
-        return frozenset({"", "gone"})
 
 
 def _check_failure(folder: Path, settle_s: float) -> None:

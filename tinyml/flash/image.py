@@ -38,14 +38,15 @@ class FlashImage:
     def to_hex(self) -> bytes:
         """Intel HEX (Intel, Hexadecimal Object File Format Specification, revision A, 1988) with type 4 addresses."""
         lines: list[str] = []
-        upper = None
-        for start in range(0, len(self.data), HEX_LINE_BYTES):
+        upper, start = None, 0
+        while start < len(self.data):
             here = self.address + start
             if here >> 16 != upper:
                 upper = here >> 16
                 lines.append(_hex_record(0, 4, struct.pack(">H", upper)))
-            stop = min(start + HEX_LINE_BYTES, len(self.data), (upper + 1 << 16) - self.address)
+            stop = min(start + HEX_LINE_BYTES, (upper + 1 << 16) - self.address)
             lines.append(_hex_record(here & 0xFFFF, 0, self.data[start:stop]))
+            start = stop
         return ("\n".join([*lines, _hex_record(0, 1, b"")]) + "\n").encode("ascii")
 
     def to_uf2(self, family: int) -> bytes:

@@ -17,9 +17,11 @@ def touch(port: str, upload: Upload) -> None:
     """Opens and closes ``port`` at 1200 baud with DTR low: boards that listen for it start their bootloader."""
     import serial
 
+    line = serial.Serial(baudrate=TOUCH_BAUD, exclusive=True)
+    line.port = port
+    line.dtr = False
     try:
-        with serial.Serial(port, TOUCH_BAUD, exclusive=True) as line:
-            line.dtr = False
+        with line:
             time.sleep(_TOUCH_S)
     except (serial.SerialException, OSError) as error:
         if error.errno in (errno.EIO, errno.ENXIO, errno.ENODEV):

@@ -96,14 +96,17 @@ def flash(
     request: Request | None = None,
     *,
     reporter: Reporter | None = None,
-    lister: Lister = connected_devices,
-    folders: Callable[[], Sequence[Path]] = drives.mounted_folders,
+    lister: Lister | None = None,
+    folders: Callable[[], Sequence[Path]] | None = None,
 ) -> FlashResult:
     """Writes ``firmware`` to ``board`` and, where the tool can, reads it back and compares.
+
+    ``lister`` and ``folders`` tell what is connected and mounted (default: this machine's).
 
     Raises BoardError, WrongBoardError and DoesNotFitError; nothing was written where the image or the board is wrong.
     """
     request, reporter = request or Request(), reporter or Reporter()
+    lister, folders = lister or connected_devices, folders or drives.mounted_folders
     started = time.monotonic()
     image = load_flash_image(firmware.elf, board)
     upload, backend, program = choose_tool(board, request.tool, dry_run=request.dry_run)
@@ -297,7 +300,10 @@ def _flash_drive(
         drive = _wait_for_drive(job, request, reporter, lister, folders)
     if not request.dry_run:
         reporter.say(f"copying {name} to {drive.path}")
-        drives.copy_to_drive(drive, name, content, timeout_s=DRIVE_TIMEOUT_S, on_progress=reporter.percent)
+        settle_s = drives.SETTLE_S if job.upload.protocol == "mbed" else 0.0
+        drives.copy_to_drive(
+            drive, name, content, timeout_s=DRIVE_TIMEOUT_S, on_progress=reporter.percent, settle_s=settle_s
+        )
     return str(drive.path), ()
 
 
