@@ -41,6 +41,22 @@ static void trace_begin_input(uint32_t input) {
 static void trace_begin_input(uint32_t input) { (void)input; }
 #endif
 
+/* One inference on the next input of the file. */
+static bool run_next(int input_file) {
+#ifdef NETWORK_FED_BY_ROWS
+    for (uint32_t row = 0; row < NETWORK_INPUT_ROWS; ++row) {
+        if (!tml_host_read(input_file, network_row(), NETWORK_ROW_BYTES)) return false;
+        network_invoke();
+    }
+#else
+    for (int i = 0; i < APP_INPUT_COUNT; ++i) {
+        if (!tml_host_read(input_file, network_input(i), input_bytes[i])) return false;
+    }
+    network_invoke();
+#endif
+    return true;
+}
+
 static int run_files(int input_file) {
     const int output_file = tml_host_open("tml_outputs.bin", TML_FILE_WRITE);
     if (output_file < 0) return EXIT_NO_OUTPUT;
@@ -51,11 +67,8 @@ static int run_files(int input_file) {
     uint32_t stack_bytes = 0;
     for (uint32_t n = 0; n < count; ++n) {
         trace_begin_input(n);
-        for (int i = 0; i < APP_INPUT_COUNT; ++i) {
-            if (!tml_host_read(input_file, network_input(i), input_bytes[i])) return EXIT_SHORT_INPUT;
-        }
         if (n == 0) tml_stack_paint();
-        network_invoke();
+        if (!run_next(input_file)) return EXIT_SHORT_INPUT;
         if (n == 0) stack_bytes = tml_stack_used_bytes();
         for (int i = 0; i < APP_OUTPUT_COUNT; ++i) {
             if (!tml_host_write(output_file, network_output(i), output_bytes[i])) return EXIT_NO_OUTPUT;

@@ -13,11 +13,12 @@
 #include <string.h>
 
 #define TML_INLINE static inline __attribute__((always_inline))
-#define TML_STEP static __attribute__((noinline))
-/* A kernel that several steps call: one copy, which GCC would otherwise clone for each. */
+/* A step, and a kernel that several steps call: one copy under its own name, which GCC would otherwise clone. */
 #if defined(__clang__)
+#define TML_STEP static __attribute__((noinline))
 #define TML_SHARED static __attribute__((noinline))
 #else
+#define TML_STEP static __attribute__((noinline, noclone))
 #define TML_SHARED static __attribute__((noinline, noclone))
 #endif
 /* The next loop stays one: unrolling it gains little. */

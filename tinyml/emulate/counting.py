@@ -20,17 +20,25 @@ from tinyml.plan.instruction_mix import FlashMisses, InstructionMix, Kind
 
 INVOKE = "network_invoke"
 _STEP = re.compile(r"network_step_\d+")
+_SEGMENT = re.compile(r"network_segment_\d+")
 _NONE, _INVOKE_BODY, _INVOKE_ENTRY, _RETURN_SITE, _FIRST_STEP = 0, 1, 2, 3, 4
 FIRST_STEP = _FIRST_STEP
 
 
 @dataclass(frozen=True, slots=True)
 class CountPoints:
-    """``invoke`` is the function, ``returns`` the addresses after the calls of it, ``steps`` the step functions."""
+    """``invoke`` is the function, ``returns`` the addresses after the calls of it, ``steps`` the step functions.
+
+    ``segments`` are the functions in which steps take turns; they count for ``network_invoke`` itself.
+
+    ``calls`` of the function make one inference: the rows of an input that comes row by row, else 1.
+    """
 
     invoke: Symbol
     returns: tuple[int, ...]
     steps: tuple[Symbol, ...]
+    calls: int = 1
+    segments: tuple[Symbol, ...] = ()
 
     def name(self, step: int) -> str:
         """The symbol of ``step``; 0 is ``network_invoke`` itself."""
@@ -48,8 +56,8 @@ class BlockHits:
     fell_through: int
 
 
-def count_points(image: Image) -> CountPoints:
-    """Finds what to count in ``image``. Raises BuildError where it has no ``network_invoke`` or nothing calls it."""
+def count_points(image: Image, calls: int = 1) -> CountPoints:
+    """Finds what to count in ``image``, where ``calls`` of ``network_invoke`` are one inference. Raises BuildError where it has no ``network_invoke`` or nothing calls it."""
     invoke = image.by_name.get(INVOKE)
     if invoke is None or invoke.kind != "STT_FUNC":
         raise BuildError(f"{image.path.name} has no function {INVOKE}, whose instructions are counted")
@@ -61,7 +69,8 @@ def count_points(image: Image) -> CountPoints:
     if not returns:
         raise BuildError(f"nothing in {image.path.name} calls {INVOKE}")
     steps = tuple(function for function in image.functions if _STEP.fullmatch(function.name))
-    return CountPoints(invoke, tuple(returns), steps)
+    segments = tuple(function for function in image.functions if _SEGMENT.fullmatch(function.name))
+    return CountPoints(invoke, tuple(returns), steps, calls, segments)
 
 
 def code_bytes(image: Image) -> tuple[int, bytes]:
@@ -81,6 +90,7 @@ class BlockCounter:
         self.code_size_bytes = code_size_bytes
         self.base = base
         self.slots = _slots(code_size_bytes, base, points)
+        self.wanted = points.calls
         self.current = _NONE
         self.windows = 0
         self.outside = 0
@@ -90,9 +100,14 @@ class BlockCounter:
         self._code_cache = _Cache(cache.line_bytes, cache.instruction_sets, cache.ways) if cache else None
         self._data_cache = _Cache(cache.line_bytes, cache.data_sets, cache.ways) if cache else None
 
+    @property
+    def finished(self) -> bool:
+        """Whether one inference was counted."""
+        return self.windows >= self.wanted
+
     def enter(self, address: int, size: int) -> None:
         """A block of ``size`` bytes at ``address`` is about to run."""
-        if self.windows:
+        if self.finished:
             return
         offset = address - self.base
         if not 0 <= offset <= self.code_size_bytes - size:
@@ -106,6 +121,7 @@ class BlockCounter:
         elif slot == _RETURN_SITE:
             self.current = _NONE
             self.windows += 1
+            self._previous = None
             return
         elif slot in (_INVOKE_BODY, _INVOKE_ENTRY):
             self.current = _INVOKE_BODY
@@ -121,7 +137,7 @@ class BlockCounter:
 
     def read(self, address: int, size: int) -> None:
         """``size`` bytes of the flash are read as data."""
-        if self._data_cache and self.current != _NONE and not self.windows:
+        if self._data_cache and self.current != _NONE and not self.finished:
             self._missed()[1] += self._data_cache.use(address, address + size - 1)
 
     def blocks(self) -> list[BlockHits]:
@@ -198,8 +214,9 @@ def mixes(
 
 def _slots(size: int, base: int, points: CountPoints) -> list[int]:
     slots = [_NONE] * (size // 2 + 1)
-    for address in range(points.invoke.address, points.invoke.address + points.invoke.size_bytes, 2):
-        slots[(address - base) >> 1] = _INVOKE_BODY
+    for body in (points.invoke, *points.segments):
+        for address in range(body.address, body.address + body.size_bytes, 2):
+            slots[(address - base) >> 1] = _INVOKE_BODY
     slots[(points.invoke.address - base) >> 1] = _INVOKE_ENTRY
     for address in points.returns:
         slots[(address - base) >> 1] = _RETURN_SITE

@@ -50,6 +50,7 @@ class _State(ctypes.Structure):
         ("used", ctypes.c_uint64),
         ("current", ctypes.c_uint32),
         ("windows", ctypes.c_uint32),
+        ("wanted", ctypes.c_uint32),
         ("outside", ctypes.c_uint64),
         ("lost", ctypes.c_uint64),
         ("previous", ctypes.c_uint32),
@@ -77,6 +78,7 @@ class NativeCounter:
         self.state = _State(
             twin.base, twin.code_size_bytes, _address(slots), _address(first), _address(self._blocks), room,
         )  # fmt: skip
+        self.state.wanted = twin.wanted
         self._keep_alive: list[Any] = [library, slots, first]
         if cache is not None:
             self.state.simulated = 1
@@ -90,6 +92,11 @@ class NativeCounter:
     def windows(self) -> int:
         """How often ``network_invoke`` returned."""
         return int(self.state.windows)
+
+    @property
+    def finished(self) -> bool:
+        """Whether one inference was counted."""
+        return self.windows >= int(self.state.wanted)
 
     @property
     def outside(self) -> int:

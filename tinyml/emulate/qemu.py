@@ -32,8 +32,10 @@ _SPEC, _COUNTS, _PLUGIN, _VECTORS = "counter.txt", "counts.txt", "counter.so", "
 _VECTOR_BASES = {"mps2-an505": 0x10000000, "netduinoplus2": 0x08000000}
 
 
-def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool, timeout_s: float) -> Emulation:
-    """Runs ``image`` on the inputs in QEMU's ``machine``.
+def run_qemu(
+    image: Image, machine: str, inputs: Sequence[bytes], *, count: bool, timeout_s: float, calls: int = 1
+) -> Emulation:
+    """Runs ``image`` on the inputs in QEMU's ``machine``; ``calls`` of ``network_invoke`` are one inference.
 
     ``count`` counts the instructions of the first inference by a plugin, where a C compiler for this machine can build
     it; else they stay None. Raises BuildError where QEMU or the machine is missing or the run takes too long,
@@ -44,7 +46,7 @@ def run_qemu(image: Image, machine: str, inputs: Sequence[bytes], *, count: bool
         scratch = Path(folder)
         (scratch / INPUT_FILE).write_bytes(b"".join(inputs))
         command = _command(image, machine, scratch)
-        points = count_points(image) if count else None
+        points = count_points(image, calls) if count else None
         plugin = shared_object("qemu_counter") if points else None
         if points is not None and plugin is not None:
             _write_spec(scratch, points)
@@ -164,6 +166,8 @@ def _refuses_plugins(errors: str) -> bool:
 
 def _write_spec(scratch: Path, points: CountPoints) -> None:
     lines = [f"invoke {points.invoke.address:x} {points.invoke.address + points.invoke.size_bytes:x}"]
+    lines += [f"body {f.address:x} {f.address + f.size_bytes:x}" for f in points.segments]
+    lines.append(f"calls {points.calls}")
     lines += [f"return {address:x}" for address in points.returns]
     lines += [f"step {step.address:x}" for step in points.steps]
     (scratch / _SPEC).write_text("\n".join(lines) + "\n", "ascii")

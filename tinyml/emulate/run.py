@@ -53,12 +53,14 @@ def run_firmware(
     trace: bool = False,
     count: bool = True,
     caches: bool = False,
+    calls: int = 1,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Emulation:
     """Runs the benchmark firmware ``elf`` on ``inputs``, each the bytes of all of the network's inputs in order.
 
     ``trace`` says that the image was built to trace its tensors and that they are wanted; ``count`` counts the
     instructions of the first inference; ``caches`` simulates the board's flash caches besides, which Unicorn alone can.
+    ``calls`` of ``network_invoke`` are one inference where the input comes row by row.
     Raises BuildError where the emulator is missing, takes too long or the image is not linked for it, and MismatchError
     where the firmware faults.
     """
@@ -69,9 +71,9 @@ def run_firmware(
     counted = count and not trace
     if chosen.kind == "unicorn":
         cpu = chosen.cpu or ""
-        result = run_unicorn(image, board, cpu, inputs, count=counted, timeout_s=timeout_s, caches=caches)
+        result = run_unicorn(image, board, cpu, inputs, count=counted, timeout_s=timeout_s, caches=caches, calls=calls)
     else:
-        result = run_qemu(image, chosen.machine or "", inputs, count=counted, timeout_s=timeout_s)
+        result = run_qemu(image, chosen.machine or "", inputs, count=counted, timeout_s=timeout_s, calls=calls)
     if trace and len(result.traces) != len(inputs):
         raise BuildError("the firmware wrote no trace", hint="build the environment whose name ends in -trace")
     return result

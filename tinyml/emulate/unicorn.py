@@ -49,8 +49,9 @@ def run_unicorn(
     timeout_s: float,
     native: bool = True,
     caches: bool = False,
+    calls: int = 1,
 ) -> Emulation:
-    """Runs ``image`` on the inputs. ``cpu`` is Unicorn's name of the core, such as ``CORTEX_M4``.
+    """Runs ``image`` on the inputs; ``calls`` of ``network_invoke`` are one inference. ``cpu`` is Unicorn's name of the core, such as ``CORTEX_M4``.
 
     ``count`` counts the instructions of the first inference; ``native`` allows the compiled hook for it; ``caches``
     simulates the board's flash caches besides, which makes the run slower. Raises
@@ -58,7 +59,7 @@ def run_unicorn(
     """
     machine = _Machine(image, board, cpu, {INPUT_FILE: b"".join(inputs)})
     if count:
-        machine.start_counting(native, board.flash_cache if caches else None)
+        machine.start_counting(native, board.flash_cache if caches else None, calls)
     machine.run(timeout_s)
     host = machine.host
     console = host.console.decode("utf-8", "replace")
@@ -137,9 +138,9 @@ class _Machine:
                     )
                 raise self._fault("the core stopped")
 
-    def start_counting(self, native: bool, cache: FlashCache | None) -> None:
+    def start_counting(self, native: bool, cache: FlashCache | None, calls: int = 1) -> None:
         """Counts the first inference, by the compiled hooks if they can be had."""
-        self._points, self._code = count_points(self.image), code_bytes(self.image)
+        self._points, self._code = count_points(self.image, calls), code_bytes(self.image)
         self._simulated = cache is not None
         base, code = self._code
         counter = BlockCounter(len(code), base, self._points, cache)
@@ -195,7 +196,7 @@ class _Machine:
         return bool(status == self.unicorn.UC_ERR_OK)
 
     def _counted(self) -> bool:
-        return self._counter is not None and bool(self._counter.windows)
+        return self._counter is not None and self._counter.finished
 
     def _add_native(self, counter: NativeCounter, reads: bool) -> bool:
         """Gives Unicorn the addresses of the compiled hooks; False where its library can't be reached that way."""

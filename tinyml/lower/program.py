@@ -40,11 +40,13 @@ class Target:
     """What lowering needs to know of a board.
 
     ``code_cache_bytes`` is the cache through which code comes from flash, None where loops may be of any length.
+    ``by_rows``: the step is called for a few rows of its output at a time, so what it prepares should be little.
     """
 
     isa: Isa
     optimize: Optimize = Optimize.BALANCED
     code_cache_bytes: int | None = None
+    by_rows: bool = False
 
 
 class Role(enum.Enum):

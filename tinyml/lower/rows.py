@@ -156,7 +156,7 @@ def row_step(graph: Graph, op: Op, step: Step, target: Target, count: int = 1) -
         rows = Rows(1, count, count, 0, found.in_height, 1, (0,), reduces=True)
         return replace(row_reductions.build(graph, op, target, count), macs=step.macs, rows=rows)
     part_graph, part = _of_rows(graph, op, found, count)
-    built = build_step(part_graph, part, target)
+    built = build_step(part_graph, part, replace(target, by_rows=True))
     last = (found.out_height - 1) * found.stride - found.pad_top + found.kernel
     if found.pad_top > 0 or last > found.in_height:
         if built.kernel not in ROW_KERNELS:

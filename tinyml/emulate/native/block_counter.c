@@ -26,6 +26,7 @@ struct counter {
     uint64_t used;
     uint32_t current;        /* slot that is being counted, OTHER outside network_invoke */
     uint32_t windows;        /* how often network_invoke returned */
+    uint32_t wanted;         /* how often it is called in one inference */
     uint64_t outside;        /* blocks within the window that lie outside the code */
     uint64_t lost;           /* blocks that had no room */
     uint32_t previous;       /* the block that ran before, plus one */
@@ -51,7 +52,7 @@ void tinyml_count_block(void *uc, uint64_t address, uint32_t bytes, void *user_d
     struct counter *c = user_data;
     const uint64_t offset = address - c->base;
     (void)uc;
-    if (c->windows != 0) return;
+    if (c->windows >= c->wanted) return;
     if (offset >= c->code_bytes || bytes > c->code_bytes - offset) {
         c->outside += c->current != OTHER;
         return;
@@ -63,6 +64,7 @@ void tinyml_count_block(void *uc, uint64_t address, uint32_t bytes, void *user_d
     } else if (slot == RETURN_SITE) {
         c->current = OTHER;
         ++c->windows;
+        c->previous = 0;
         return;
     } else if (slot == INVOKE || slot == INVOKE_ENTRY) {
         c->current = INVOKE;
@@ -85,6 +87,6 @@ void tinyml_count_block(void *uc, uint64_t address, uint32_t bytes, void *user_d
 void tinyml_count_read(void *uc, int type, uint64_t address, int bytes, int64_t value, void *user_data) {
     struct counter *c = user_data;
     (void)uc, (void)type, (void)value;
-    if (c->simulated && c->windows == 0 && c->current != OTHER)
+    if (c->simulated && c->windows < c->wanted && c->current != OTHER)
         c->misses[2 * c->current + 1] += flash_cache_use(&c->data_cache, address, address + (uint64_t)bytes - 1);
 }

@@ -1,7 +1,8 @@
 /* Counts how often each basic block runs in each step of the network, as a TCG plugin for QEMU.
  *
- * spec=FILE lists what to watch, one a line: "invoke START END", "return ADDRESS", "step ADDRESS". When network_invoke
- * returns for the first time, out=FILE is written, a line for each block and step that ran it: the step's number (0 for
+ * spec=FILE lists what to watch, one a line: "invoke START END", "return ADDRESS", "step ADDRESS",
+ * "body START END" (functions that count for network_invoke itself), "calls N". When
+ * network_invoke returns for the N-th time, out=FILE is written, a line for each block and step that ran it: the step's number (0 for
  * network_invoke itself), address, bytes, how often it ran, how often the block behind it ran next. */
 #include "qemu_plugin.h"
 
@@ -11,7 +12,7 @@
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
-enum { INVOKE = 0, FIRST_STEP = 1, MAX_RETURNS = 64 };
+enum { INVOKE = 0, FIRST_STEP = 1, MAX_RETURNS = 64, MAX_BODIES = 512 };
 enum role { PLAIN, ENTRY, BODY, RETURN, STEP };
 
 struct use {
@@ -28,9 +29,11 @@ struct block {
 };
 
 static uint64_t invoke_start, invoke_end, returns[MAX_RETURNS], *steps;
-static size_t step_count, return_count, current;
+static uint64_t bodies[MAX_BODIES][2];
+static size_t step_count, return_count, body_count, current;
 static struct use *all, *previous;
 static int counting, finished;
+static unsigned long long calls_left = 1;
 static char out_path[4096];
 
 static void write_out(void) {
@@ -52,6 +55,9 @@ static void on_block(unsigned cpu, void *data) {
         counting = 1;
         current = INVOKE;
     } else if (block->role == RETURN) {
+        counting = 0;
+        previous = NULL;
+        if (--calls_left != 0) return;
         finished = 1;
         write_out();
         return;
@@ -85,6 +91,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
         block->bytes += qemu_plugin_insn_size(qemu_plugin_tb_get_insn(tb, i));
     if (block->address >= invoke_start && block->address < invoke_end)
         block->role = block->address == invoke_start ? ENTRY : BODY;
+    for (size_t k = 0; k < body_count; ++k)
+        if (block->address >= bodies[k][0] && block->address < bodies[k][1]) block->role = BODY;
     for (size_t k = 0; k < return_count; ++k)
         if (block->address == returns[k]) block->role = RETURN;
     for (size_t k = 0; k < step_count; ++k)
@@ -105,6 +113,11 @@ static int read_spec(const char *path) {
         if (sscanf(line, "invoke %llx %llx", &a, &b) == 2) {
             invoke_start = a;
             invoke_end = b;
+        } else if (sscanf(line, "body %llx %llx", &a, &b) == 2 && body_count < MAX_BODIES) {
+            bodies[body_count][0] = a;
+            bodies[body_count++][1] = b;
+        } else if (sscanf(line, "calls %llu", &a) == 1) {
+            calls_left = a;
         } else if (sscanf(line, "return %llx", &a) == 1 && return_count < MAX_RETURNS) {
             returns[return_count++] = a;
         } else if (sscanf(line, "step %llx", &a) == 1) {

@@ -75,7 +75,7 @@ def word_bytes(channels: int, depth: int) -> int:
 def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Placement:
     """Whether the weights are words in flash, 8/3 bytes each, or bytes that are expanded to scratch once a call."""
     words = word_bytes(channels, depth)
-    if target.optimize is Optimize.SPEED:
+    if target.optimize is Optimize.SPEED or target.by_rows:
         return Placement(False, 0, f"weights as words: {words:,} bytes of flash instead of {channels * depth:,}")
     own = live_bytes(graph, op) + words + 12 * depth
     peak = peak_of_others(graph, op)
