@@ -31,6 +31,9 @@ CLIPS_AT_ONCE = 250
 SECONDS_A_SECOND = 10.0
 """Time limit: an emulated second may take so long, and a minute more for the start."""
 
+SILENCE_AFTER_MS = 500
+"""Behind a file, so that a word at its very end is averaged like any other."""
+
 Sound = NDArray[np.int16]
 
 
@@ -91,7 +94,7 @@ def reference_network(content: bytes, match: str = "litert") -> Network:
 def emulate_sound(
     model: Any, board: str | Board, options: Options, files: Sequence[Path], output: Path | None = None
 ) -> SoundResult:
-    """Play WAV ``files`` to the firmware's microphone, each from the start.
+    """Play WAV ``files`` to the firmware's microphone, each from the start and with half a second of silence behind.
 
     Raises UsageError for files that can't be read, MismatchError where a byte differs from the reference.
     """
@@ -103,10 +106,10 @@ def emulate_sound(
         results = []
         for file in files:
             sound = read_sound(file, config)
-            listened = heard.hear(sound, file.name)
-            results.append(
-                SoundFile(file.name, len(sound) / config.sample_rate_hz, listened.heard.detections, listened.done)
-            )
+            after = np.zeros(SILENCE_AFTER_MS * config.sample_rate_hz // 1000, np.int16)
+            listened = heard.hear(np.concatenate((sound, after)), file.name)
+            seconds = len(sound) / config.sample_rate_hz
+            results.append(SoundFile(file.name, seconds, listened.heard.detections, listened.done))
         return SoundResult(
             heard.compiled.source.name, heard.compiled.board.name, heard.emulator, tuple(results), heard.plan.load
         )

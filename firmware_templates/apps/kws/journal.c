@@ -26,14 +26,15 @@ void journal_scores(uint32_t frame, const int8_t *scores, const uint16_t *sums) 
     append(scores_file, sums, APP_LABEL_COUNT * sizeof *sums);
 }
 
-void journal_schedule(uint32_t *first, uint32_t *every) {
+bool journal_schedule(uint32_t *first, uint32_t *every) {
     uint32_t wanted[2];
-    if (!tml_host_present()) return;
+    if (!tml_host_present()) return false;
     const int file = tml_host_open("tml_schedule.bin", TML_FILE_READ);
-    if (file < 0) return;
-    if (tml_host_read(file, wanted, sizeof wanted) && wanted[1] != 0) {
-        *first = wanted[0];
-        *every = wanted[1];
-    }
+    if (file < 0) return false;
+    const bool known = tml_host_read(file, wanted, sizeof wanted) && wanted[1] != 0;
     tml_host_close(file);
+    if (!known) return false;
+    *first = wanted[0];
+    *every = wanted[1];
+    return true;
 }

@@ -30,6 +30,7 @@ static const char *const labels[APP_LABEL_COUNT] = APP_LABELS;
 static int16_t ring[APP_RING_SAMPLES];
 static int8_t window[APP_FRAMES][FRONTEND_FEATURES]; /* the last frames, the one that comes next first */
 static uint32_t window_at;
+static bool unhurried; /* the host chose the rhythm of inferences, which its sound waits for */
 
 static struct {
     uint32_t frames, inferences, detections, dropped_frames, most_waiting, busy_us;
@@ -43,7 +44,7 @@ static uint32_t time_ms(uint32_t frame) {
 static void account(uint32_t start, uint32_t estimate_us) {
     const uint32_t us = tml_host_present() ? estimate_us : (tml_cycles() - start) / (TML_CORE_HZ / 1000000u);
     count.busy_us += us;
-    tml_audio_spent(us);
+    if (!unhurried) tml_audio_spent(us);
 }
 
 static uint32_t now(void) { return tml_host_present() ? 0 : tml_cycles(); }
@@ -69,7 +70,8 @@ static void print_counts(void) {
 
 /* Since the last status; the share of time that the core computed. */
 static void print_status(void) {
-    const uint32_t elapsed_us = APP_STATUS_FRAMES * (FRONTEND_HOP_SAMPLES * 1000u / (FRONTEND_SAMPLE_RATE_HZ / 1000u));
+    const uint32_t elapsed_us =
+        (uint32_t)((uint64_t)APP_STATUS_FRAMES * FRONTEND_HOP_SAMPLES * 1000000u / FRONTEND_SAMPLE_RATE_HZ);
     tml_print("{\"event\":\"status\"");
     tml_print_field("time_ms", time_ms(count.frames - 1u));
     print_permille("duty", (uint32_t)((uint64_t)count.busy_us * 1000u / elapsed_us));
@@ -115,7 +117,7 @@ static void add_frame(uint32_t first) {
 static void listen(void) {
     uint32_t first = 0, next_inference = APP_FRAMES - 1u, every = APP_STRIDE_HOPS, light_until = 0;
     journal_start();
-    journal_schedule(&next_inference, &every);
+    unhurried = journal_schedule(&next_inference, &every);
     for (;;) {
         uint32_t waiting = tml_audio_position() - first;
         /* A driver writes up to a quarter of the ring ahead of its position, so three quarters are safe to read. */
