@@ -82,6 +82,8 @@ def measure(models: list[str]) -> list[dict[str, Any]]:
             found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
             for model in models:
                 for layer in profile(model, board, None, options).layers:
+                    if layer.instructions == 0:
+                        continue
                     entry = found[(board.isa_name, layer.kernel, layer.op)]
                     entry[0] += 1
                     entry[1] += layer.instructions

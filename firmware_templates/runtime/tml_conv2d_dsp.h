@@ -41,7 +41,13 @@
  * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */
 TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second,
                                            int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    int32_t s0, s1, s2, b0, b1, b2, m, p;
+    register int32_t s0 __asm__("r0");
+    register int32_t s1 __asm__("r1");
+    register int32_t s2 __asm__("r2");
+    register int32_t b0 __asm__("r3");
+    register int32_t b1 __asm__("r4");
+    register int32_t b2 __asm__("r5");
+    int32_t m, p;
     TML_NEXT(s2, b2, w);
     if (unroll == words) {
         TML_GEMM_STEP("=&r", "%[s2]", "%[s2]", "%[b2]", "%[b2]");
