@@ -19,6 +19,7 @@ from tinyml.plan.choose import Goal, choose_plan
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
 from tinyml.plan.planner import Plan, check_plan
+from tinyml.plan.regions import place
 from tinyml.sources import ModelSource, load_source
 from tinyml.tflite.read import read_graph
 
@@ -49,13 +50,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A model compiled for a board, up to but not including C."""
+    """A model compiled for a board, up to but not including C.
+
+    ``whole_plan`` is the plan before it was spread over the board's RAMs.
+    """
 
     source: ModelSource
     board: Board
     graph: Graph
     program: Program
     plan: Plan
+    whole_plan: Plan
     packed: tuple[PackedWeights, ...] = ()
 
 
@@ -79,6 +84,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     planned = choose_plan(program, options.memory)
     room_bytes = arena_room_bytes(target_board, sizes, options.limits)
     choice = choose_packed(planned.program, planned.plan, room_bytes)
-    check_plan(choice.program, choice.plan)
-    debug.show(4, "plan", choice.plan)
-    return Compiled(source, target_board, graph, choice.program, choice.plan, choice.packed)
+    plan = place(choice.program, choice.plan, target_board, sizes, options.limits)
+    check_plan(choice.program, plan)
+    debug.show(4, "plan", plan)
+    return Compiled(source, target_board, graph, choice.program, plan, choice.plan, choice.packed)

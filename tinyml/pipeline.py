@@ -30,10 +30,12 @@ from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
+from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, record_in_manifest, render_project
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
+from tinyml.plan.regions import place
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
@@ -179,7 +181,7 @@ def default_output(board: Board, app: str) -> Path:
 
 def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
-    sources = generate(compiled.program, compiled.plan)
+    sources = generate(compiled.program, compiled.plan, sections=arena_sections(compiled.board))
     values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
     if options.app == "kws":
         keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
@@ -247,7 +249,8 @@ def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
     fitting = {}
     sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
     for board in sorted(list_boards(), key=lambda b: b.ram.available_bytes):
-        if make_budget(board, compiled.program, compiled.plan, sizes, options.limits).fits:
+        plan = place(compiled.program, compiled.whole_plan, board, sizes, options.limits)
+        if make_budget(board, compiled.program, plan, sizes, options.limits).fits:
             fitting[board.name] = board.title
     return fitting
 

@@ -80,6 +80,11 @@ def section_name(region: MemoryRegion) -> str:
     return "region_" + re.sub(r"[^a-z0-9]", "_", region.name.lower())
 
 
+def arena_sections(board: Board) -> dict[str, str]:
+    """The section of every RAM region of ``board`` but the primary one, whose objects need none."""
+    return {r.name: section_name(r) for r in board.regions if r.kind == "ram" and r != board.ram}
+
+
 def _extra(region: MemoryRegion) -> LinkRegion:
     name = re.sub(r"[^A-Za-z0-9_]", "_", region.name)
     name += "_2" if name in ("FLASH", "RAM", "BOOT2") else ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from tinyml.board import Board, MemoryRegion
 from tinyml.graph.ir import ABSENT
 from tinyml.lower.program import Program
+from tinyml.plan.budget import Limits, Sizes
 from tinyml.plan.buffers import Group
 from tinyml.plan.packing import Conflicts, pack
 from tinyml.plan.planner import ARENA_ALIGN_BYTES, Arena, Placement, Plan
@@ -33,6 +34,13 @@ class Room:
     region: str
     free_bytes: int
     primary: bool
+
+
+def place(program: Program, plan: Plan, board: Board, sizes: Sizes, limits: Limits) -> Plan:
+    """``plan`` in the RAMs of ``board``, beside data and stack of ``sizes``; a limit of the user's keeps to one RAM."""
+    if limits.sram_bytes is not None:
+        return plan
+    return spread(program, plan, rooms(board, sizes.data_bytes + sizes.bss_bytes + sizes.stack_bytes))
 
 
 def rooms(board: Board, reserved_bytes: int) -> tuple[Room, ...]:
@@ -99,7 +107,7 @@ def _traffic(program: Program, group: Group) -> int:
     """
     graph = program.graph
     tensors = {b.tensor for b in group.members if b.tensor is not None}
-    scratch = {b.first for b in group.members if b.tensor is None}
+    scratch = {b.step for b in group.members if b.tensor is None}
     total = 0
     for index, step in enumerate(program.steps):
         loads = step.macs // MACS_PER_BYTE
@@ -201,17 +209,12 @@ def _moved(
     moved = {p.buffer: p.offset for p in placements}
     distance = {p.buffer: moved[p.buffer] - p.offset for p in plan.placements}
     of_tensor = {b.tensor: d for b, d in distance.items() if b.tensor is not None}
-    of_scratch = {(p.offset, t): distance[p.buffer] for p in plan.placements for t in _scratch_steps(p)}
+    of_scratch = {b.step: d for b, d in distance.items() if b.tensor is None}
     return replace(
         plan,
         placements=tuple(placements),
         offsets={t: offset + of_tensor[program.storage(t)] for t, offset in plan.offsets.items()},
-        scratch_offsets={t: offset + of_scratch[offset, t] for t, offset in plan.scratch_offsets.items()},
+        scratch_offsets={t: offset + of_scratch[t] for t, offset in plan.scratch_offsets.items()},
         arena_bytes=start,
         arenas=tuple(arenas),
     )
-
-
-def _scratch_steps(placement: Placement) -> range:
-    buffer = placement.buffer
-    return range(buffer.first, buffer.last + 1) if buffer.tensor is None else range(0)

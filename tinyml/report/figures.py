@@ -21,9 +21,10 @@ from tinyml.lower.program import Optimize, Program, Target
 from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, load_figures
-from tinyml.plan.budget import make_budget
+from tinyml.plan.budget import Limits, make_budget
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.planner import Plan, make_plan
+from tinyml.plan.regions import place
 from tinyml.sources import UNTRAINED_SEED, convert_random
 from tinyml.tflite.quiet import import_keras
 from tinyml.tflite.read import read_graph
@@ -78,7 +79,8 @@ class _Plans:
 
     def fit(self, board: Board, optimize: Optimize) -> bool:
         program, plan = self.get(board, optimize)
-        return make_budget(board, program, plan, estimate_sizes(program, board, APP, TOOLCHAIN)).fits
+        sizes = estimate_sizes(program, board, APP, TOOLCHAIN)
+        return make_budget(board, program, place(program, plan, board, sizes, Limits()), sizes).fits
 
 
 def write_figures(names: Iterable[str], path: Path = FIGURES_PATH) -> None:

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tinyml.lower.program import Program
-from tinyml.plan.planner import Placement, Plan
+from tinyml.plan.planner import Arena, Placement, Plan
 
 MAX_COLUMNS = 100
 AXIS_COLUMNS = 10
@@ -49,7 +49,8 @@ class MemoryPicture:
     """The arena over one inference.
 
     Time runs from -1 (the inputs are filled) over the steps to ``len(steps)`` (the outputs are read); ``steps`` has
-    each step's layer and op. ``live_bytes`` has the bytes in use at each time, from -1 on.
+    each step's layer and op. ``live_bytes`` has the bytes in use at each time, from -1 on. ``arenas`` are its parts
+    by memory region; there are none where all lies in the board's primary RAM.
     """
 
     arena_bytes: int
@@ -58,6 +59,7 @@ class MemoryPicture:
     bars: tuple[Bar, ...]
     peak_step: int
     live_bytes: tuple[int, ...]
+    arenas: tuple[Arena, ...] = ()
 
     @property
     def times(self) -> range:
@@ -91,10 +93,15 @@ class MemoryPicture:
             if self.arena_bytes == self.lower_bound_bytes
             else f"{self.arena_bytes - self.lower_bound_bytes:,} above the lower bound of {self.lower_bound_bytes:,}"
         )
+        where = " and ".join(f"{arena.size_bytes:,} in {arena.region}" for arena in self.arenas)
         return (
-            f"arena of {self.arena_bytes:,} bytes, {bound}; the peak of {self.peak_bytes:,} bytes is at"
-            f" {self.when(self.peak_step)}"
+            f"arena of {self.arena_bytes:,} bytes{f' ({where})' if where else ''}, {bound}; the peak of"
+            f" {self.peak_bytes:,} bytes is at {self.when(self.peak_step)}"
         )
+
+    def region(self, bar: Bar) -> str | None:
+        """The memory region that holds ``bar``, None for the board's primary RAM."""
+        return next((arena.region for arena in reversed(self.arenas) if arena.start <= bar.offset), None)
 
     def to_json(self) -> dict[str, Any]:
         """The object under ``memory`` in ``--json``."""
@@ -105,6 +112,7 @@ class MemoryPicture:
                 {
                     "name": bar.name,
                     "kind": bar.kind,
+                    "region": self.region(bar),
                     "offset": bar.offset,
                     "bytes": bar.size_bytes,
                     "first_step": bar.first,
@@ -128,6 +136,7 @@ def memory_picture(program: Program, plan: Plan) -> MemoryPicture:
         ),
         plan.peak_step,
         tuple(plan.live_bytes(time) for time in range(-1, end + 1)),
+        plan.arenas,
     )
 
 
@@ -204,6 +213,10 @@ def _fullest(bars: Sequence[Bar], column: range, low: float, high: float) -> Bar
 
 
 def _axis_label(picture: MemoryPicture, row: int, rows: int) -> str:
+    low, high = (picture.arena_bytes * (rows - row - upper) / rows for upper in (1, 0))
+    begins = next((a for a in picture.arenas if a.start and low <= a.start < high), None)
+    if begins is not None:
+        return f"{begins.region[: AXIS_COLUMNS - 2]:>{AXIS_COLUMNS - 2}} +"
     if row == rows - 1:
         return f"{0:>{AXIS_COLUMNS - 2}} |"
     if row % 4 and row:

@@ -23,6 +23,7 @@ STYLE = """
 .memory .axis { stroke: var(--faint); }
 .memory .grid { stroke: var(--grid); }
 .memory .bound { stroke: var(--faint); stroke-dasharray: 6 4; }
+.memory .region { stroke: var(--ink); stroke-width: 1.5; }
 .memory .peak { fill: none; stroke: var(--peak); stroke-width: 2; pointer-events: none; }
 .memory .peak-name { fill: var(--peak); font-weight: 600; }
 .memory .bar { stroke: var(--paper); stroke-width: 1; }
@@ -50,7 +51,7 @@ def memory_svg(picture: MemoryPicture, *, name: str = "memory", style: bool = Tr
         parts.append(f"<style>{STYLE}</style>")
     parts += _axes(picture)
     parts += [_bar(picture, bar, index) for index, bar in enumerate(picture.bars)]
-    parts += [*_bounds(picture), *_peak(picture), "</svg>"]
+    parts += [*_bounds(picture), *_regions(picture), *_peak(picture), "</svg>"]
     return "\n".join(parts)
 
 
@@ -108,6 +109,15 @@ def _bounds(picture: MemoryPicture) -> list[str]:
     y = _y(picture, picture.lower_bound_bytes)
     label = f"lower bound {picture.lower_bound_bytes:,}"
     return [_line("bound", LEFT, y, WIDTH - RIGHT, y), _text(WIDTH - RIGHT, y + 14, label, anchor="end")]
+
+
+def _regions(picture: MemoryPicture) -> list[str]:
+    parts = []
+    for arena in picture.arenas:
+        y = _y(picture, arena.start)
+        parts += [_line("region", LEFT, y, WIDTH - RIGHT, y)] if arena.start else []
+        parts.append(_text(WIDTH - RIGHT - 4, y - 4, f"{arena.region}: {arena.size_bytes:,} bytes", anchor="end"))
+    return parts
 
 
 def _bar(picture: MemoryPicture, bar: Bar, index: int) -> str:

@@ -51,7 +51,8 @@ def check(program: Program, plan: Plan, available: tuple[Room, ...]) -> dict[str
         if placement.buffer.tensor is not None:
             assert plan.offsets[placement.buffer.tensor] == placement.offset
         else:
-            assert plan.scratch_offsets[placement.buffer.first] == placement.offset
+            assert placement.buffer.step is not None
+            assert plan.scratch_offsets[placement.buffer.step] == placement.offset
     return {p.buffer.name: region_of(plan, p.offset, p.buffer.size_bytes) for p in plan.placements}
 
 
