@@ -25,7 +25,7 @@ _LINES = {
     "microbit": ("nrf51_uart", "UART0", 0),
     "netduinoplus2": ("stm32_usart_v1", "USART6", 5),
 }
-"""By QEMU's machine: the console that it models, and the place of its line among the machine's (QEMU 7.2, ``hw/arm``)."""
+"""By QEMU's machine: the console that it models and its place among the machine's lines (QEMU 7.2, ``hw/arm``)."""
 
 
 @dataclass(frozen=True, slots=True)

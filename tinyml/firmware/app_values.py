@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tinyml.boards import Board
 from tinyml.errors import UsageError
 from tinyml.features.codes import as_input, same_codes
 from tinyml.features.image import ImageConfig
+from tinyml.firmware.mlperf import mlperf_values
 from tinyml.firmware.parts.camera import sensor_of
 from tinyml.firmware.render import c_string
 from tinyml.graph.ir import DType, Graph, Tensor
@@ -114,4 +116,8 @@ def brightness_codes(config: ImageConfig, tensor: Tensor) -> list[int]:
     return [int(value) for value in as_input(brightnesses, config.input_scale, config.input_zero_point, flat)]
 
 
-_VALUES: dict[str, Callable[[Board, Graph, Sequence[str], Mapping[str, Any]], dict[str, str]]] = {"vww": _vww}
+_VALUES: dict[str, Callable[[Board, Graph, Sequence[str], Mapping[str, Any]], dict[str, str]]] = {
+    "vww": _vww,
+    "mlperf_tiny": mlperf_values,
+    "mlperf_tiny_energy": partial(mlperf_values, energy=True),
+}

@@ -18,7 +18,7 @@ class App:
     ``folders`` of ``firmware_templates/`` hold its C, headers to ``include/`` and sources to ``src/`` of the project;
     every application has ``proof``, so that the image that is flashed is the one that is proven. ``parts`` are the
     drivers it needs besides those of every firmware (``camera``, ``leds`` …), ``needs`` what the board must have:
-    ``console``, ``microphone`` or ``camera``.
+    ``console``, ``microphone``, ``camera`` or ``leds``. ``baud`` is the console's speed where the application sets it.
     """
 
     name: str
@@ -26,6 +26,7 @@ class App:
     folders: tuple[str, ...]
     parts: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    baud: int | None = None
 
 
 APPS = (
@@ -42,6 +43,20 @@ APPS = (
         "keyword spotting: microphone to light, and one JSON line a word",
         ("proof", "frontend", "apps/kws"),
         parts=("microphone", "leds"),
+    ),
+    App(
+        "mlperf_tiny",
+        "the device under test of MLPerf Tiny: its serial protocol, for the benchmark's public runner",
+        ("proof", "apps/mlperf_tiny"),
+        needs=("console",),
+    ),
+    App(
+        "mlperf_tiny_energy",
+        "the same for measuring energy: 9600 baud, time marked by pulses on the pin of the first light",
+        ("proof", "apps/mlperf_tiny"),
+        parts=("leds",),
+        needs=("console", "leds"),
+        baud=9600,
     ),
 )
 
@@ -76,4 +91,4 @@ def require_app(name: str, board: Board) -> App:
 
 
 def _has(board: Board, need: str) -> bool:
-    return getattr(board, need) is not None
+    return bool(getattr(board, need))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def render_files(
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
     application = require_app(app, board)
+    if application.baud is not None and board.console is not None:
+        board = replace(board, console=replace(board.console, baud=application.baud))
     drivers = drivers_for(board, application.parts)
     listed = environments(board)
     files = {f"platform/{name}": (templates_dir() / "platform" / name).read_text("utf-8") for name in _FRAMEWORK_FILES}

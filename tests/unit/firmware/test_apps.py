@@ -23,7 +23,7 @@ def test_every_application_has_its_sources_and_the_proof(app: App) -> None:
     files = [path.name for folder in app.folders for path in (templates_dir() / folder).glob("*.[ch]")]
     assert len(files) == len(set(files)) and "main.c" in files
     assert "proof" in app.folders
-    assert set(app.needs) <= {"console", "microphone", "camera"}
+    assert set(app.needs) <= {"console", "microphone", "camera", "leds"}
     assert app.summary and app.summary[0].islower() and not app.summary.endswith(".")
 
 
