@@ -67,13 +67,18 @@ class Microphone:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """The camera, or the connector for one, and how it is wired; ``driver`` is one of the firmware's."""
+    """The camera, or the connector for one, and how it is wired; ``driver`` is one of the firmware's.
+
+    ``console_tx`` and ``console_rx`` are where the serial line goes where the camera takes its pins.
+    """
 
     part: str
     driver: str
     interface: str
     pins: tuple[tuple[str, str], ...]
     source: str
+    console_tx: str | None = None
+    console_rx: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,7 @@ class Board:
     flash_cache: FlashCache | None
     sources: tuple[tuple[str, str], ...]
     path: Path
+    crystal_hz: int | None = None
 
     @property
     def isa_name(self) -> str:

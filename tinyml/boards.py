@@ -104,6 +104,7 @@ def read_board(path: Path) -> Board:
     core_table = table.table("core")
     core, features = _core(core_table)
     clock_hz = core_table.integer("clock_hz", minimum=1_000_000, maximum=2_000_000_000)
+    crystal_hz = core_table.optional_integer("crystal_hz", minimum=1_000_000, maximum=50_000_000)
     mcu, family = core_table.text("mcu"), core_table.text("family")
     core_source = _finish(core_table)
     console, microphone = table.optional_table("console"), table.optional_table("microphone")
@@ -131,6 +132,7 @@ def read_board(path: Path) -> Board:
         flash_cache=None if cache is None else _flash_cache(cache),
         sources=(("core", core_source),),
         path=path,
+        crystal_hz=crystal_hz,
     )
     table.finish()
     if not board.frameworks:
@@ -240,7 +242,11 @@ def _microphone(table: Table) -> Microphone:
 def _camera(table: Table) -> Camera:
     part, interface = table.text("part"), table.text("interface")
     driver = table.text("driver", choices=CAMERA_DRIVERS)
-    return Camera(part=part, driver=driver, interface=interface, pins=_pins(table), source=_finish(table))
+    tx, rx = table.optional_text("console_tx"), table.optional_text("console_rx")
+    if (tx is None) != (rx is None):
+        raise table.error("console_rx", "console_tx and console_rx go together")
+    pins = _pins(table)
+    return Camera(part, driver, interface, pins, source=_finish(table), console_tx=tx, console_rx=rx)
 
 
 def _led(table: Table) -> Led:

@@ -4,6 +4,8 @@
 #ifndef TML_UART_H
 #define TML_UART_H
 
+#include "tml_clock.h" /* the UART's clock may follow the core's */
+
 void tml_uart_init(void);
 void tml_uart_write(char byte); /* waits for room */
 void tml_uart_listen(void);     /* after tml_uart_init: starts the receiver */

@@ -1,7 +1,7 @@
 """Which driver sources a board needs and the numbers they are compiled with, from the board file and the MCU family.
 
-The register addresses are those of the families' reference manuals, named beside each table. The clock stays where
-reset leaves it (or at the crystal's frequency, for the RP2040 and RP2350): ``core_hz`` is what the core really runs at.
+The register addresses are those of the families' reference manuals, named beside each table. ``core_hz`` is what the
+core really runs at, the board's full speed where the clock driver makes it (:mod:`tinyml.firmware.parts.clocks`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tinyml.boards import Board, Console
 from tinyml.errors import UsageError
 from tinyml.firmware.parts import part_drivers
+from tinyml.firmware.parts.clocks import Clock, clock_for
 
 _COMMON = ("tml_startup.c", "tml_semihosting.c", "tml_console.c", "tml_stack.c")
 _SYSTICK = "tml_systick.c"
@@ -33,8 +34,6 @@ class _Stm32:
     """Where an STM32 family keeps GPIO ports and clock enables; ``uarts``: instance to (enable register, bit)."""
 
     manual: str
-    reset_hz: int
-    oscillator: str
     gpio_base: int
     gpio_clock_register: int
     uarts: dict[str, tuple[int, int]]
@@ -44,8 +43,6 @@ class _Stm32:
 _STM32 = {
     "stm32f4": _Stm32(
         "RM0090, sections 2.3, 7.3 and 8.4; DS8626, table 9",
-        16_000_000,
-        "HSI",
         0x40020000,
         0x40023830,
         {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
@@ -53,8 +50,6 @@ _STM32 = {
     ),
     "stm32f7": _Stm32(
         "RM0385, sections 2.2, 5.3 and 6.4",
-        16_000_000,
-        "HSI",
         0x40020000,
         0x40023830,
         {"USART1": (0x40023844, 4), "USART2": (0x40023840, 17), "USART3": (0x40023840, 18), "USART6": (0x40023844, 5)},
@@ -62,8 +57,6 @@ _STM32 = {
     ),
     "stm32h7": _Stm32(
         "RM0433, sections 2.3, 8.7 and 11.4",
-        64_000_000,
-        "HSI",
         0x58020000,
         0x580244E0,
         {"USART1": (0x580244F0, 4), "USART2": (0x580244E8, 17), "USART3": (0x580244E8, 18)},
@@ -71,8 +64,6 @@ _STM32 = {
     ),
     "stm32l4": _Stm32(
         "RM0432, sections 2.2, 6.4 and 8.4",
-        4_000_000,
-        "MSI",
         0x48000000,
         0x4002104C,
         {
@@ -85,8 +76,6 @@ _STM32 = {
     ),
     "stm32u5": _Stm32(
         "RM0456, sections 2.3, 11.8 and 13.6",
-        4_000_000,
-        "MSI",
         0x42020000,
         0x46020C8C,
         {
@@ -129,31 +118,34 @@ def drivers_for(board: Board, parts: Sequence[str] = ()) -> Drivers:
 
     Raises UsageError where its console's driver, instance, pin or speed is not known, or it has no such part.
     """
-    base = _base_drivers(board)
-    added = [part_drivers(board, part, base.core_hz) for part in parts]
+    if "camera" in parts and board.console is not None and board.camera is not None and board.camera.console_tx:
+        tx, rx = board.camera.console_tx, board.camera.console_rx or board.console.rx
+        board = replace(board, console=replace(board.console, tx=tx, rx=rx))
+    clock = clock_for(board, board.console.instance if board.console else "")
+    base = _base_drivers(board, clock)
+    added = [part_drivers(board, part, clock.core_hz) for part in parts]
     sources = dict.fromkeys((*base.sources, *(name for part in added for name in part.sources)))
     defines = dict(base.defines) | {name: value for part in added for name, value in part.defines}
     return replace(base, sources=tuple(sources), defines=tuple(defines.items()))
 
 
-def _base_drivers(board: Board) -> Drivers:
+def _base_drivers(board: Board, clock: Clock) -> Drivers:
     console = board.console
     if console is None:
-        return _drivers(board, "uart_none.c", "clock_reset.c", board.clock_hz, "the clock the core has after reset", {})
+        return _drivers(board, "uart_none.c", clock, {})
     if console.driver in ("nrf_uarte", "nrf51_uart"):
-        return _nrf(board, console)
+        return _drivers(board, f"uart_{console.driver}.c", clock, _nrf(board, console))
     if console.driver in ("stm32_usart_v1", "stm32_usart_v2"):
-        return _stm32(board, console)
+        return _drivers(board, f"uart_{console.driver}.c", clock, _stm32(board, console, clock))
     if console.driver == "rp2_uart":
-        return _rp2(board, console)
+        return _drivers(board, "uart_rp2_uart.c", clock, _rp2(board, console, clock))
     if console.driver == "cmsdk_uart":
         defines = {"TML_UART_BASE": hex(console.base) + "u", "TML_UART_BAUD": f"{console.baud}u"}
-        note = "the FPGA image's fixed clock"
-        return _drivers(board, "uart_cmsdk_uart.c", "clock_reset.c", board.clock_hz, note, defines)
+        return _drivers(board, "uart_cmsdk_uart.c", clock, defines)
     raise _unknown(board, f"console driver {console.driver!r} has no source in firmware_templates/drivers")
 
 
-def _drivers(board: Board, uart: str, clock: str, core_hz: int, note: str, defines: dict[str, str]) -> Drivers:
+def _drivers(board: Board, uart: str, clock: Clock, defines: dict[str, str]) -> Drivers:
     if board.family == "nrf51":
         counter: tuple[str, ...] = ("cycles_nrf51_timer.c",)
     elif board.isa_name == "v6m":
@@ -162,11 +154,12 @@ def _drivers(board: Board, uart: str, clock: str, core_hz: int, note: str, defin
         counter = ("cycles_dwt.c", _SYSTICK)
     image = {"rp2040": ("boot2_rp2040.c",), "rp2350": ("image_def_rp2350.c",)}.get(board.family, ())
     has_vtor = board.core == "cortex-m0plus"
-    common = {"TML_CORE_HZ": f"{core_hz}u", "TML_HAS_VTOR": str(int(has_vtor))}
-    return Drivers((*_COMMON, clock, uart, *counter, *image), tuple((common | defines).items()), core_hz, note)
+    common = {"TML_CORE_HZ": f"{clock.core_hz}u", "TML_HAS_VTOR": str(int(has_vtor))} | dict(clock.defines)
+    sources = (*_COMMON, clock.source, uart, *counter, *image)
+    return Drivers(sources, tuple((common | defines).items()), clock.core_hz, clock.note)
 
 
-def _nrf(board: Board, console: Console) -> Drivers:
+def _nrf(board: Board, console: Console) -> dict[str, str]:
     bauds = _NRF_BAUD[console.driver]
     if console.baud not in bauds:
         raise _unknown(board, f"console baud {console.baud} is not one of {', '.join(map(str, bauds))}")
@@ -181,12 +174,10 @@ def _nrf(board: Board, console: Console) -> Drivers:
         "TML_UART_RX_GPIO_BASE": hex(0x50000000 + 0x300 * rx[0]) + "u",
         "TML_UART_RX_PIN": f"{rx[1]}u",
     }
-    core_hz = 16_000_000 if console.driver == "nrf51_uart" else 64_000_000
-    note = "the core's only frequency, from the crystal"
-    return _drivers(board, f"uart_{console.driver}.c", "clock_nrf5.c", core_hz, note, defines)
+    return defines
 
 
-def _stm32(board: Board, console: Console) -> Drivers:
+def _stm32(board: Board, console: Console, clock: Clock) -> dict[str, str]:
     family = _STM32.get(board.family)
     if family is None or console.instance not in family.uarts:
         raise _unknown(board, f"console instance {console.instance} of family {board.family} is not known")
@@ -196,7 +187,7 @@ def _stm32(board: Board, console: Console) -> Drivers:
     defines = {
         "TML_UART_BASE": hex(console.base) + "u",
         "TML_UART_BAUD": f"{console.baud}u",
-        "TML_UART_CLOCK_HZ": f"{family.reset_hz}u",
+        "TML_UART_CLOCK_HZ": clock.uart_hz,
         "TML_UART_CLOCK_SCALE": f"{scale}u",
         "TML_UART_TX_GPIO_BASE": hex(family.gpio_base + 0x400 * port) + "u",
         "TML_UART_TX_PIN": f"{pin}u",
@@ -216,24 +207,21 @@ def _stm32(board: Board, console: Console) -> Drivers:
             "TML_STM32_VDDIO2_REGISTER": "0x40007004u",
             "TML_STM32_VDDIO2_BIT": "9u",
         }
-    note = f"the {family.oscillator} oscillator the core runs from after reset ({family.manual})"
-    return _drivers(board, f"uart_{console.driver}.c", "clock_reset.c", family.reset_hz, note, defines)
+    return defines
 
 
-def _rp2(board: Board, console: Console) -> Drivers:
+def _rp2(board: Board, console: Console, clock: Clock) -> dict[str, str]:
     family = _RP2.get(board.family)
     pin, rx_pin = (re.fullmatch(r"GP(\d{1,2})", name) for name in (console.tx, console.rx))
     if family is None or pin is None or rx_pin is None or console.instance != "UART0":
         raise _unknown(board, f"console {console.instance} on {console.tx} of family {board.family} is not known")
-    crystal_hz = 12_000_000
-    defines = {
+    return {
         "TML_UART_BASE": hex(console.base) + "u",
         "TML_UART_BAUD": f"{console.baud}u",
-        "TML_UART_CLOCK_HZ": f"{crystal_hz}u",
+        "TML_UART_CLOCK_HZ": clock.uart_hz,
         "TML_UART_TX_PIN": f"{int(pin[1])}u",
         "TML_UART_RX_PIN": f"{int(rx_pin[1])}u",
     } | {name: hex(value) + "u" for name, value in family.items()}
-    return _drivers(board, "uart_rp2_uart.c", "clock_rp2.c", crystal_hz, "the 12 MHz crystal, no PLL", defines)
 
 
 def _stm32_pin(board: Board, text: str) -> tuple[int, int]:

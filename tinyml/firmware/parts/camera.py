@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tinyml.boards import Board
 from tinyml.errors import UsageError
-from tinyml.firmware.parts.base import Part, unknown
+from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, rp2_pin, stm32_pin, unknown
 
 HOST_SOURCES = ("tml_camera.c", "camera_semihosting.c")
 FORMATS = {"grey": (0, 1), "rgb565": (1, 2)}
@@ -30,11 +30,55 @@ class Sensor:
 
 SENSORS = {
     "host": Sensor(160, 120, "rgb565"),
+    "ov7675_nrf": Sensor(160, 120, "rgb565"),
+    "ov9655_dcmi": Sensor(320, 240, "rgb565"),
+    "hm01b0_pio": Sensor(160, 120, "grey"),
 }
 """Camera driver → its pictures. ``host`` is an emulated board, whose only camera is its semihosting host."""
 
-_DRIVERS: dict[str, tuple[tuple[str, ...], Callable[[Board, int], dict[str, str]]]] = {
-    "host": (("camera_none.c",), lambda board, core_hz: {}),
+
+def _pins(board: Board, names: Sequence[str], number: Callable[[Board, str], int]) -> dict[str, str]:
+    assert board.camera is not None
+    wired = dict(board.camera.pins)
+    for name in names:
+        if name not in wired:
+            raise unknown(board, f"the camera's pin {name!r} is missing")
+    return {f"TML_CAMERA_{name.upper()}": f"{number(board, wired[name])}u" for name in names}
+
+
+def _host(board: Board) -> dict[str, str]:
+    return {}
+
+
+def _ov7675_nrf(board: Board) -> dict[str, str]:
+    data = [f"d{bit}" for bit in range(8)]
+    pins = _pins(board, ("vsync", "href", "pclk", "xclk", "sda", "scl", *data), nrf_pin)
+    wired = [int(pins[f"TML_CAMERA_D{bit}"][:-1]) for bit in range(8)]
+    low = [int(pins[f"TML_CAMERA_{name}"][:-1]) for name in ("VSYNC", "HREF", "PCLK")]
+    if wired != [34, 35, 42, 43, 44, 45, 46, 47] or max(low) > 31:
+        raise unknown(board, "the driver reads data from P1.02, P1.03, P1.10 to P1.15 and synchronisation from port 0")
+    return pins
+
+
+def _ov9655_dcmi(board: Board) -> dict[str, str]:
+    if board.family != "stm32f7":
+        raise unknown(board, f"the camera interface of {board.family} has no driver")
+    signals = ("hsync", "vsync", "pixclk", *(f"d{bit}" for bit in range(8)))
+    numbers = ", ".join(value for value in _pins(board, signals, stm32_pin).values())
+    pins = _pins(board, ("scl", "sda", "power"), stm32_pin)
+    return pins | {"TML_CAMERA_DCMI_PINS": f"{{{numbers}}}"} | port_defines(board)
+
+
+def _hm01b0_pio(board: Board) -> dict[str, str]:
+    pins = _pins(board, ("sda", "scl", "vsync", "href", "pclk", "d0"), rp2_pin)
+    return pins | {"TML_RP2_IS_RP2350": str(int(board.family == "rp2350"))}
+
+
+_DRIVERS: dict[str, tuple[str, Callable[[Board], dict[str, str]]]] = {
+    "host": ("camera_none.c", _host),
+    "ov7675_nrf": ("camera_ov7675_nrf.c", _ov7675_nrf),
+    "ov9655_dcmi": ("camera_ov9655_dcmi.c", _ov9655_dcmi),
+    "hm01b0_pio": ("camera_hm01b0_pio.c", _hm01b0_pio),
 }
 
 
@@ -53,12 +97,12 @@ def camera(board: Board, core_hz: int) -> Part:
     """The driver of ``board``'s camera behind the one of a semihosting host, which comes first where there is one."""
     sensor = sensor_of(board)
     assert board.camera is not None
-    sources, defines = _DRIVERS[board.camera.driver]
+    source, defines = _DRIVERS[board.camera.driver]
     number, pixel_bytes = FORMATS[sensor.pixels]
     values = {
         "TML_CAMERA_WIDTH": f"{sensor.width}u",
         "TML_CAMERA_HEIGHT": f"{sensor.height}u",
         "TML_CAMERA_FORMAT": str(number),
         "TML_CAMERA_LINE_BYTES": f"{sensor.width * pixel_bytes}u",
-    } | defines(board, core_hz)
-    return Part((*HOST_SOURCES, *sources), tuple(values.items()))
+    } | defines(board)
+    return Part((*HOST_SOURCES, source), tuple(values.items()))

@@ -1,0 +1,33 @@
+/* STM32F405 at 168 MHz: crystal / TML_HSE_MHZ x 336 / 2; APB1 at 42 MHz, APB2 at 84 MHz.
+ * RM0090, sections 3.5.1 and 3.9.1 (flash: 5 wait states, prefetch, caches), 5.4.1 (PWR_CR), 7.3 (RCC). */
+#include "board_config.h"
+#include "tml_clock.h"
+#include "tml_registers.h"
+
+#define RCC_CR TML_REG32(0x40023800u)
+#define RCC_PLLCFGR TML_REG32(0x40023804u)
+#define RCC_CFGR TML_REG32(0x40023808u)
+#define RCC_APB1ENR TML_REG32(0x40023840u)
+#define PWR_CR TML_REG32(0x40007000u)
+#define FLASH_ACR TML_REG32(0x40023C00u)
+
+enum { HSEON = 1 << 16, HSERDY = 1 << 17, PLLON = 1 << 24, PLLRDY = 1 << 25, RESET_HZ = 16000000 };
+
+uint32_t tml_core_hz = TML_CORE_HZ;
+
+void tml_clock_init(void) {
+    tml_core_hz = RESET_HZ;
+    RCC_CR |= HSEON;
+    if (!tml_clock_wait(&RCC_CR, HSERDY, HSERDY)) return;
+    RCC_APB1ENR |= 1u << 28; /* PWREN */
+    (void)RCC_APB1ENR;
+    PWR_CR |= 1u << 14; /* VOS: scale 1 */
+    RCC_PLLCFGR = TML_HSE_MHZ | 336u << 6 | 0u << 16 | 1u << 22 | 7u << 24; /* M, N, P = 2, from HSE, Q */
+    RCC_CR |= PLLON;
+    if (!tml_clock_wait(&RCC_CR, PLLRDY, PLLRDY)) return;
+    FLASH_ACR = 5u | 1u << 8 | 1u << 9 | 1u << 10; /* LATENCY, PRFTEN, ICEN, DCEN */
+    if (!tml_clock_wait(&FLASH_ACR, 0xFu, 5u)) return;
+    RCC_CFGR = 5u << 10 | 4u << 13; /* PPRE1 / 4, PPRE2 / 2 */
+    RCC_CFGR |= 2u;                 /* SW: PLL */
+    if (tml_clock_wait(&RCC_CFGR, 3u << 2, 2u << 2)) tml_core_hz = TML_CORE_HZ;
+}
