@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,15 @@ from tests.support.core_networks import CoreProgram
 from tests.support.host_build import Network, compile_network, first_difference, input_bytes, prove_networks
 from tests.support.host_build import random_inputs as draw_inputs
 from tests.support.packed_models import DRAWS, packed_model
+from tinyml.codegen import generate
+from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Target, padded_bytes, unique_consts
 from tinyml.lower.unpack import KIND
-from tinyml.plan.planner import make_plan
+from tinyml.plan.choose import Goal, choose_plan
+from tinyml.plan.packed_weights import choose_packed
+from tinyml.plan.planner import check_plan, make_plan
+from tinyml.tflite.read import read_graph
 from tinyml.tflite.reference import Reference
 
 SAVED_PART = {"ternary": 0.6, "binary": 0.7, "sparse": 0.5, "clustered": 0.25}
@@ -75,6 +81,28 @@ def test_size_packs_what_the_memory_allows() -> None:
     narrow = compile_network(model, isa=Isa.DSP, optimize=Optimize.SIZE, most_arena_bytes=90_000)
     assert wide.plan.arena_bytes > 90_000 >= narrow.plan.arena_bytes
     assert 0 < len(narrow.packed) < len(wide.packed)
+
+
+def by_rows(isa: Isa) -> Network:
+    """The ternary network planned for the least memory: its layers run together by rows."""
+    model = packed_model("ternary")
+    planned = choose_plan(lower(run_passes(read_graph(model)), Target(isa, Optimize.SIZE)), Goal(math.inf))
+    choice = choose_packed(planned.program, planned.plan, 1 << 20)
+    check_plan(choice.program, choice.plan)
+    return Network("net", model, choice.program, choice.plan, generate(choice.program, choice.plan, "net"))
+
+
+@pytest.mark.parametrize("isa", list(Isa))
+def test_steps_by_rows_have_their_weights_before_the_first_row(isa: Isa) -> None:
+    program = by_rows(isa).program
+    assert any(step.kind == KIND for step in program.steps)
+    assert program.segments
+    for first, last in program.segments:
+        assert all(step.rows is not None for step in program.steps[first : last + 1])
+
+
+def test_steps_by_rows_on_the_host(tmp_path: Path) -> None:
+    prove_networks([by_rows(Isa.PORTABLE)], tmp_path)
 
 
 def test_m55(tmp_path: Path) -> None:

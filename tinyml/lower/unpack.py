@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml.graph.ir import DType, Tensor
+from tinyml.graph.ir import DType, Graph, Tensor
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Pointers, Program, Role, Step, padded_bytes
 
 KIND = "UNPACK"
@@ -246,33 +246,47 @@ def _has_type(const: Const) -> bool:
 
 
 def with_packed(program: Program, chosen: Mapping[Place, Packed]) -> Program:
-    """The program with those of its constants packed: a step that expands each, before the step that reads it."""
-    graph = program.graph
-    tensors, steps = list(graph.tensors), list[Step]()
-    place: list[int] = []
+    """The program with those of its constants packed: a step that expands each, before the step that reads it.
+
+    Steps that run together by rows have theirs before the first of them, so that nothing is expanded for each row.
+    """
+    tensors, steps = list(program.graph.tensors), list[Step]()
+    starts = {i: first for first, last in program.segments for i in range(first, last + 1)}
+    readers: list[Step] = []
+    unpacking: dict[int, list[Step]] = {}
     for index, step in enumerate(program.steps):
-        taken = {position: packed for (at, position), packed in chosen.items() if at == index}
-        inputs = list(step.inputs)
-        expanded: dict[int, int] = {}
-        for position, packed in sorted(taken.items()):
-            steps.append(_unpack_step(step, packed, len(tensors)))
-            expanded[position] = len(inputs)
-            inputs.append(len(tensors))
-            tensors.append(_tensor(step, packed))
-        kept = [i for i in range(len(step.consts)) if i not in taken]
-        args = tuple(_moved(arg, expanded, kept) for arg in step.args)
-        consts = tuple(step.consts[i] for i in kept)
+        taken = {position: packed for (at, position), packed in sorted(chosen.items()) if at == index}
+        outputs = range(len(tensors), len(tensors) + len(taken))
+        tensors += [_tensor(step, packed) for packed in taken.values()]
+        before = unpacking.setdefault(starts.get(index, index), [])
+        before += [_unpack_step(step, packed, o) for packed, o in zip(taken.values(), outputs, strict=True)]
+        readers.append(_reading(step, list(taken), outputs) if taken else step)
+    place: list[int] = []
+    for index, reader in enumerate(readers):
+        steps += unpacking.get(index, [])
         place.append(len(steps))
-        steps.append(replace(step, inputs=tuple(inputs), args=args, consts=consts) if taken else step)
+        steps.append(reader)
+    segments = tuple((place[first], place[last]) for first, last in program.segments)
+    return replace(program, graph=_grown(program.graph, tensors), steps=tuple(steps), segments=segments)
+
+
+def _grown(graph: Graph, tensors: list[Tensor]) -> Graph:
+    """The graph with more tensors, which are not the file's."""
     more = len(tensors) - len(graph.tensors)
-    grown = replace(
+    return replace(
         graph,
         tensors=tuple(tensors),
         source_tensors=(*graph.source_tensors, *(-1,) * more),
         source_channels=(*graph.source_channels, *(None,) * more) if graph.source_channels else (),
     )
-    segments = tuple((place[first], place[last]) for first, last in program.segments)
-    return replace(program, graph=grown, steps=tuple(steps), segments=segments)
+
+
+def _reading(step: Step, positions: list[int], tensors: range) -> Step:
+    """The step with tensors as further inputs in place of its constants at ``positions``."""
+    expanded = {position: len(step.inputs) + i for i, position in enumerate(positions)}
+    kept = [i for i in range(len(step.consts)) if i not in expanded]
+    args = tuple(_moved(arg, expanded, kept) for arg in step.args)
+    return replace(step, inputs=(*step.inputs, *tensors), args=args, consts=tuple(step.consts[i] for i in kept))
 
 
 def _moved(arg: Arg, expanded: Mapping[int, int], kept: list[int]) -> Arg:
