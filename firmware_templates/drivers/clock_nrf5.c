@@ -9,7 +9,7 @@
 #define CLOCK_EVENTS_HFCLKSTARTED TML_REG32(0x40000100u)
 #define NVMC_ICACHECNF TML_REG32(0x4001E540u)
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {
 #if TML_MAINLINE /* the nRF52 */

@@ -2,6 +2,6 @@
 #include "board_config.h"
 #include "tml_clock.h"
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {}

@@ -25,7 +25,7 @@ enum { FREQ_RANGE_1_15MHZ = 0xAA0, XOSC_ENABLE = 0xFAB, STARTUP_1MS_AT_12MHZ = 4
 enum { REF_SRC_XOSC = 2, SYS_SRC_AUX = 1, PERI_ENABLE = 1 << 11, PERI_AUX_XOSC = 4 << 5 };
 enum { PLL_POSTDIV_OFF = 1 << 3, PLL_DSM_OFF = 1 << 2 };
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 /* Crystal x TML_RP2_PLL_FEEDBACK, divided by TML_RP2_PLL_DIVIDERS, which has the two dividers at the register's places. */
 static bool start_pll(void) {
@@ -43,7 +43,7 @@ static bool start_pll(void) {
 void tml_clock_init(void) {
     XOSC_STARTUP = STARTUP_1MS_AT_12MHZ; /* in units of 256 cycles */
     XOSC_CTRL = (XOSC_ENABLE << 12) | FREQ_RANGE_1_15MHZ;
-    tml_core_hz = CRYSTAL_HZ;
+    tml_slower_hz = CRYSTAL_HZ;
     if (!tml_clock_wait(&XOSC_STATUS, 1u << 31, 1u << 31)) return;
     CLK_SYS_CTRL = 0; /* the reference clock */
     if (!tml_clock_wait(&CLK_SYS_SELECTED, 1, 1)) return;
@@ -55,5 +55,5 @@ void tml_clock_init(void) {
     TML_REG32(TML_RP2_QMI_TIMING) = (TML_REG32(TML_RP2_QMI_TIMING) & ~0xFFu) | 4u; /* CLKDIV */
 #endif
     CLK_SYS_CTRL = SYS_SRC_AUX; /* AUXSRC 0: the PLL */
-    if (tml_clock_wait(&CLK_SYS_SELECTED, 2, 2)) tml_core_hz = TML_CORE_HZ;
+    if (tml_clock_wait(&CLK_SYS_SELECTED, 2, 2)) tml_slower_hz = 0;
 }

@@ -18,10 +18,10 @@
 enum { HSEON = 1 << 16, HSERDY = 1 << 17, PLLON = 1 << 24, PLLRDY = 1 << 25, RESET_HZ = 16000000 };
 enum { ODEN = 1 << 16, ODSWEN = 1 << 17, ODRDY = 1 << 16, ODSWRDY = 1 << 17 };
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {
-    tml_core_hz = RESET_HZ;
+    tml_slower_hz = RESET_HZ;
     RCC_DCKCFGR2 = (RCC_DCKCFGR2 & ~3u) | 2u; /* USART1SEL: HSI */
     tml_cache_enable();
     RCC_CR |= HSEON;
@@ -40,5 +40,5 @@ void tml_clock_init(void) {
     if (!tml_clock_wait(&FLASH_ACR, 0xFu, 7u)) return;
     RCC_CFGR = 5u << 10 | 4u << 13; /* PPRE1 / 4, PPRE2 / 2 */
     RCC_CFGR |= 2u;                 /* SW: PLL */
-    if (tml_clock_wait(&RCC_CFGR, 3u << 2, 2u << 2)) tml_core_hz = TML_CORE_HZ;
+    if (tml_clock_wait(&RCC_CFGR, 3u << 2, 2u << 2)) tml_slower_hz = 0;
 }

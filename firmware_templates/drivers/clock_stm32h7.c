@@ -23,12 +23,12 @@
 enum { PLL1ON = 1 << 24, PLL1RDY = 1 << 25, ACTVOSRDY = 1 << 13, VOSRDY = 1 << 13, RESET_HZ = 64000000 };
 enum { REVISION_Y = 0x1003, REVISION_Y_HZ = 400000000 };
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {
     const bool revision_y = DBGMCU_IDC >> 16 == REVISION_Y;
     const uint32_t multiplier = revision_y ? 200u : 240u;
-    tml_core_hz = RESET_HZ;
+    tml_slower_hz = RESET_HZ;
     RCC_D2CCIP2R = (RCC_D2CCIP2R & ~7u) | 3u; /* USART234578SEL: hsi_ker_ck */
     tml_cache_enable();
     PWR_CR3 = (PWR_CR3 & ~7u) | 2u; /* LDOEN: the first write after power-on counts */
@@ -52,5 +52,5 @@ void tml_clock_init(void) {
     RCC(0x1Cu) = 4u << 4 | 4u << 8; /* D2PPRE1 / 2, D2PPRE2 / 2 */
     RCC(0x20u) = 4u << 4;           /* D3PPRE / 2 */
     RCC(0x10u) = (RCC(0x10u) & ~7u) | 3u; /* SW: PLL1 */
-    if (tml_clock_wait(&RCC(0x10u), 7u << 3, 3u << 3)) tml_core_hz = revision_y ? REVISION_Y_HZ : TML_CORE_HZ;
+    if (tml_clock_wait(&RCC(0x10u), 7u << 3, 3u << 3)) tml_slower_hz = revision_y ? REVISION_Y_HZ : 0;
 }

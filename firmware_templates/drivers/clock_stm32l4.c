@@ -17,10 +17,10 @@
 
 enum { HSION = 1 << 8, HSIRDY = 1 << 10, PLLON = 1 << 24, PLLRDY = 1 << 25, RESET_HZ = 4000000 };
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {
-    tml_core_hz = RESET_HZ;
+    tml_slower_hz = RESET_HZ;
     RCC_CR |= HSION;
     (void)tml_clock_wait(&RCC_CR, HSIRDY, HSIRDY);
     RCC_CCIPR = (RCC_CCIPR & ~(3u | 3u << 10)) | 2u | 2u << 10; /* USART1SEL, LPUART1SEL: HSI16 */
@@ -37,5 +37,5 @@ void tml_clock_init(void) {
     if (!tml_clock_wait(&RCC_CFGR, 3u << 2, 3u << 2)) return;
     tml_delay_us(1);
     RCC_CFGR = 3u; /* HPRE / 1 */
-    tml_core_hz = TML_CORE_HZ;
+    tml_slower_hz = 0;
 }

@@ -21,10 +21,10 @@
 enum { HSION = 1 << 8, HSIRDY = 1 << 10, PLL1ON = 1 << 24, PLL1RDY = 1 << 25, RESET_HZ = 4000000 };
 enum { BOOSTRDY = 1 << 14, VOSRDY = 1 << 15, BOOSTEN = 1 << 18 };
 
-uint32_t tml_core_hz = TML_CORE_HZ;
+uint32_t tml_slower_hz;
 
 void tml_clock_init(void) {
-    tml_core_hz = RESET_HZ;
+    tml_slower_hz = RESET_HZ;
     RCC_CR |= HSION;
     (void)tml_clock_wait(&RCC_CR, HSIRDY, HSIRDY);
     RCC_CCIPR1 = (RCC_CCIPR1 & ~3u) | 2u; /* USART1SEL: HSI16 */
@@ -46,5 +46,5 @@ void tml_clock_init(void) {
     if (!tml_clock_wait(&RCC_CFGR1, 3u << 2, 3u << 2)) return;
     tml_delay_us(1);
     RCC_CFGR2 &= ~0xFu;
-    tml_core_hz = TML_CORE_HZ;
+    tml_slower_hz = 0;
 }

@@ -5,8 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the core runs at: TML_CORE_HZ of board_config.h, or less after an oscillator or PLL that did not start in time. */
-extern uint32_t tml_core_hz;
+#include "board_config.h"
+
+/* What the core runs at after an oscillator or PLL that did not start in time; 0 where it runs at full speed. */
+extern uint32_t tml_slower_hz;
+
+/* What the core runs at: TML_CORE_HZ of board_config.h, or less. */
+static inline uint32_t tml_core_hz(void) { return tml_slower_hz != 0 ? tml_slower_hz : TML_CORE_HZ; }
 
 /* Flash wait states first, then the oscillator and PLL, then the switch; on a timeout the core stays at its reset clock. */
 void tml_clock_init(void);

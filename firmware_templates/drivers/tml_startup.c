@@ -1,5 +1,5 @@
-/* Start-up: vector table, memory initialisation, faults. One file for every Cortex-M; polled drivers need no interrupt
- * vectors, so the table has the sixteen of the core only. */
+/* Start-up: vector table, memory initialisation, faults. One file for every Cortex-M. Most drivers are polled; the table has
+ * the sixteen vectors of the core, and those of the peripherals only where a driver has an interrupt. */
 #include <stdint.h>
 
 #include "board_config.h"
@@ -9,6 +9,13 @@
 
 extern uint32_t _estack, _sidata, _sdata, _edata, _sbss, _ebss;
 extern uint8_t _flash_start[], _flash_end[];
+
+#ifdef TML_MICROPHONE_IRQ
+enum { VECTORS = 16 + TML_MICROPHONE_IRQ + 1 };
+void tml_microphone_irq(void);
+#else
+enum { VECTORS = 16 };
+#endif
 
 int main(void);
 void Reset_Handler(void);
@@ -22,7 +29,7 @@ enum { BKPT_SEMIHOSTING = 0xBEAB, FAULT_EXIT_CODE = 112 };
 __attribute__((noreturn, used)) void Reset_Handler(void) {
 #if TML_MAINLINE || TML_HAS_VTOR
     /* A bootloader leaves the table's address at its own. ARM DDI 0403E, B3.2.5. */
-    extern const void *const tml_vectors[16];
+    extern const void *const tml_vectors[VECTORS];
     TML_SCB_VTOR = (uint32_t)(uintptr_t)tml_vectors;
 #endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
@@ -76,7 +83,7 @@ __attribute__((naked, used)) void HardFault_Handler(void) {
 
 __attribute__((weak, used)) void SysTick_Handler(void) {}
 
-__attribute__((used, section(".vectors"), aligned(128))) const void *const tml_vectors[16] = {
+__attribute__((used, section(".vectors"), aligned(256))) const void *const tml_vectors[VECTORS] = {
     &_estack,
     (const void *)Reset_Handler,
     (const void *)HardFault_Handler, /* NMI */
@@ -93,4 +100,7 @@ __attribute__((used, section(".vectors"), aligned(128))) const void *const tml_v
     0,
     (const void *)HardFault_Handler, /* PendSV */
     (const void *)SysTick_Handler,
+#ifdef TML_MICROPHONE_IRQ
+    [16 + TML_MICROPHONE_IRQ] = (const void *)tml_microphone_irq,
+#endif
 };

@@ -32,7 +32,7 @@ static void report(uint32_t n, uint32_t cycles) {
     tml_print("{\"event\":\"result\"");
     tml_print_field("input", n);
     tml_print_field("cycles", cycles);
-    tml_print_field("us", (uint32_t)((uint64_t)cycles * 1000000u / tml_core_hz));
+    tml_print_field("us", (uint32_t)((uint64_t)cycles * 1000000u / tml_core_hz()));
     tml_print(",\"hash\":\"");
     tml_print_hex(hash);
     tml_print("\",\"output\":[");
@@ -70,7 +70,7 @@ static uint32_t run_pattern(uint32_t n) {
 static void run_built_in_inputs(void) {
     uint32_t stack_bytes = 0;
     tml_print("{\"event\":\"start\",\"model\":" APP_MODEL_JSON);
-    tml_print_field("core_hz", tml_core_hz);
+    tml_print_field("core_hz", tml_core_hz());
     tml_print_field("arena_bytes", NETWORK_ARENA_BYTES);
     tml_print("}\n");
     tml_cycles_init();

@@ -82,7 +82,7 @@ static void report(uint32_t frame, const int8_t *output, uint32_t network_us, ui
     tml_print("}\n");
 }
 
-static uint32_t microseconds(uint32_t cycles) { return (uint32_t)((uint64_t)cycles * 1000000u / tml_core_hz); }
+static uint32_t microseconds(uint32_t cycles) { return (uint32_t)((uint64_t)cycles * 1000000u / tml_core_hz()); }
 
 /* Frames until the host has no more. */
 static int run(void) {
@@ -119,7 +119,7 @@ int main(void) {
     tml_led_init();
     tml_cycles_init();
     tml_print("{\"event\":\"start\",\"app\":\"vww\",\"model\":" APP_MODEL_JSON);
-    tml_print_field("core_hz", tml_core_hz);
+    tml_print_field("core_hz", tml_core_hz());
     tml_print_field("arena_bytes", NETWORK_ARENA_BYTES);
     tml_print_field("camera_width", TML_CAMERA_WIDTH);
     tml_print_field("camera_height", TML_CAMERA_HEIGHT);

@@ -97,4 +97,4 @@ def clock_for(board: Board, console_instance: str = "") -> Clock:
 def _f4_uart(family: _Family, instance: str) -> str:
     """A UART on the bus: USART1 and USART6 at half the core's clock, the others at a quarter (RM0090, section 7.2)."""
     bus_hz = family.full_hz // (2 if instance in ("USART1", "USART6") else 4)
-    return f"(tml_core_hz == TML_CORE_HZ ? {bus_hz}u : {family.reset_hz}u)"
+    return f"(tml_core_hz() == TML_CORE_HZ ? {bus_hz}u : {family.reset_hz}u)"

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinyml.boards import Board
-from tinyml.firmware.parts.base import Part
+from tinyml.firmware.parts.base import Part, nrf_pin, unknown
 
 HOST_SOURCES = ("tml_audio.c", "microphone_semihosting.c")
 """An emulated board, or one under a debugger, hears its host."""
 
-_DRIVERS: dict[tuple[str, str], tuple[str, Callable[[Board, int], dict[str, str]]]] = {}
+
+def _nrf_pdm(board: Board, core_hz: int) -> dict[str, str]:
+    assert board.microphone is not None
+    pins = dict(board.microphone.pins)
+    for name in ("clock", "data"):
+        if name not in pins:
+            raise unknown(board, f"the microphone's pin {name!r} is missing")
+    wired = {f"TML_MICROPHONE_{name.upper()}": f"{nrf_pin(board, pin)}u" for name, pin in pins.items()}
+    return wired | {"TML_MICROPHONE_IRQ": "29"}
+
+
+_DRIVERS: dict[tuple[str, str], tuple[str, Callable[[Board, int], dict[str, str]]]] = {
+    ("nrf52", "pdm"): ("microphone_nrf_pdm.c", _nrf_pdm),
+}
 """Family and kind of microphone → the source and what it is compiled with."""
 
 
