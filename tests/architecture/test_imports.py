@@ -34,6 +34,7 @@ STAGES = (
     "firmware",
     "emulate",
     "flash",
+    "monitor",
     "report",
     "compiled",
     "pipeline",

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emulate": ("tinyml.cli.emulate:command", "run a firmware on the board's emulated core"),
     "profile": ("tinyml.cli.profile:command", "count the instructions of every layer"),
     "flash": ("tinyml.cli.flash:command", "put a firmware on a board, and read it back"),
+    "monitor": ("tinyml.cli.monitor:command", "follow what a board prints, live or as lines"),
     "boards": ("tinyml.cli.boards:command", "list the boards, or show one board"),
     "doctor": ("tinyml.cli.doctor:command", "say which tools are installed and how to get the missing ones"),
     "completion": ("tinyml.cli.completion:command", "print the completion script of a shell"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyml.cli import output
-from tinyml.cli.options import board_option, json_option
+from tinyml.cli.options import app_option, board_option, json_option
 
 if TYPE_CHECKING:
     from tinyml.flash.firmware import Firmware
@@ -23,7 +23,7 @@ DEFAULT_WAIT_S = 30.0
 @click.command("flash")
 @click.argument("what", required=False, metavar="[FIRMWARE|PROJECT|MODEL]")
 @board_option
-@click.option("--app", default="benchmark", show_default=True, help="The application, where a MODEL is built first.")
+@app_option
 @click.option(
     "--port", "-p", metavar="PORT", help="A serial port, a drive's folder, or a board's or probe's serial number."
 )

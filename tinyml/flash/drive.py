@@ -141,7 +141,7 @@ def copy_to_drive(
             ) from error
         # A bootloader that has all it wants restarts before the file is closed: what counts is that the drive goes.
     deadline = time.monotonic() + timeout_s
-    while (drive.path / name).exists():
+    while _is_there(drive.path / name):
         if time.monotonic() >= deadline:
             raise BoardError(
                 f"the drive {drive.path} is still there after {timeout_s:g} s: the board did not take the firmware",
@@ -149,6 +149,13 @@ def copy_to_drive(
             )
         time.sleep(POLL_S)
     _check_failure(drive.path, settle_s)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # the system still names a drive that was pulled out
 
 
 def _check_failure(folder: Path, settle_s: float) -> None:

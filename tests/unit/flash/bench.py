@@ -88,7 +88,7 @@ def firmware_of(board: Board, elf: Path, start: int) -> bytes:
     return boot2 + body
 
 
-def serial_port() -> tuple[int, str]:
+def open_terminal() -> tuple[int, str]:
     """The far end of a pseudo-terminal and the name of the near one."""
     far, near = os.openpty()
     name = os.ttyname(near)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.flash.bench import Bench, make_bench, serial_port
+from tests.unit.flash.bench import Bench, make_bench, open_terminal
 from tinyml.errors import BoardError, TinymlError, UsageError, WrongBoardError
+from tinyml.flash import serial_port
 from tinyml.flash import upload as upload_module
 from tinyml.flash.backends import BACKENDS
 from tinyml.flash.ports import UsbDevice
@@ -40,7 +41,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str) -> Iterato
     if tool != "bossac":
         yield made
         return
-    far, name = serial_port()
+    far, name = open_terminal()
     made.devices[0] = replace(made.devices[0], port=name)
     yield made
     os.close(far)
@@ -225,8 +226,8 @@ class TestTouch:
     @pytest.fixture
     def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         made = make_bench(tmp_path, monkeypatch, "nano33ble", ["bossac"])
-        self.application, application_port = serial_port()
-        self.bootloader, self.bootloader_port = serial_port()
+        self.application, application_port = open_terminal()
+        self.bootloader, self.bootloader_port = open_terminal()
         made.devices[:] = [UsbDevice("2341:805a", application_port, "AB", "Nano 33 BLE", "1-4")]
         yield made
         os.close(self.application)
@@ -234,7 +235,7 @@ class TestTouch:
 
     def test_the_port_that_reappears_is_used(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         touched: list[str] = []
-        really_touch = upload_module.touch
+        really_touch = serial_port.touch
 
         def touch(port: str, upload: object) -> None:
             really_touch(port, bench.board.upload[0])
@@ -270,7 +271,7 @@ class TestTouch:
         port = bench.devices[0].port
         assert port is not None
         keep = os.open(port, os.O_RDWR | os.O_NOCTTY)
-        upload_module.touch(port, bench.board.upload[0])
+        serial_port.touch(port, bench.board.upload[0])
         assert termios.tcgetattr(keep)[4] == termios.B1200
         os.close(keep)
 
