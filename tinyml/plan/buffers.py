@@ -199,32 +199,73 @@ def _dies_here(source: Buffer, target: Buffer, time: int) -> bool:
     return source.last == time and target.first == time
 
 
-def groups(program: Program, *, in_place: bool, apart: frozenset[tuple[int, int]] = frozenset()) -> list[Group]:
-    """All buffers of the program as groups.
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two storage tensors that share addresses: ``target`` begins ``shift`` bytes below ``source``."""
 
-    ``in_place`` joins in-place chains and outputs over inputs, but for the pairs ``apart``.
-    """
+    source: int
+    target: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """All buffers of a program: of storage tensors, of scratch by step, and which of them may be linked."""
+
+    tensors: dict[int, Buffer]
+    scratch: dict[int, Buffer]
+    links: tuple[Link, ...]
+
+
+def layout(program: Program) -> Layout:
+    """The buffers of ``program`` and every link that is allowed; a tensor takes part at most once on each side."""
     tensors = tensor_buffers(program)
-    links: dict[int, tuple[int, int]] = {}
-    if in_place:
-        links = {a: (b, 0) for a, b in in_place_pairs(program, tensors)}
-        taken = {b for b, _ in links.values()}
-        for source, result, shift in overlaps(program, tensors):
-            if source not in links and result not in taken:
-                links[source] = (result, shift)
-        links = {a: link for a, link in links.items() if (a, link[0]) not in apart}
-    targets = {b for b, _ in links.values()}
-    result_groups = []
-    for tensor in tensors:
+    links = [Link(a, b, 0) for a, b in in_place_pairs(program, tensors)]
+    for source, result, shift in overlaps(program, tensors):
+        if all(source != link.source and result != link.target for link in links):
+            links.append(Link(source, result, shift))
+    return Layout(tensors, scratch_buffers(program), tuple(links))
+
+
+def needed_links(found: Layout, steps: int) -> tuple[Link, ...]:
+    """Of the links of ``found`` those without which some step would hold more than the fullest step holds with all.
+
+    A link fixes a distance, and a chain of many makes one large block that fits nowhere. So links are given up, from
+    the first, where the bytes that they save are not needed.
+    """
+    live = [0] * (steps + 2)
+    for group in groups(found, found.links):
+        for time in range(group.first, group.last + 1):
+            live[time + 1] += group.live_bytes(time)
+    most = max(live)
+    kept = []
+    for link in found.links:
+        source, target = found.tensors[link.source], found.tensors[link.target]
+        shared = range(target.first, source.last + 1)
+        span = max(link.shift + source.size_bytes, target.size_bytes)
+        saved = source.size_bytes + target.size_bytes - span
+        if any(live[time + 1] + saved > most for time in shared):
+            kept.append(link)
+        else:
+            for time in shared:
+                live[time + 1] += saved
+    return tuple(kept)
+
+
+def groups(found: Layout, links: Iterable[Link]) -> list[Group]:
+    """All buffers of ``found`` as groups, ``links`` joining what they name."""
+    following = {link.source: link for link in links}
+    targets = {link.target for link in following.values()}
+    result = []
+    for tensor in found.tensors:
         if tensor in targets:
             continue
         chain, shifts = [tensor], [0]
-        while chain[-1] in links:
-            follower, shift = links[chain[-1]]
-            chain.append(follower)
-            shifts.append(shifts[-1] - shift)
+        while chain[-1] in following:
+            link = following[chain[-1]]
+            chain.append(link.target)
+            shifts.append(shifts[-1] - link.shift)
         lowest = min(shifts)
-        members = tuple(tensors[t] for t in chain)
-        result_groups.append(Group(members, tuple(s - lowest for s in shifts)))
-    result_groups.extend(Group((b,), (0,)) for b in scratch_buffers(program).values())
-    return result_groups
+        result.append(Group(tuple(found.tensors[t] for t in chain), tuple(s - lowest for s in shifts)))
+    result.extend(Group((b,), (0,)) for b in found.scratch.values())
+    return result

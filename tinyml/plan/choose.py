@@ -60,7 +60,7 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
     path = search.within(most_work)
     for _ in range(_PLACED_PATHS):
         chosen = program_of(search.cuts, path.edges)
-        plan = make_plan(chosen)
+        plan = make_plan(chosen, path.links)
         found.append(Planned(chosen, plan, max(0.0, path.work / base_work - 1) if chosen.segments else 0.0))
         smallest = min(p.plan.arena_bytes for p in found)
         following = _next_path(search, path, most_work, smallest)
@@ -74,7 +74,12 @@ def _next_path(search: Search, path: Path, most_work: float, smallest_bytes: int
     """Another path whose peak, somewhat higher, is still below the smallest arena that was placed."""
     step = max((smallest_bytes - path.peak_bytes) // _PLACED_PATHS, 1)
     following = search.least_work(path.peak_bytes + step)
-    if following.edges == path.edges or following.peak_bytes >= smallest_bytes or following.work > most_work:
+    if (
+        following is None
+        or following.edges == path.edges
+        or following.peak_bytes >= smallest_bytes
+        or following.work > most_work
+    ):
         return None
     return following
 

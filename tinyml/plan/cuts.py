@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 
 from tinyml.graph.ir import ABSENT
 from tinyml.lower.program import Program, Step
@@ -22,11 +23,20 @@ LONGEST_SEGMENT = 40
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """A tensor that dies under an edge and one that is born under it, at addresses ``shift`` bytes below it."""
+
+    source: int
+    target: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """Steps ``first`` to ``last``, by rows where ``count`` (rows of output a call) is not 0.
 
     ``peak_bytes`` is the least memory while they run (scratch and what lives across them included; placing can take
-    more), ``work`` the instructions that they are estimated to take.
+    more), ``work`` the instructions that they are estimated to take. ``overlap`` is what the peak counts on.
     """
 
     first: int
@@ -34,6 +44,7 @@ class Edge:
     count: int
     peak_bytes: int
     work: float
+    overlap: Overlap | None = None
 
 
 def _up(size: int) -> int:
@@ -46,7 +57,8 @@ class Cuts:
     def __init__(self, program: Program, find: RowSteps) -> None:
         self.program = program
         self.find = find
-        self._edges: dict[tuple[int, int, int], Edge | None] = {}
+        self._whole: dict[int, list[Edge]] = {}
+        self._edges: dict[tuple[int, int, int], list[Edge] | None] = {}
 
     @cached_property
     def spans(self) -> dict[int, tuple[int, int]]:
@@ -111,25 +123,47 @@ class Cuts:
             found.append(rows * row_bytes(self.program, step.outputs[0]) if kept else 0)
         return tuple(found)
 
-    def whole(self, index: int) -> Edge:
-        """The edge of step ``index`` alone, at once."""
-        step = self.program.steps[index]
-        before, after = self.alive[index], self.alive[index + 1]
-        apart = sum(self.sizes[t] for t in before | after)
-        shared = 0
-        for i, o in step.in_place:
-            a, b = self.program.storage(step.inputs[i]), self.program.storage(step.outputs[o])
-            if a in before - after and b in after - before:
-                shared = max(shared, min(self.sizes[a], self.sizes[b]))
-        fed = self.program.fed_by_rows and self.program.graph.inputs[0] in step.inputs
-        peak = 1 << 60 if fed else apart - shared + _up(step.scratch_bytes)
-        return Edge(index, index, 0, peak, self.step_works[index])
+    @cached_property
+    def _windows_before(self) -> tuple[int, ...]:
+        return tuple(accumulate(self.least_windows, initial=0))
 
-    def by_rows(self, first: int, last: int, count: int) -> Edge | None:
-        """The edge of steps ``first`` to ``last`` row by row, None where they cannot run so."""
+    @cached_property
+    def _maker(self) -> dict[int, int]:
+        return {t: i for i, step in enumerate(self.program.steps) for t in step.outputs}
+
+    def windows_bytes(self, start: int, end: int) -> int:
+        """Bytes of windows that steps from cut ``start`` to cut ``end`` hold at least when they run by rows."""
+        whole = [self._maker.get(t, -1) for t in self.alive[end]]
+        kept = sum(self.least_windows[i] for i in whole if start <= i < end - 1)
+        return self._windows_before[end - 1] - self._windows_before[start] - kept
+
+    def whole(self, index: int) -> list[Edge]:
+        """The edges of step ``index`` alone, at once: apart, and with an output over an input where it may be."""
+        if index not in self._whole:
+            self._whole[index] = self._whole_edges(index)
+        return self._whole[index]
+
+    def _whole_edges(self, index: int) -> list[Edge]:
+        step = self.program.steps[index]
+        if self.program.fed_by_rows and self.program.graph.inputs[0] in step.inputs:
+            return []
+        before, after = self.alive[index], self.alive[index + 1]
+        apart = sum(self.sizes[t] for t in before | after) + _up(step.scratch_bytes)
+        pairs = [
+            (self.program.storage(step.inputs[i]), self.program.storage(step.outputs[o])) for i, o in step.in_place
+        ]
+        found = [Edge(index, index, 0, apart, self.step_works[index])]
+        for a, b in dict.fromkeys(pairs):
+            if a in before - after and b in after - before:
+                shared = min(self.sizes[a], self.sizes[b])
+                found.append(Edge(index, index, 0, apart - shared, self.step_works[index], Overlap(a, b, 0)))
+        return found
+
+    def by_rows(self, first: int, last: int, count: int) -> list[Edge] | None:
+        """The edges of steps ``first`` to ``last`` row by row, apart and overlapping; None where they cannot run so."""
         key = first, last, count
         if key not in self._edges:
-            self._edges[key] = self._row_edge(first, last, count)
+            self._edges[key] = self._row_edges(first, last, count)
         return self._edges[key]
 
     def segment(self, first: int, last: int, count: int) -> Segment | None:
@@ -173,23 +207,26 @@ class Cuts:
         aliases = set(program.alias_of.values())
         return not any(t in aliases for t in segment.inside) or not (segment.inside & set(program.alias_of))
 
-    def _row_edge(self, first: int, last: int, count: int) -> Edge | None:
+    def _row_edges(self, first: int, last: int, count: int) -> list[Edge] | None:
         segment = self.segment(first, last, count)
         if segment is None:
             return None
         before, after = self.alive[first], self.alive[last + 1]
+        work = self._row_work(segment)
+        apart = sum(self.sizes[t] for t in before | after) + self._inner_bytes(segment)
+        found = [Edge(first, last, count, apart, work)]
         dying = [t for t in segment.sources if t in before - after]
-        total = sum(self.sizes[t] for t in before | after)
         if dying and segment.results:
             source = max(dying, key=lambda t: self.sizes[t])
             result = max(segment.results, key=lambda t: self.sizes[t])
             shift = segment.shift(source, result) if result in after else None
             if shift is not None:
-                total -= min(
-                    self.sizes[source],
-                    self.sizes[source] + self.sizes[result] - max(self.sizes[result], _up(shift) + self.sizes[source]),
-                )
-        return Edge(first, last, count, total + self._inner_bytes(segment), self._row_work(segment))
+                shift = _up(shift)
+                a, b = self.sizes[source], self.sizes[result]
+                saved = a + b - max(b, shift + a)
+                if saved > 0:
+                    found.append(Edge(first, last, count, apart - saved, work, Overlap(source, result, shift)))
+        return found
 
     @staticmethod
     def _inner_bytes(segment: Segment) -> int:

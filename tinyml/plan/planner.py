@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from tinyml.lower.program import Program
-from tinyml.plan.buffers import Buffer, Group, groups, overlaps, tensor_buffers
+from tinyml.plan.buffers import (
+    Buffer,
+    Group,
+    Layout,
+    Link,
+    groups,
+    layout,
+    needed_links,
+    overlaps,
+    tensor_buffers,
+)
 from tinyml.plan.packing import SEARCH_ROUNDS, lower_bound_bytes, pack
 
 ARENA_ALIGN_BYTES = 16
 TRIAL_ROUNDS = 60
+MOST_TRIALS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,64 +73,64 @@ class Plan:
         return total
 
 
-def make_plan(program: Program) -> Plan:
-    """Plan the arena of ``program``: liveness, in-place ops, packing.
+def make_plan(program: Program, wanted: frozenset[tuple[int, int]] | None = None) -> Plan:
+    """Plan the arena of ``program``: liveness, in-place ops, outputs over inputs, packing.
 
-    In-place sharing fixes distances and can cost more than it saves. So packings with and without it are compared, and
-    single pairs at the arena's top are given up where that helps. Nothing is shared that a later step reads.
+    Sharing addresses fixes distances and can cost more than it saves. So packings with only the sharing that the
+    fullest step needs, with all and with none are compared, and single pairs at the arena's top are given up where that
+    helps. Nothing is shared that a later step reads. ``wanted`` are (source, target) pairs to share, and no others, in
+    one more packing, which comes first.
     """
-    shared = _attempt(program, in_place=True)
-    plan = _loosened(program, shared)
-    if plan.arena_bytes == plan.lower_bound_bytes == shared.plan.lower_bound_bytes:
-        return plan
-    return min(plan, _attempt(program, in_place=False).plan, key=lambda p: p.arena_bytes)
+    found = layout(program)
+    bound = lower_bound_bytes(groups(found, found.links))
+    best: Plan | None = None
+    chosen = [] if wanted is None else [tuple(k for k in found.links if (k.source, k.target) in wanted)]
+    for links in (*chosen, needed_links(found, len(program.steps)), found.links, ()):
+        plan = _loosened(program, found, _attempt(program, found, links))
+        if best is None or plan.arena_bytes < best.arena_bytes:
+            best = plan
+        if best.arena_bytes == bound:
+            break
+    assert best is not None
+    return replace(best, lower_bound_bytes=bound)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Attempt:
-    """A plan with the groups it places."""
+    """A plan with the groups it places and the links that joined them."""
 
     plan: Plan
     units: list[Group]
     offsets: tuple[int, ...]
+    links: tuple[Link, ...]
 
 
-def _loosened(program: Program, attempt: _Attempt) -> Plan:
-    """Give up one in-place pair after the other while the arena shrinks."""
-    apart: frozenset[tuple[int, int]] = frozenset()
+def _loosened(program: Program, found: Layout, attempt: _Attempt) -> Plan:
+    """Give up one link after the other while the arena shrinks."""
     while attempt.plan.arena_bytes > attempt.plan.lower_bound_bytes:
+        near = _links_at_the_top(attempt)
         trials = [
-            (_attempt(program, in_place=True, apart=apart | {pair}, rounds=TRIAL_ROUNDS), apart | {pair})
-            for pair in _pairs_at_the_top(attempt)
+            _attempt(program, found, tuple(k for k in attempt.links if k is not link), rounds=TRIAL_ROUNDS)
+            for link in near[:MOST_TRIALS]
         ]
-        best = min(trials, key=lambda t: t[0].plan.arena_bytes, default=None)
-        if best is None or best[0].plan.arena_bytes >= attempt.plan.arena_bytes:
+        best = min(trials, key=lambda t: t.plan.arena_bytes, default=None)
+        if best is None or best.plan.arena_bytes >= attempt.plan.arena_bytes:
             break
-        attempt, apart = best
+        attempt = best
     return attempt.plan
 
 
-def _pairs_at_the_top(attempt: _Attempt) -> list[tuple[int, int]]:
-    """In-place pairs of the groups that reach the arena's end, and of those that keep them from lying lower."""
+def _links_at_the_top(attempt: _Attempt) -> list[Link]:
+    """Links within the groups that reach the arena's end, and within those that keep them from lying lower."""
     ends = zip(attempt.units, attempt.offsets, strict=True)
     top = [unit for unit, offset in ends if offset + unit.size_bytes == attempt.plan.arena_bytes]
     near = [u for u in attempt.units if any(a.overlaps(b) for t in top for a in t.members for b in u.members)]
-    return [
-        (a.tensor, b.tensor)
-        for unit in near
-        for a, b in pairwise(unit.members)
-        if a.tensor is not None and b.tensor is not None
-    ]
+    tensors = {b.tensor for unit in near for b in unit.members}
+    return [link for link in attempt.links if link.source in tensors]
 
 
-def _attempt(
-    program: Program,
-    *,
-    in_place: bool,
-    apart: frozenset[tuple[int, int]] = frozenset(),
-    rounds: int = SEARCH_ROUNDS,
-) -> _Attempt:
-    units = groups(program, in_place=in_place, apart=apart)
+def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds: int = SEARCH_ROUNDS) -> _Attempt:
+    units = groups(found, links)
     packing = pack(units, rounds=rounds)
     placements = tuple(
         Placement(buffer, offset + shift)
@@ -133,7 +143,7 @@ def _attempt(
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
     times = range(-1, len(program.steps) + 1)
     peak = max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
-    return _Attempt(replace(plan, peak_step=peak), units, packing.offsets)
+    return _Attempt(replace(plan, peak_step=peak), units, packing.offsets, links)
 
 
 def check_plan(program: Program, plan: Plan) -> None:

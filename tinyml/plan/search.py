@@ -1,9 +1,12 @@
 """The search over plans: which steps run row by row, for the least memory or for the least within a limit of work.
 
-States are cuts of the order of steps, edges the ways to get from one to a later one (:mod:`tinyml.plan.cuts`). The
-least peak is a minimax shortest path; the least work under a peak is a shortest path over the edges that stay below it;
-the least peak for a limit of work lies between, found by bisection over the peaks that occur. An edge is worked out
-only where a quick bound on it, what is alive at its ends and the windows between, is below what is known already.
+States are cuts of the order of steps, edges the ways to get from one to a later one (:mod:`tinyml.plan.cuts`). Under a
+limit of memory the best path is one of least work over the edges that stay below it; the least memory, of all or for a
+limit of work, is found by bisection. An edge is worked out only where a quick bound on it, what is alive at its ends
+and the windows between, is below the limit.
+
+An output over an input fixes the distance of both, and a chain of such overlaps becomes a block higher than any of its
+members. So a path also carries how high the block above the newest member has become.
 """
 
 from __future__ import annotations
@@ -16,23 +19,51 @@ from tinyml.lower.rows import RowSteps
 from tinyml.plan.cuts import LONGEST_SEGMENT, Cuts, Edge
 
 _COUNTS = (1, 2, 3, 4)
+_MOST_LABELS = 12
+_FIRST_STEP_PART = 200
+_TOLERANCE_BYTES, _TOLERANCE_PART = 16, 400
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Edges from the first cut to the last, their highest peak and their work."""
+    """Edges from the first cut to the last; ``height_bytes`` is the highest block of overlaps on the way."""
 
     edges: tuple[Edge, ...]
+    height_bytes: int = 0
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory of an edge."""
-        return max((e.peak_bytes for e in self.edges), default=0)
+        """The most memory of an edge, or of a block of overlaps."""
+        return max(max((e.peak_bytes for e in self.edges), default=0), self.height_bytes)
 
     @property
     def work(self) -> float:
         """Instructions, estimated."""
         return sum(e.work for e in self.edges)
+
+    @property
+    def links(self) -> frozenset[tuple[int, int]]:
+        """(source, target) of the overlaps that the peak counts on."""
+        return frozenset((e.overlap.source, e.overlap.target) for e in self.edges if e.overlap is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A path to a cut: its cost, the newest tensor of a block of overlaps, the block's height above its start."""
+
+    work: float
+    parts: int
+    tensor: int
+    block_bytes: int
+    height_bytes: int
+    edge: Edge | None
+    before: _Label | None
+
+    def dominates(self, other: _Label) -> bool:
+        """Whether ``other`` is no better in anything."""
+        same = self.tensor == other.tensor or self.tensor < 0
+        cheaper = (self.work, self.parts) <= (other.work, other.parts)
+        return cheaper and same and self.block_bytes <= other.block_bytes
 
 
 class Search:
@@ -41,72 +72,115 @@ class Search:
     def __init__(self, program: Program, find: RowSteps) -> None:
         self.cuts = Cuts(program, find)
         self.steps = len(program.steps)
-
-    def at_once(self) -> Path:
-        """Every step alone and at once."""
-        return Path(tuple(self.cuts.whole(i) for i in range(self.steps)))
+        self._paths: dict[int, Path | None] = {}
 
     def least_peak(self) -> Path:
         """The path of the least peak, of those one of the least work."""
+        return self.within(float("inf"))
+
+    def within(self, most_work: float) -> Path:
+        """The path of the least peak whose work is at most ``most_work``, or that of the least work where none is.
+
+        From the least peak of single edges on the limit is raised, ever faster, until there is such a path.
+        """
+        failed, limit = 0, self._least_edge_peak()
+        step, enough = max(limit // _FIRST_STEP_PART, 1), self._enough()
+        while True:
+            path = self.least_work(min(limit, enough))
+            if path is not None and (path.work <= most_work or limit >= enough):
+                break
+            failed, limit, step = limit, limit + step, 2 * step
+        if path.work > most_work:
+            return path
+        found, limit = path, path.peak_bytes
+        while limit - failed > max(_TOLERANCE_BYTES, limit // _TOLERANCE_PART):
+            middle = (failed + limit) // 2
+            path = self.least_work(middle)
+            if path is not None and path.work <= most_work:
+                found, limit = path, path.peak_bytes
+            else:
+                failed = middle
+        return found
+
+    def _least_edge_peak(self) -> int:
+        """The least peak of a path whose overlaps need not fit together: no path has a lower one."""
         best = [0.0] + [float("inf")] * self.steps
         for end in range(1, self.steps + 1):
             for start in range(end - 1, -1, -1):
                 if not self._bounds(start, end, best[end]):
                     break
-                for edge in self._edges(start, end, best[end]):
+                for edge in self._edges(start, end, best[end], (1,)):
                     best[end] = min(best[end], max(best[start], edge.peak_bytes))
-        return self.least_work(int(best[-1]))
+        return int(best[-1])
 
-    def least_work(self, peak_bytes: int) -> Path:
-        """The path of the least work with no peak above ``peak_bytes``; there has to be one."""
-        best: list[tuple[float, int]] = [(0.0, 0)] + [(float("inf"), 0)] * self.steps
-        back: list[Edge | None] = [None] * (self.steps + 1)
+    def _enough(self) -> int:
+        """A limit below which a path surely lies: every step alone, or the longest way by rows, nothing shared."""
+        whole = [min((e.peak_bytes for e in self.cuts.whole(i)), default=0) for i in range(self.steps)]
+        return 2 * sum(self.cuts.sizes.values()) + max(whole, default=0)
+
+    def least_work(self, peak_bytes: int) -> Path | None:
+        """The path of the least work with no peak above ``peak_bytes``, None where there is none."""
+        if peak_bytes not in self._paths:
+            self._paths[peak_bytes] = self._least_work(peak_bytes)
+        return self._paths[peak_bytes]
+
+    def _least_work(self, limit: int) -> Path | None:
+        labels: list[list[_Label]] = [[] for _ in range(self.steps + 1)]
+        labels[0] = [_Label(0.0, 0, -1, 0, 0, None, None)]
         for end in range(1, self.steps + 1):
             for start in range(end - 1, -1, -1):
-                if not self._bounds(start, end, peak_bytes + 1):
+                if not self._bounds(start, end, limit):
                     break
-                for edge in self._edges(start, end, peak_bytes + 1):
-                    work, parts = best[start]
-                    if edge.peak_bytes <= peak_bytes and (work + edge.work, parts + 1) < best[end]:
-                        best[end], back[end] = (work + edge.work, parts + 1), edge
+                if not labels[start]:
+                    continue
+                for edge in self._edges(start, end, limit):
+                    if edge.peak_bytes <= limit:
+                        for label in labels[start]:
+                            self._add(labels[end], self._extended(label, edge), limit)
+        best = min(labels[-1], key=lambda x: (x.work, x.parts), default=None)
+        if best is None:
+            return None
         edges: list[Edge] = []
-        end = self.steps
-        while end > 0:
-            last = back[end]
-            assert last is not None
-            edges.append(last)
-            end = last.first
-        return Path(tuple(reversed(edges)))
+        at: _Label | None = best
+        while at is not None and at.edge is not None:
+            edges.append(at.edge)
+            at = at.before
+        return Path(tuple(reversed(edges)), best.height_bytes)
 
-    def within(self, most_work: float) -> Path:
-        """The path of the least peak whose work is at most ``most_work``; every step at once where there is none."""
-        least, most = self.least_peak(), self.at_once()
-        if least.work <= most_work:
-            return least
-        low, high, found = least.peak_bytes, most.peak_bytes, most
-        while low < high:
-            middle = (low + high) // 2
-            path = self.least_work(middle)
-            if path.work <= most_work:
-                found, high = path, path.peak_bytes
-            else:
-                low = middle + 1
-        return found
+    def _extended(self, label: _Label, edge: Edge) -> _Label:
+        work, parts = label.work + edge.work, label.parts + 1
+        tensor, block, height = label.tensor, label.block_bytes, label.height_bytes
+        if edge.overlap is not None:
+            above = block if edge.overlap.source == tensor else self.cuts.sizes[edge.overlap.source]
+            tensor = edge.overlap.target
+            block = max(self.cuts.sizes[tensor], edge.overlap.shift + above)
+            height = max(height, block)
+        elif tensor not in self.cuts.alive[edge.last + 1]:
+            tensor, block = -1, 0
+        return _Label(work, parts, tensor, block, height, edge, label)
+
+    @staticmethod
+    def _add(labels: list[_Label], label: _Label, limit: int) -> None:
+        if label.height_bytes > limit or any(known.dominates(label) for known in labels):
+            return
+        labels[:] = [known for known in labels if not label.dominates(known)]
+        labels.append(label)
+        if len(labels) > _MOST_LABELS:
+            labels.remove(max(labels, key=lambda x: (x.work, x.parts)))
 
     def _bounds(self, start: int, end: int, limit: float) -> bool:
-        """Whether an edge from ``start`` or from further left may stay below ``limit``."""
-        if end - start > LONGEST_SEGMENT:
-            return False
-        return sum(self.cuts.least_windows[start : end - 1]) < limit
+        """Whether an edge from ``start`` or from further left may stay within ``limit``."""
+        return end - start <= LONGEST_SEGMENT and self.cuts.windows_bytes(start, end) <= limit
 
-    def _edges(self, start: int, end: int, limit: float) -> Iterator[Edge]:
+    def _edges(self, start: int, end: int, limit: float, counts: tuple[int, ...] = _COUNTS) -> Iterator[Edge]:
         cuts = self.cuts
         if end == start + 1:
-            yield cuts.whole(start)
-        if max(cuts.cut_bytes[start], cuts.cut_bytes[end]) >= limit:
+            yield from cuts.whole(start)
+        least = max(cuts.cut_bytes[start], cuts.cut_bytes[end]) + cuts.windows_bytes(start, end)
+        if least > limit:
             return
-        for count in _COUNTS:
-            edge = cuts.by_rows(start, end - 1, count)
-            if edge is None:
+        for count in counts:
+            edges = cuts.by_rows(start, end - 1, count)
+            if edges is None or min(e.peak_bytes for e in edges) > limit:
                 return
-            yield edge
+            yield from edges

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tinyml.lower.program import Program, Step
 from tinyml.plan.rowsim import Node, Trace, overlap_shift, trace
@@ -134,6 +134,7 @@ class Segment:
         return zip(self.steps, self.nodes, strict=True)
 
 
+@lru_cache(maxsize=32)
 def segments_of(program: Program) -> tuple[Segment, ...]:
     """The program's segments."""
     return tuple(Segment(program, first, last) for first, last in program.segments)
