@@ -18,6 +18,7 @@ from tests.support.shared import REPOSITORY, require_module
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
+from tinyml.lower.program import PassedOver
 from tinyml.plan.realtime import AudioLoad
 from tinyml.report.pictures import PicturesResult, PictureVerdict
 from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
@@ -117,7 +118,8 @@ def test_build_emulate_and_profile(model: Path) -> None:
         BuildResult(fit, "p", "e", "gcc 12", 1.0, emulation).to_json(),
         {**PAGE["check"], **PAGE["build"], **nested},
     )
-    layer = LayerProfile("conv", "CONV_2D", "portable", 10, 20, 30, "any shape", 25, 0.1, 2.5, 0.9)
+    faster = (PassedOver("four at a time", "3 channels"),)
+    layer = LayerProfile("conv", "CONV_2D", "portable", 10, 20, 30, "any shape", 25, 0.1, 2.5, 0.9, faster)
     profile = ProfileResult("m", "b", "cortex-m4", "qemu", "gcc 12", 20, 10, (layer,), 64_000_000, energy_uj=2.7)
     check("profile", profile.to_json())
 

@@ -37,13 +37,14 @@ from tinyml.lower.ops import (
     reduce,
     softmax,
 )
-from tinyml.lower.program import Isa, Optimize, Step, Target
+from tinyml.lower.program import Isa, Optimize, PassedOver, Step, Target
 from tinyml.lower.v6m import binary as v6m_binary
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 from tinyml.lower.v6m import fully_connected as v6m_fully_connected
+from tinyml.lower.verdict import APPLIES, Verdict
 
-Condition = Callable[[Graph, Op, Target], bool]
+Condition = Callable[[Graph, Op, Target], Verdict]
 Build = Callable[[Graph, Op, Target], Step]
 
 ANY_ISA = frozenset(Isa)
@@ -63,9 +64,9 @@ class KernelRow:
     note: str
 
 
-def always(graph: Graph, op: Op, target: Target) -> bool:
+def always(graph: Graph, op: Op, target: Target) -> Verdict:
     """Correct for every op that the graph's constraints let through."""
-    return True
+    return APPLIES
 
 
 def _portable(kind: str, build: Build) -> KernelRow:
@@ -162,14 +163,26 @@ def candidates(op: Op, target: Target) -> list[KernelRow]:
     ]
 
 
-def select(graph: Graph, op: Op, target: Target) -> KernelRow:
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The row that runs an op, and what the faster rows before it said."""
+
+    row: KernelRow
+    passed_over: tuple[tuple[KernelRow, Verdict], ...] = ()
+
+
+def select(graph: Graph, op: Op, target: Target) -> Selection:
     """The first row of :data:`KERNELS` that fits ``op`` on ``target``.
 
     Raises :class:`UnsupportedError` where no row does.
     """
+    passed_over: list[tuple[KernelRow, Verdict]] = []
     for row in candidates(op, target):
-        if row.applies(graph, op, target):
-            return row
+        verdict = row.applies(graph, op, target)
+        if verdict:
+            return Selection(row, tuple(passed_over))
+        if not row.note.startswith(PORTABLE):
+            passed_over.append((row, verdict))
     raise UnsupportedError(
         f"{op.kind} ({op.name}) has no kernel for {target.isa.value}",
         hint="docs/supported-ops.md lists the ops and what each may hold",
@@ -179,20 +192,14 @@ def select(graph: Graph, op: Op, target: Target) -> KernelRow:
 def build_step(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``op`` by the chosen row.
 
-    Its reason is the row's note, what the builder says of the layer, and for portable C what the faster kernel that
-    was tried last would have needed.
+    Its reason is the row's note, what the builder says of the layer, and which faster kernels could not be proven to be
+    exact; where portable C runs, at least why the last of them does not.
     """
-    row = select(graph, op, target)
-    step = row.build(graph, op, target)
-    parts = (row.note, step.reason, _passed_over(row, op, target))
-    return replace(step, reason="; ".join(part for part in parts if part))
-
-
-def _passed_over(chosen: KernelRow, op: Op, target: Target) -> str:
-    """What the last faster kernel before the portable one needs; empty where there is none, or a faster one runs."""
-    rows = candidates(op, target)
-    faster = [row for row in rows[: rows.index(chosen)] if not row.note.startswith(PORTABLE)]
-    if not chosen.note.startswith(PORTABLE) or not faster:
-        return ""
-    needs = " ".join((faster[-1].applies.__doc__ or "").split("\n\n")[0].split()).rstrip(".")
-    return f"not {faster[-1].note!r}, which needs: {needs}"
+    selection = select(graph, op, target)
+    step = selection.row.build(graph, op, target)
+    passed_over = tuple(PassedOver(row.note, verdict.cause) for row, verdict in selection.passed_over)
+    said = [found for found in selection.passed_over if found[1].unproven]
+    if selection.row.note.startswith(PORTABLE) and not said:
+        said = list(selection.passed_over[-1:])
+    parts = (selection.row.note, step.reason, *(f"not {row.note!r}: {verdict.cause}" for row, verdict in said))
+    return replace(step, reason="; ".join(part for part in parts if part), passed_over=passed_over)

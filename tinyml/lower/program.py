@@ -173,6 +173,14 @@ class Rows:
         return self.in_height // self.kernel if self.reduces else self.out_height // self.count
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A faster kernel that does not run a step, and why not."""
+
+    kernel: str
+    cause: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One kernel call.
@@ -181,7 +189,7 @@ class Step:
     ``in_place`` lists (input position, output position) pairs for which the kernel is correct when both start at the
     same address. ``op_indices`` are the graph ops that the step does, most often one. ``rows`` is set where a call
     makes some rows of the output only. ``reason`` says in a few words why this kernel was chosen, for ``tinyml
-    profile``.
+    profile``; ``passed_over`` are the faster ones that were tried before.
     """
 
     name: str
@@ -198,6 +206,7 @@ class Step:
     macs: int = 0
     reason: str = ""
     rows: Rows | None = None
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,6 +47,7 @@ def profile_layers(
                 cost.latency_ms,
                 cost.energy_uj,
                 cost.cycles / max(whole.cycles, 1),
+                step.passed_over,
             )
         )
     return tuple(layers), whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinyml.lower.program import PassedOver
 from tinyml.plan.budget import Budget
 from tinyml.plan.packed_weights import PackedWeights
 from tinyml.report.memory_picture import MemoryPicture
@@ -171,6 +172,7 @@ class LayerProfile:
     latency_ms: float = 0.0
     energy_uj: float | None = None
     share: float = 0.0
+    passed_over: tuple[PassedOver, ...] = ()
 
     def to_json(self) -> Json:
         """An entry of ``layers``."""
@@ -183,6 +185,7 @@ class LayerProfile:
             "instructions_per_mac": round(self.instructions / self.macs, 3) if self.macs else None,
             "code_bytes": self.code_bytes,
             "reason": self.reason,
+            "passed_over": [{"kernel": p.kernel, "cause": p.cause} for p in self.passed_over],
             "cycles": self.cycles,
             "latency_ms": round(self.latency_ms, 4),
             "energy_uj": None if self.energy_uj is None else round(self.energy_uj, 2),

@@ -15,10 +15,12 @@ from tinyml.lower.dsp.requant import Ints64
 from tinyml.lower.ops.binary import in_place, sum_multipliers
 from tinyml.lower.ops.common import first_output, make_step
 from tinyml.lower.program import Arg, In, Int, Out, Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _LEFT_SHIFT = 20
 _MOST_SHIFT = 24
 _NUDGES = 3
+NO_LINE = "no linear function equals TFLite's three roundings for all 65,536 pairs of operands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,14 @@ def _offset(numbers: Sum, wanted: Ints64, mul_a: int, mul_b: int, shift: int) ->
     return offset if all(-(2**31) <= end < 2**31 for end in (offset, *ends, *first)) else None
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Two activations of the output's shape, and a linear function that is exact for every pair of operands."""
     tensors = [graph.tensor(i) for i in op.inputs]
-    same = all(t.data is None and t.shape == first_output(graph, op).shape for t in tensors)
-    return same and linear(describe(graph, op)) is not None
+    if any(t.data is not None for t in tensors):
+        return unfit("a constant operand")
+    if any(t.shape != first_output(graph, op).shape for t in tensors):
+        return unfit("operands of different shapes")
+    return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

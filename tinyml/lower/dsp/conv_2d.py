@@ -18,6 +18,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 _HEADER = "tml_conv2d_dsp.h"
 _LEAST_PIXELS = 3
@@ -44,32 +45,40 @@ def is_pointwise(graph: Graph, op: Op) -> bool:
     return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
 
 
-def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
+def _form(graph: Graph, op: Op) -> Verdict:
+    """One group, 1×1 over all pixels as they are."""
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    if groups != 1:
+        return unfit(f"{groups} groups")
+    return APPLIES if is_pointwise(graph, op) else unfit("not 1×1 with stride 1 and without padding")
+
+
+def pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, at least three pixels, and weights that pack in twos."""
     x = first_input(graph, op)
-    pixels = x.shape[1] * x.shape[2]
-    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
-    return (
-        ungrouped
-        and is_pointwise(graph, op)
-        and pixels >= _LEAST_PIXELS
-        and why_not(op_layer(graph, op, pairs_of)) is None
-    )
+    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
+    if not form:
+        return form
+    if pixels < _LEAST_PIXELS:
+        return unfit(f"pixels in blocks of {_LEAST_PIXELS}, here {pixels}")
+    return proven(why_not(op_layer(graph, op, pairs_of)))
 
 
-def few_pixels_applies(graph: Graph, op: Op, target: Target) -> bool:
+def few_pixels_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, one or two pixels, and weights that pack in twos: a fully connected layer of as many rows."""
     x = first_input(graph, op)
-    pixels = x.shape[1] * x.shape[2]
-    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
-    if not (ungrouped and is_pointwise(graph, op) and pixels < _LEAST_PIXELS):
-        return False
-    return why_not(op_layer(graph, op, fours_of)) is None
+    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
+    if not form:
+        return form
+    if pixels >= _LEAST_PIXELS:
+        return unfit(f"fewer than {_LEAST_PIXELS} pixels, here {pixels}")
+    return proven(why_not(op_layer(graph, op, fours_of)))
 
 
-def general_applies(graph: Graph, op: Op, target: Target) -> bool:
+def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One group, and weights that pack in twos; any kernel, stride, dilation and padding."""
-    return cast(Conv2DAttrs, op.attrs).groups == 1 and why_not(op_layer(graph, op, pairs_of)) is None
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    return unfit(f"{groups} groups") if groups != 1 else proven(why_not(op_layer(graph, op, pairs_of)))
 
 
 def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:

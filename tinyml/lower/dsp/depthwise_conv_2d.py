@@ -16,6 +16,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 _WIDTHS = (3, 5, 7)
 _SLACK_BYTES = 32
@@ -66,13 +67,19 @@ def padded_width(kernel_w: int) -> int | None:
     return next((width for width in _WIDTHS if kernel_w <= width), None)
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """No dilation, a kernel at most 7 wide, a horizontal stride of 1 or 2, rows of at most 2,000 columns."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
-    width = padded_width(constant(graph, op, 1).shape[2])
-    if width is None or attrs.stride_w > 2 or not attrs.dilation_h == attrs.dilation_w == 1:
-        return False
-    return layout(graph, op, width).pitch <= _WIDEST_PITCH
+    kernel_w = constant(graph, op, 1).shape[2]
+    width = padded_width(kernel_w)
+    if width is None:
+        return unfit(f"a kernel at most {_WIDTHS[-1]} wide, here {kernel_w}")
+    if attrs.stride_w > 2:
+        return unfit(f"a horizontal stride of 1 or 2, here {attrs.stride_w}")
+    if not attrs.dilation_h == attrs.dilation_w == 1:
+        return unfit(f"no dilation, here {attrs.dilation_h} by {attrs.dilation_w}")
+    pitch = layout(graph, op, width).pitch
+    return APPLIES if pitch <= _WIDEST_PITCH else unfit(f"rows of at most {_WIDEST_PITCH:,} columns, here {pitch:,}")
 
 
 def _pair(low: Ints64, high: Ints64) -> Words:

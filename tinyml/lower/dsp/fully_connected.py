@@ -14,9 +14,10 @@ from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.gemm import fours_of, pack_fours, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
+from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import Verdict, proven
 
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 64, Optimize.SIZE: 8}
 _EIGHT_CODE_BYTES, _DIRECT_CODE_BYTES, _AROUND_LOOPS_BYTES = 108, 124, 160
@@ -40,13 +41,14 @@ def op_layer(graph: Graph, op: Op) -> Layer:
     )  # fmt: skip
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Weights that pack in twos, and scaled accumulators that stay within int32."""
     attrs = cast(FullyConnectedAttrs, op.attrs)
-    if why_not(op_layer(graph, op)) is not None:
-        return False
+    cause = why_not(op_layer(graph, op))
+    if cause is not None or attrs.rounding is Rounding.DOUBLE:
+        return proven(cause)
     clamps = activation_range(attrs.activation, first_output(graph, op))
-    return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
+    return proven(why_beyond_int32(graph, op, requantisation(graph, op, clamps)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,24 @@ from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.reduce import mean_multiplier
 from tinyml.lower.program import Arg, In, Int, Out, Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_pool2d_dsp.h"
 _WIDEST = 255
 
 
-def average_applies(graph: Graph, op: Op, target: Target) -> bool:
+def average_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Windows inside the input and at most 255 wide, and channels a multiple of four."""
     attrs = cast(PoolAttrs, op.attrs)
-    padded = attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right
-    return not padded and attrs.filter_w <= _WIDEST and first_input(graph, op).shape[3] % 4 == 0
+    if attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right:
+        return unfit("windows that leave the input")
+    return _widths(attrs.filter_w, first_input(graph, op).shape[3])
+
+
+def _widths(width: int, channels: int) -> Verdict:
+    if width > _WIDEST:
+        return unproven(f"int16 holds sums of {_WIDEST} columns, here {width}")
+    return unfit(f"channels in fours, here {channels}") if channels % 4 else APPLIES
 
 
 def build_average(graph: Graph, op: Op, target: Target) -> Step:
@@ -36,11 +44,13 @@ def build_average(graph: Graph, op: Op, target: Target) -> Step:
     return make_step(graph, op, kernel="tml_average_pool2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args)
 
 
-def mean_applies(graph: Graph, op: Op, target: Target) -> bool:
+def mean_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Axes 1 and 2 of [1, height, width, channels], at most 255 wide, and channels a multiple of four."""
     shape = first_input(graph, op).shape
-    spatial = len(shape) == 4 and shape[0] == 1 and {a % 4 for a in cast(ReduceAttrs, op.attrs).axes} == {1, 2}
-    return spatial and shape[2] <= _WIDEST and shape[3] % 4 == 0
+    axes = cast(ReduceAttrs, op.attrs).axes
+    if len(shape) != 4 or shape[0] != 1 or {a % 4 for a in axes} != {1, 2}:
+        return unfit(f"axes 1 and 2 of one image, here {axes} of {shape}")
+    return _widths(shape[2], shape[3])
 
 
 def build_mean(graph: Graph, op: Op, target: Target) -> Step:

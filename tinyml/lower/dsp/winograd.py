@@ -23,6 +23,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import Verdict, unfit
 
 _DOUBLED_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)
 _ORDER = (0, 2, 1, 3)
@@ -101,12 +102,14 @@ def refusal(graph: Graph, op: Op) -> str:
     return f"not Winograd: {why}" if why else ""
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """3×3, stride 1, no dilation, one group, a multiple of four inputs and even channels, at least 2×2 outputs.
 
     Besides, four times each accumulator fits int32 (:func:`why_not`) and the transforms pay (:func:`pays`).
     """
-    return suits(graph, op) and not refusal(graph, op)
+    if not suits(graph, op):
+        return unfit("another form than 3×3 with stride 1 over a multiple of four inputs")
+    return Verdict(refusal(graph, op))
 
 
 def choose_unroll(steps: int, target: Target) -> int:

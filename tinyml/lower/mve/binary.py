@@ -12,11 +12,12 @@ from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import BinaryAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.binary import Sum, describe, exact
+from tinyml.lower.dsp.binary import NO_LINE, Sum, describe, exact
 from tinyml.lower.mve.product import Ints64
 from tinyml.lower.ops.binary import broadcast_loops, in_place, operands, sum_multipliers
 from tinyml.lower.ops.common import first_output, make_step
 from tinyml.lower.program import Arg, Int, Out, Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_binary_mve.h"
 _LEFT_SHIFT = 20
@@ -79,20 +80,29 @@ def _same_shape(graph: Graph, op: Op) -> bool:
     return all(graph.tensor(i).shape == first_output(graph, op).shape for i in op.inputs)
 
 
-def linear_applies(graph: Graph, op: Op, target: Target) -> bool:
+def linear_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Operands of the output's shape, and a linear function that is exact for every pair of values."""
-    return _same_shape(graph, op) and linear(describe(graph, op)) is not None
+    if not _same_shape(graph, op):
+        return unfit("operands of different shapes")
+    return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
 
 
-def sum_applies(graph: Graph, op: Op, target: Target) -> bool:
+def sum_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Operands of the output's shape; shifts within VRSHL's exact range."""
+    if not _same_shape(graph, op):
+        return unfit("operands of different shapes")
     m = sum_multipliers(graph, op)
-    return _same_shape(graph, op) and all(-31 <= m[f"{name}_shift"] <= 0 for name in ("a", "b", "out"))
+    shifts = [m[f"{name}_shift"] for name in ("a", "b", "out")]
+    within = all(-31 <= shift <= 0 for shift in shifts)
+    return APPLIES if within else unproven(f"VRSHL rounds exactly for shifts of -31 to 0, here {shifts}")
 
 
-def mul_applies(graph: Graph, op: Op, target: Target) -> bool:
+def mul_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Operands of the output's shape, or one the same in every row; an effective scale below one."""
-    return _rows(graph, op) is not None and -31 <= mul_scale(graph, op)[1] <= 0
+    if _rows(graph, op) is None:
+        return unfit("an operand that is neither of the output's shape nor the same in every row")
+    shift = mul_scale(graph, op)[1]
+    return APPLIES if -31 <= shift <= 0 else unproven(f"an effective scale below one, here with a shift of {shift}")
 
 
 def _rows(graph: Graph, op: Op) -> dict[str, int] | None:

@@ -16,6 +16,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, ConstRef, In, Int, Optimize, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_conv2d_mve.h"
 _BLOCK_BYTES, _MOST_BLOCK = 2304, 32
@@ -46,26 +47,35 @@ def _pixels(graph: Graph, op: Op) -> int:
     return height * width
 
 
-def _fits(graph: Graph, op: Op) -> bool:
+def _fits(graph: Graph, op: Op) -> Verdict:
     """One group, an output pixel that a halfword offset spans, and a vector form."""
-    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
-    channels = first_output(graph, op).shape[3]
-    return ungrouped and channels + 4 <= 0xFFFF and isinstance(op_product(graph, op), Product)
+    groups, channels = cast(Conv2DAttrs, op.attrs).groups, first_output(graph, op).shape[3]
+    if groups != 1:
+        return unfit(f"{groups} groups")
+    if channels + 4 > 0xFFFF:
+        return unfit(f"output pixels that a halfword spans, here {channels:,} channels")
+    found = op_product(graph, op)
+    return unproven(found) if isinstance(found, str) else APPLIES
 
 
-def pointwise_applies(graph: Graph, op: Op, target: Target) -> bool:
+def pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, at least two pixels, one group, shifts and accumulators that the vector forms round exactly."""
-    return is_pointwise(graph, op) and _pixels(graph, op) >= 2 and _fits(graph, op)
+    if not is_pointwise(graph, op):
+        return unfit("not 1×1 with stride 1 and without padding")
+    return _fits(graph, op) if _pixels(graph, op) >= 2 else unfit("at least two pixels, here one")
 
 
-def single_pixel_applies(graph: Graph, op: Op, target: Target) -> bool:
+def single_pixel_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1 over a single pixel: a fully connected layer."""
-    return is_pointwise(graph, op) and _pixels(graph, op) == 1 and _fits(graph, op)
+    if not is_pointwise(graph, op):
+        return unfit("not 1×1 with stride 1 and without padding")
+    pixels = _pixels(graph, op)
+    return _fits(graph, op) if pixels == 1 else unfit(f"a single pixel, here {pixels:,}")
 
 
-def general_applies(graph: Graph, op: Op, target: Target) -> bool:
+def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One group, at least two pixels; any kernel, stride, dilation and padding."""
-    return _pixels(graph, op) >= 2 and _fits(graph, op)
+    return _fits(graph, op) if _pixels(graph, op) >= 2 else unfit("at least two pixels, here one")
 
 
 def staged_pixels(pixels: int, depth: int) -> int:

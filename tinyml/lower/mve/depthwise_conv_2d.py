@@ -17,6 +17,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _MOST_OFFSET = 0xFFFF
 _MOST_IMMEDIATE = 4095
@@ -192,12 +193,16 @@ def op_product(graph: Graph, op: Op) -> Product | str:
     )
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """No dilation, a kernel so small that 64 inputs give two outputs (7×7 and less), and a vector form."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     if attrs.dilation_h != 1 or attrs.dilation_w != 1:
-        return False
-    return layout(graph, op, target) is not None and isinstance(op_product(graph, op), Product)
+        return unfit(f"no dilation, here {attrs.dilation_h} by {attrs.dilation_w}")
+    if layout(graph, op, target) is None:
+        _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
+        return unfit(f"no block of outputs has few enough inputs: a {kernel_h}×{kernel_w} kernel, {channels} channels")
+    found = op_product(graph, op)
+    return unproven(found) if isinstance(found, str) else APPLIES
 
 
 def tap_table(blocks: Blocks, right_is_along: bool) -> Const:

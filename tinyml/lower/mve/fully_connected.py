@@ -15,6 +15,7 @@ from tinyml.lower.ops.common import constant, first_input, first_output, make_st
 from tinyml.lower.ops.fully_connected import requantisation
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
+from tinyml.lower.verdict import APPLIES, Verdict, unproven
 
 
 def op_product(graph: Graph, op: Op) -> Product | str:
@@ -27,9 +28,10 @@ def op_product(graph: Graph, op: Op) -> Product | str:
     return product(weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps)
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Accumulators within ±2^30 and shifts that the vector forms round exactly."""
-    return isinstance(op_product(graph, op), Product)
+    found = op_product(graph, op)
+    return unproven(found) if isinstance(found, str) else APPLIES
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

@@ -10,13 +10,14 @@ from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.reduce import kept_and_reduced, mean_multiplier
 from tinyml.lower.program import Arg, In, Int, Out, Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_pool2d_mve.h"
 _MOST_PIXELS = 255
 """128 times as many still fit int16."""
 
 
-def average_applies(graph: Graph, op: Op, target: Target) -> bool:
+def average_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Windows that never leave the input, of 3 to 255 pixels."""
     attrs = cast(PoolAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
@@ -25,7 +26,12 @@ def average_applies(graph: Graph, op: Op, target: Target) -> bool:
         and (output.shape[1] - 1) * attrs.stride_h + attrs.filter_h <= x.shape[1]
         and (output.shape[2] - 1) * attrs.stride_w + attrs.filter_w <= x.shape[2]
     )
-    return inside and x.shape[0] == 1 and 3 <= attrs.filter_h * attrs.filter_w <= _MOST_PIXELS
+    if not inside:
+        return unfit("windows that leave the input")
+    if x.shape[0] != 1:
+        return unfit(f"one image, here {x.shape[0]}")
+    window = attrs.filter_h * attrs.filter_w
+    return APPLIES if 3 <= window <= _MOST_PIXELS else unproven(f"windows of 3 to {_MOST_PIXELS} pixels, here {window}")
 
 
 def reciprocal(count: int) -> int:
@@ -51,9 +57,10 @@ def build_average(graph: Graph, op: Op, target: Target) -> Step:
     return make_step(graph, op, kernel="tml_average_pool2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args)
 
 
-def max_applies(graph: Graph, op: Op, target: Target) -> bool:
+def max_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One image."""
-    return first_input(graph, op).shape[0] == 1
+    images = first_input(graph, op).shape[0]
+    return APPLIES if images == 1 else unfit(f"one image, here {images}")
 
 
 def build_max(graph: Graph, op: Op, target: Target) -> Step:
@@ -85,12 +92,15 @@ def _mean_scale(graph: Graph, op: Op, pixels: int) -> tuple[int, int]:
     return mean_multiplier(first_input(graph, op).scale, first_output(graph, op).scale, pixels)
 
 
-def mean_applies(graph: Graph, op: Op, target: Target) -> bool:
+def mean_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Over dimensions before the last one, at most 255 elements, and an effective scale below one."""
     sizes = _mean_sizes(graph, op)
-    if sizes is None or sizes[1] > _MOST_PIXELS:
-        return False
-    return -31 <= _mean_scale(graph, op, sizes[1])[1] <= 0
+    if sizes is None:
+        return unfit(f"neighbouring axes before the last one, here {cast(ReduceAttrs, op.attrs).axes}")
+    if sizes[1] > _MOST_PIXELS:
+        return unproven(f"int16 holds sums of {_MOST_PIXELS} elements, here {sizes[1]:,}")
+    shift = _mean_scale(graph, op, sizes[1])[1]
+    return APPLIES if -31 <= shift <= 0 else unproven(f"an effective scale below one, here with a shift of {shift}")
 
 
 def build_mean(graph: Graph, op: Op, target: Target) -> Step:

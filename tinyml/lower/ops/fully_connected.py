@@ -22,6 +22,7 @@ from tinyml.lower.requant import (
     fold_input_zero_point,
     single_rounding,
 )
+from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 
 def requantisation(graph: Graph, op: Op, clamps: Range) -> Multipliers:
@@ -59,21 +60,27 @@ def accumulator_ranges(graph: Graph, op: Op) -> list[Range]:
 
 def may_leave_int32(graph: Graph, op: Op, requant: Multipliers) -> bool:
     """Whether a scaled accumulator can lie outside of int32."""
+    return why_beyond_int32(graph, op, requant) is not None
+
+
+def why_beyond_int32(graph: Graph, op: Op, requant: Multipliers) -> str | None:
+    """How far a scaled accumulator can lie outside of int32; None where none can."""
     if requant.max_shift <= 0:
-        return False
+        return None
     largest = np.array([max(-r.low, r.high) for r in accumulator_ranges(graph, op)], np.float64)
     scales = np.ldexp(np.array(requant.multipliers, np.float64), np.array(requant.shifts) - 31)
-    return bool((largest * scales >= 2.0**31 - 1).any())
+    most = float((largest * scales).max())
+    return f"a scaled accumulator may reach {most:.3g}, beyond int32" if most >= 2.0**31 - 1 else None
 
 
-def needs_float64(graph: Graph, op: Op, target: Target) -> bool:
+def needs_float64(graph: Graph, op: Op, target: Target) -> Verdict:
     """LiteRT's rounding has no integer equivalent: accumulators above 2^24, mostly from a bias over a tiny scale."""
     clamps = activation_range(cast(FullyConnectedAttrs, op.attrs).activation, first_output(graph, op))
     try:
         requantisation(graph, op, clamps)
     except NoIntegerMultiplierError:
-        return True
-    return False
+        return APPLIES
+    return unfit("integers give the same rounding")
 
 
 def build_float64(graph: Graph, op: Op, target: Target) -> Step:

@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from tinyml.graph.ir import Graph, Op
-from tinyml.lower.dsp.binary import Linear, Sum, describe, exact
+from tinyml.lower.dsp.binary import NO_LINE, Linear, Sum, describe, exact
 from tinyml.lower.ops.binary import in_place
 from tinyml.lower.ops.common import first_output, make_step
 from tinyml.lower.program import Arg, In, Int, Isa, Out, Step, Target
 from tinyml.lower.v6m.lines import Ints64
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _LEFT_SHIFT = 20
 _MOST_SHIFT, _NUDGES = 22, 3
@@ -56,11 +57,14 @@ def _offset(numbers: Sum, wanted: Ints64, mul_a: int, mul_b: int, shift: int) ->
     return offset if all(-(2**31) + margin <= end < 2**31 - margin for end in ends) else None
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Two activations of the output's shape, and a linear function that is exact for every pair of operands."""
     tensors = [graph.tensor(i) for i in op.inputs]
-    same = all(t.data is None and t.shape == first_output(graph, op).shape for t in tensors)
-    return same and linear(describe(graph, op)) is not None
+    if any(t.data is not None for t in tensors):
+        return unfit("a constant operand")
+    if any(t.shape != first_output(graph, op).shape for t in tensors):
+        return unfit("operands of different shapes")
+    return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

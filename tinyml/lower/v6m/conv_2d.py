@@ -16,8 +16,9 @@ from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m import fully_connected
-from tinyml.lower.v6m.gemm import filled, live_bytes, pack, parts_of, peak_of_others, place
+from tinyml.lower.v6m.gemm import filled, live_bytes, pack, parts_of, peak_of_others, place, why_no_parts
 from tinyml.lower.v6m.requant import Layer, explain, layer
+from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 _HEADER = "tml_conv2d_v6m.h"
 _SMALL_BYTES = 1024
@@ -35,11 +36,14 @@ def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
 
 
-def one_pixel_applies(graph: Graph, op: Op, target: Target) -> bool:
+def one_pixel_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1 on a single pixel: a fully connected layer."""
-    x = first_input(graph, op)
-    ungrouped = cast(Conv2DAttrs, op.attrs).groups == 1
-    return ungrouped and is_pointwise(graph, op) and x.elements == x.shape[-1]
+    x, groups = first_input(graph, op), cast(Conv2DAttrs, op.attrs).groups
+    if groups != 1:
+        return unfit(f"{groups} groups")
+    if not is_pointwise(graph, op) or x.elements != x.shape[-1]:
+        return unfit("more than one pixel, or a kernel beyond it")
+    return APPLIES
 
 
 def build_one_pixel(graph: Graph, op: Op, target: Target) -> Step:
@@ -47,11 +51,12 @@ def build_one_pixel(graph: Graph, op: Op, target: Target) -> Step:
     return fully_connected.build_rows(graph, op, target, op_layer(graph, op, target))
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One group; any kernel, stride, dilation and padding, and weights whose sums unpack in at most 64 parts."""
-    if cast(Conv2DAttrs, op.attrs).groups != 1:
-        return False
-    return parts_of(op_layer(graph, op, target).weights) is not None
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    if groups != 1:
+        return unfit(f"{groups} groups")
+    return proven(why_no_parts(op_layer(graph, op, target).weights))
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

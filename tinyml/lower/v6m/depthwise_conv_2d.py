@@ -15,6 +15,7 @@ from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m.requant import Form, Layer, explain, layer, raw_range
+from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _WIDTHS = (3, 5, 7)
 _LIMIT = 1 << 20
@@ -56,15 +57,21 @@ def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """A kernel at most 7 wide, not dilated along rows; sums below 2^20; a fast requantisation."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
-    if padded_width(constant(graph, op, 1).shape[2]) is None or attrs.dilation_w != 1:
-        return False
+    kernel_w = constant(graph, op, 1).shape[2]
+    if padded_width(kernel_w) is None:
+        return unfit(f"a kernel at most {_WIDTHS[-1]} wide, here {kernel_w}")
+    if attrs.dilation_w != 1:
+        return unfit(f"no dilation along rows, here {attrs.dilation_w}")
     product = op_layer(graph, op, target)
     low, high = raw_range(product.weights)
-    unpacks = bool((low >= -_LIMIT).all() and (high < _LIMIT).all())
-    return unpacks and product.requant.form is not Form.ANY and not product.requant.reach_bits
+    if bool((low < -_LIMIT).any() or (high >= _LIMIT).any()):
+        return unproven(f"sums may reach {int(max(high.max(), -low.min())):,}, which unpack below {_LIMIT:,}")
+    if product.requant.form is Form.ANY or product.requant.reach_bits:
+        return unproven(explain(product.requant))
+    return APPLIES
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

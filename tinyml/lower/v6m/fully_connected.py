@@ -11,12 +11,13 @@ from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.fully_connected import may_leave_int32, requantisation
+from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Isa, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m.gemm import parts_of
 from tinyml.lower.v6m.lines import Ints64
 from tinyml.lower.v6m.requant import Layer, explain, layer
+from tinyml.lower.verdict import APPLIES, Verdict, proven
 
 _AT_ONCE = 6
 
@@ -32,11 +33,13 @@ def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     return layer(weights, bias.astype(np.int64), multipliers, attrs.rounding, zero_point, clamps, target.isa)
 
 
-def applies(graph: Graph, op: Op, target: Target) -> bool:
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Scaled accumulators that stay within int32."""
     attrs = cast(FullyConnectedAttrs, op.attrs)
+    if attrs.rounding is Rounding.DOUBLE:
+        return APPLIES
     clamps = activation_range(attrs.activation, first_output(graph, op))
-    return attrs.rounding is Rounding.DOUBLE or not may_leave_int32(graph, op, requantisation(graph, op, clamps))
+    return proven(why_beyond_int32(graph, op, requantisation(graph, op, clamps)))
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:

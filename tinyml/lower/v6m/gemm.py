@@ -44,6 +44,15 @@ def parts_of(weights: Ints64) -> int | None:
     return None
 
 
+def why_no_parts(weights: Ints64) -> str | None:
+    """Why the sums of ``weights`` unpack in no number of parts; None where they do."""
+    if parts_of(weights) is not None:
+        return None
+    low, high = raw_range(weights)
+    most = int(max(high.max(), -low.min()))
+    return f"sums may reach {most:,}, which unpack below 2^20 in at most {_MOST_PARTS} parts"
+
+
 def filled(weights: Ints64, parts: int) -> Ints64:
     """The weights [channels, inputs] with zeros up to a multiple of ``parts`` inputs."""
     return np.pad(weights, ((0, 0), (0, -weights.shape[1] % parts)))
