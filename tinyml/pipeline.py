@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyml import __version__
-from tinyml.boards import Board, list_boards
+from tinyml.boards import Board, list_boards, load_board
 from tinyml.codegen import generate
 from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.compare import Comparison, compare
@@ -31,7 +31,7 @@ from tinyml.firmware.image import read_image
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
-from tinyml.firmware.project import Project, record_in_manifest, render_project
+from tinyml.firmware.project import Project, forget_in_manifest, record_in_manifest, render_project
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
@@ -86,9 +86,12 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     """
     options = options or Options()
     started = time.monotonic()
+    board = board if isinstance(board, Board) else load_board(board)
+    output = output or default_output(board, options.app)
+    forget_in_manifest(output, ("result", "elf_sha256"))
     compiled = compile_model(model, board, options)
     _require_fits(compiled, _estimated(compiled, options), options)
-    project = _project(compiled, options, output or default_output(compiled.board, options.app))
+    project = _project(compiled, options, output)
     built = build_project(project)
     budget = _measured(compiled, built, options)
     _require_fits(compiled, budget, options)

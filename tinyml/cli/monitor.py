@@ -91,10 +91,15 @@ def _sink(name: str, *, raw: bool, as_json: bool) -> contextlib.AbstractContextM
 def _source(source: str | None, board: str | None) -> tuple[str, int]:
     """The source's name and the baud rate of the board's console."""
     from tinyml.boards import load_board
+    from tinyml.errors import UsageError
+    from tinyml.flash.firmware import last_board
     from tinyml.settings import load_settings
 
     name = board or load_settings().board
     found = None if name is None else load_board(name)
+    if found is None and (last := last_board()) is not None:
+        with contextlib.suppress(UsageError):  # the build was for a board file that is elsewhere
+            found = load_board(last)
     baud = DEFAULT_BAUD if found is None or found.console is None else found.console.baud
     if source is not None:
         return source, baud

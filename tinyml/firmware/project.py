@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -95,6 +96,23 @@ def record_in_manifest(project: Project, entries: Mapping[str, Any]) -> None:
     path = project.directory / MANIFEST
     content = json.loads(path.read_text("utf-8"))
     _write(path, json.dumps({**content, **entries}, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def forget_in_manifest(directory: Path, names: Sequence[str]) -> None:
+    """Take entries out of the manifest of the project in ``directory``; nothing where there is none that is ours.
+
+    A build does so before it begins, so that what a failed one leaves is never taken for built and proven.
+    """
+    path = directory / MANIFEST
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    if not isinstance(content, dict) or "tinyml" not in content or not any(name in content for name in names):
+        return
+    kept = {name: value for name, value in content.items() if name not in names}
+    with contextlib.suppress(OSError):  # what cannot be written is refused where the project is rendered
+        _write(path, json.dumps(kept, indent=2, sort_keys=True, default=str) + "\n")
 
 
 def _create(directory: Path, files: Mapping[str, str]) -> None:

@@ -168,7 +168,7 @@ def _jlink(job: Job) -> Plan:
         *("-NoGui", "1", "-ExitOnError", "1", *chosen, "-CommanderScript", "firmware.jlink"),
     )
     files = {HEX: job.image.to_hex(), BIN: job.image.data, "firmware.jlink": "\n".join([*script, ""]).encode()}
-    return Plan(files, (Command(arguments, must_say="Verify successful" if job.verify else r"O\.K\."),))
+    return Plan(files, (Command(arguments, must_say="Verify successful" if job.verify else r"^O\.K\."),))
 
 
 def _dfu_util(job: Job) -> Plan:
@@ -278,6 +278,7 @@ STM32_PROGRAMMER = Backend(
         Failure.TARGET: "No STM32 target found|Unable to get core ID",
     },
     programs=("STM32_Programmer_CLI",),
+    packages=("STMicroelectronics/STM32Cube/STM32CubeProgrammer/bin/STM32_Programmer_CLI",),
 )
 ST_FLASH = Backend(
     "st-flash",

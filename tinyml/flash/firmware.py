@@ -35,7 +35,7 @@ def find_firmware(what: str | None, board: str | None, build_dir: Path = BUILD_D
     if what is None:
         return _project(_last_build(board, build_dir), board)
     path = Path(what)
-    if path.is_dir() and (path / MANIFEST).is_file() and "tinyml" in _manifest(path):
+    if path.is_dir() and _is_project(path):
         return _project(path, board)
     if path.is_file() and _is_elf(path):
         return Firmware(path)
@@ -53,7 +53,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def _last_build(board: str | None, build_dir: Path) -> Path:
-    manifests = [path for path in build_dir.glob(f"*/{MANIFEST}") if "tinyml" in _manifest(path.parent)]
+    manifests = _builds(build_dir)
     if board is not None:
         name = Path(board).stem if board.endswith(".toml") else board
         manifests = [path for path in manifests if _manifest(path.parent).get("board") == name]
@@ -63,7 +63,26 @@ def _last_build(board: str | None, build_dir: Path) -> Path:
             f"there is no build{wanted} in {build_dir}/",
             hint=f"`tinyml build MODEL --board {board or 'NAME'}` makes one; or give a project's folder or an ELF file",
         )
+    return _newest(manifests)
+
+
+def last_board(build_dir: Path = BUILD_DIR) -> str | None:
+    """The board of the last build, whether it succeeded or not; None where there is none."""
+    manifests = _builds(build_dir)
+    return str(_manifest(_newest(manifests)).get("board")) if manifests else None
+
+
+def _builds(build_dir: Path) -> list[Path]:
+    return [path for path in build_dir.glob(f"*/{MANIFEST}") if _is_project(path.parent)]
+
+
+def _newest(manifests: list[Path]) -> Path:
     return max(manifests, key=lambda path: path.stat().st_mtime).parent
+
+
+def _is_project(folder: Path) -> bool:
+    about = _manifest(folder).get("tinyml")
+    return isinstance(about, dict) and "board" in about
 
 
 def _manifest(project: Path) -> dict[str, Any]:

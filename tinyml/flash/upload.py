@@ -208,14 +208,12 @@ def _locate(job: Job, request: Request, reporter: Reporter, lister: Lister) -> U
     known = known_usb_ids(list_boards())
     try:
         return find_device(job.board, job.upload, request.port, lister(), known)
-    except WrongBoardError:
-        raise
-    except BoardError:
-        if request.dry_run:
+    except BoardError as error:
+        if request.dry_run and not isinstance(error, WrongBoardError):
             return None if request.port is None else UsbDevice("", request.port)
-        if request.wait_s <= 0 or request.port is not None or _matches(job.upload, lister()):
+        if request.dry_run or request.wait_s <= 0 or request.port is not None or _matches(job.upload, lister()):
             raise
-    reporter.say(f"{job.board.title} does not show itself: {press_hint(job.upload)} (waiting {request.wait_s:g} s)")
+        reporter.say(f"{error.message}: {press_hint(job.upload)} (waiting {request.wait_s:g} s)")
     wait_for(lambda device: device.usb_id in job.upload.usb_ids, request.wait_s, lister=lister)
     return find_device(job.board, job.upload, None, lister(), known)
 
@@ -261,7 +259,13 @@ def _run_plan(
             (folder / name).write_bytes(content)
         for command in plan.commands:
             reporter.say(f"{command.doing} with {backend.name}")
-            outcome = run_tool((*program, *command.arguments), folder, timeout_s=request.timeout_s, on_line=on_line)
+            try:
+                outcome = run_tool((*program, *command.arguments), folder, timeout_s=request.timeout_s, on_line=on_line)
+            except KeyboardInterrupt:
+                reporter.say(
+                    f"stopped while {command.doing}: {job.board.name} may hold an incomplete firmware; flash again"
+                )
+                raise
             said = command.must_say is None or any(_says(command, line) for line in outcome.lines)
             if outcome.code != 0 or not said:
                 raise diagnose(backend.name, command.doing, outcome, backend.failures, job.board, job.upload)

@@ -13,7 +13,7 @@ from tinyml.boards import list_boards, load_board
 from tinyml.errors import BuildError, UsageError
 from tinyml.firmware import project as project_module
 from tinyml.firmware.environments import environment_name, environments
-from tinyml.firmware.project import record_in_manifest, render_project
+from tinyml.firmware.project import forget_in_manifest, record_in_manifest, render_project
 from tinyml.firmware.render import c_string
 
 
@@ -192,3 +192,17 @@ def test_names_are_only_names() -> None:
     assert c_string('"; system("x') == '"\\"\\\\\\"; system(\\\\\\"x\\""'
     assert c_string("a\nb??/\x00é").isascii()
     assert "\n" not in c_string("a\nb") and "??" not in c_string("a??/")
+
+
+def test_a_manifest_forgets_what_it_is_told_to(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    project.mkdir()
+    forget_in_manifest(project, ("result",))
+    assert list(project.iterdir()) == []
+    for other in ("text", "[1]", '{"result": 1}'):
+        (project / "manifest.json").write_text(other)
+        forget_in_manifest(project, ("result",))
+        assert (project / "manifest.json").read_text() == other
+    (project / "manifest.json").write_text('{"tinyml": {}, "result": 1, "model": "m"}')
+    forget_in_manifest(project, ("result",))
+    assert json.loads((project / "manifest.json").read_text()) == {"tinyml": {}, "model": "m"}

@@ -134,6 +134,7 @@ def test_what_is_neither_is_a_model(here: Path) -> None:
 class TestCommand:
     @pytest.fixture(autouse=True)
     def at_the_bench(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = os.environ["PATH"]
         make_bench(here, monkeypatch, "nano33ble", ["JLinkExe"])
         monkeypatch.setattr(upload, "connected_devices", list)
         monkeypatch.setattr(output, "_state", {"verbosity": output.NORMAL})
@@ -204,3 +205,28 @@ class TestCommand:
         monkeypatch.setattr(upload, "run_tool", interrupt)
         assert main(["flash"]) == 130
         assert "error: interrupted" in capsys.readouterr().err
+
+    @pytest.mark.slow
+    def test_a_model_is_built_and_proven_first(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        import numpy as np
+
+        from tests.support.tflite_builder import Builder
+
+        builder = Builder()
+        weights = np.arange(4 * 3 * 3 * 2, dtype=np.int8).reshape(4, 3, 3, 2) - 36
+        content = builder.build([builder.conv_2d(builder.input((1, 6, 6, 2)), weights)])
+        (here / "small.tflite").write_bytes(content)
+        monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{self.path}")
+        assert main(["flash", "small.tflite", "--board", "nano33ble", "--json", "--quiet"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert (result["verified"], result["address"]) == (True, 0x10000)
+        assert main(["flash", "--quiet", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["bytes"] == result["bytes"]
+        manifest = json.loads((here / "build" / "nano33ble-benchmark" / "manifest.json").read_text())
+        assert len(manifest["elf_sha256"]) == 64
+        (here / "small.tflite").write_bytes(content[:200])
+        assert main(["build", "small.tflite", "--board", "nano33ble"]) == 4
+        assert main(["flash"]) == 6
+        assert "the last build of build/nano33ble-benchmark did not succeed" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 
 from tests.unit.flash.bench import Bench, make_bench, open_terminal
 from tinyml.errors import BoardError, TinymlError, UsageError, WrongBoardError
-from tinyml.flash import serial_port
 from tinyml.flash import upload as upload_module
 from tinyml.flash.backends import BACKENDS
 from tinyml.flash.ports import UsbDevice
+from tinyml.flash.running import percentage, run_tool
 from tinyml.flash.upload import Reporter, Request
 
 BOARDS = {
@@ -220,89 +221,6 @@ def test_an_emulated_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "tinyml emulate" in (caught.value.hint or "")
 
 
-class TestTouch:
-    """nano33ble runs its application: its port is opened at 1200 baud, and another port appears."""
-
-    @pytest.fixture
-    def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-        made = make_bench(tmp_path, monkeypatch, "nano33ble", ["bossac"])
-        self.application, application_port = open_terminal()
-        self.bootloader, self.bootloader_port = open_terminal()
-        made.devices[:] = [UsbDevice("2341:805a", application_port, "AB", "Nano 33 BLE", "1-4")]
-        yield made
-        os.close(self.application)
-        os.close(self.bootloader)
-
-    def test_the_port_that_reappears_is_used(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        touched: list[str] = []
-        really_touch = serial_port.touch
-
-        def touch(port: str, upload: object) -> None:
-            really_touch(port, bench.board.upload[0])
-            touched.append(port)
-            bench.devices[:] = [UsbDevice("2341:005a", self.bootloader_port, "CD", "Arduino Nano 33 BLE", "1-4")]
-
-        monkeypatch.setattr(upload_module, "touch", touch)
-        application_port = bench.devices[0].port
-        result = bench.flash()
-        assert touched == [application_port]
-        assert result.port == self.bootloader_port
-        assert bench.calls[0][1] == f"--port={self.bootloader_port}"
-
-    def test_a_board_that_does_not_come_back(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
-        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.clear())
-        with pytest.raises(BoardError, match="did not come back in its bootloader within") as caught:
-            bench.flash()
-        assert "press the reset button twice" in (caught.value.hint or "")
-        assert bench.calls == []
-
-    def test_another_board_in_its_bootloader_is_left_alone(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        other = UsbDevice("2341:005a", self.bootloader_port, "EF", "Arduino Nano 33 BLE", "2-1")
-        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
-        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.append(other))
-        with pytest.raises(BoardError, match="did not come back in its bootloader"):
-            bench.flash(Request(port=bench.devices[0].port))
-        assert bench.calls == []
-
-    def test_the_touch_speaks_1200_baud(self, bench: Bench) -> None:
-        import termios
-
-        port = bench.devices[0].port
-        assert port is not None
-        keep = os.open(port, os.O_RDWR | os.O_NOCTTY)
-        serial_port.touch(port, bench.board.upload[0])
-        assert termios.tcgetattr(keep)[4] == termios.B1200
-        os.close(keep)
-
-    @pytest.mark.parametrize(
-        ("number", "message"),
-        [(13, "no permission to use"), (16, "is in use by another program"), (2, "is gone"), (99, "does not open")],
-    )
-    def test_a_port_that_does_not_open(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, message: str
-    ) -> None:
-        import serial
-
-        def refuse(self: object, *_: object) -> None:
-            raise serial.SerialException(number, "as the system says")
-
-        monkeypatch.setattr(serial.Serial, "open", refuse)
-        with pytest.raises(BoardError, match=message):
-            bench.flash()
-        bench.devices[0] = replace(bench.devices[0], usb_id="2341:005a")
-        with pytest.raises(BoardError, match=message):
-            bench.flash()
-        assert bench.calls == []
-
-    def test_a_port_that_a_monitor_holds(self, bench: Bench) -> None:
-        import serial
-
-        port = bench.devices[0].port
-        with serial.Serial(port, exclusive=True), pytest.raises(BoardError, match="is in use by another program"):
-            bench.flash()
-
-
 def test_a_person_is_told_what_to_press_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = make_bench(tmp_path, monkeypatch, "pico", ["picotool"])
     board, steps = list(bench.devices), []
@@ -315,7 +233,8 @@ def test_a_person_is_told_what_to_press_and_waited_for(tmp_path: Path, monkeypat
 
     assert bench.flash(Request(wait_s=5, timeout_s=20), Reporter(say=say)).verified
     assert steps[0] == (
-        "Raspberry Pi Pico does not show itself: hold BOOTSEL while plugging the board in, then let go (waiting 5 s)"
+        "no Raspberry Pi Pico is connected (USB 2e8a:0003 or 2e8a:000a): "
+        "hold BOOTSEL while plugging the board in, then let go (waiting 5 s)"
     )
 
 
@@ -324,6 +243,40 @@ def test_nobody_presses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     bench.devices.clear()
     with pytest.raises(BoardError, match=re.escape("no Raspberry Pi Pico is connected (USB 2e8a:0003 or 2e8a:000a)")):
         bench.flash(Request(wait_s=0.3))
+
+
+def test_another_board_is_connected_while_this_one_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(tmp_path, monkeypatch, "pico", ["picotool"])
+    bench.devices[:] = [UsbDevice("2341:805a", "/dev/ttyACM0", "AA", "Nano 33 BLE", "1-1")]
+    steps: list[str] = []
+    with pytest.raises(WrongBoardError, match="found Arduino Nano 33 BLE"):
+        bench.flash(Request(wait_s=0.3), Reporter(say=steps.append))
+    assert "hold BOOTSEL" in steps[0]
+    with pytest.raises(WrongBoardError):
+        bench.flash(Request(dry_run=True))
+    assert bench.calls == []
+
+
+def test_stopping_it_says_what_the_board_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    bench = make_bench(tmp_path, monkeypatch, "pico", ["picotool"])
+    monkeypatch.setattr(upload_module, "run_tool", interrupt)
+    steps: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        bench.flash(reporter=Reporter(say=steps.append))
+    assert steps[-1] == "stopped while writing: pico may hold an incomplete firmware; flash again"
+
+
+def test_output_comes_line_by_line_also_without_line_ends(tmp_path: Path) -> None:
+    script = "import sys; sys.stdout.write('a\\r 10% b\\rlast 100.0 %'); sys.stdout.flush()"
+    lines: list[str] = []
+    outcome = run_tool([sys.executable, "-c", script], tmp_path, timeout_s=20, on_line=lines.append)
+    assert (outcome.code, lines) == (0, ["a", " 10% b", "last 100.0 %"])
+    assert [percentage(line) for line in lines] == [None, 10, 100]
 
 
 class TestPlatformio:

@@ -362,6 +362,24 @@ def test_a_pseudo_terminal_whose_far_end_closes() -> None:
     source.close()
 
 
+def test_the_last_builds_board_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinyml.monitor import find
+
+    other = UsbDevice("0403:6001", "/dev/ttyUSB0", "B")
+    monkeypatch.chdir(tmp_path)
+    with board(START) as port:
+        monkeypatch.setattr(find, "connected_devices", lambda: [other, UsbDevice("0483:374b", port, "A")])
+        assert main(["monitor", "--for", "300ms"]) == 6
+        assert "there are 2 serial ports" in capsys.readouterr().err
+        (tmp_path / "build" / "x").mkdir(parents=True)
+        manifest = {"tinyml": {"board": "nucleo_l4r5zi"}, "board": "nucleo_l4r5zi"}
+        (tmp_path / "build" / "x" / "manifest.json").write_text(json.dumps(manifest))
+        assert main(["monitor", "--for", "500ms"]) == 0
+    assert capsys.readouterr().out == "start: model kws\n"
+
+
 def test_which_port_is_followed_where_none_is_named() -> None:
     from tinyml.boards import load_board
 

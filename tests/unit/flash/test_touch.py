@@ -1,0 +1,100 @@
+"""Sending a board to its bootloader by opening its port at 1200 baud; ports that do not open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.flash.bench import Bench, make_bench, open_terminal
+from tinyml.errors import BoardError
+from tinyml.flash import serial_port
+from tinyml.flash import upload as upload_module
+from tinyml.flash.ports import UsbDevice
+from tinyml.flash.upload import Request
+
+
+class TestTouch:
+    """nano33ble runs its application: its port is opened at 1200 baud, and another port appears."""
+
+    @pytest.fixture
+    def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+        made = make_bench(tmp_path, monkeypatch, "nano33ble", ["bossac"])
+        self.application, application_port = open_terminal()
+        self.bootloader, self.bootloader_port = open_terminal()
+        made.devices[:] = [UsbDevice("2341:805a", application_port, "AB", "Nano 33 BLE", "1-4")]
+        yield made
+        os.close(self.application)
+        os.close(self.bootloader)
+
+    def test_the_port_that_reappears_is_used(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        touched: list[str] = []
+        really_touch = serial_port.touch
+
+        def touch(port: str, upload: object) -> None:
+            really_touch(port, bench.board.upload[0])
+            touched.append(port)
+            bench.devices[:] = [UsbDevice("2341:005a", self.bootloader_port, "CD", "Arduino Nano 33 BLE", "1-4")]
+
+        monkeypatch.setattr(upload_module, "touch", touch)
+        application_port = bench.devices[0].port
+        result = bench.flash()
+        assert touched == [application_port]
+        assert result.port == self.bootloader_port
+        assert bench.calls[0][1] == f"--port={self.bootloader_port}"
+
+    def test_a_board_that_does_not_come_back(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
+        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.clear())
+        with pytest.raises(BoardError, match="did not come back in its bootloader within") as caught:
+            bench.flash()
+        assert "press the reset button twice" in (caught.value.hint or "")
+        assert bench.calls == []
+
+    def test_another_board_in_its_bootloader_is_left_alone(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = UsbDevice("2341:005a", self.bootloader_port, "EF", "Arduino Nano 33 BLE", "2-1")
+        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
+        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.append(other))
+        with pytest.raises(BoardError, match="did not come back in its bootloader"):
+            bench.flash(Request(port=bench.devices[0].port))
+        assert bench.calls == []
+
+    def test_the_touch_speaks_1200_baud(self, bench: Bench) -> None:
+        import termios
+
+        port = bench.devices[0].port
+        assert port is not None
+        keep = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        serial_port.touch(port, bench.board.upload[0])
+        assert termios.tcgetattr(keep)[4] == termios.B1200
+        os.close(keep)
+
+    @pytest.mark.parametrize(
+        ("number", "message"),
+        [(13, "no permission to use"), (16, "is in use by another program"), (2, "is gone"), (99, "does not open")],
+    )
+    def test_a_port_that_does_not_open(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+    ) -> None:
+        import serial
+
+        def refuse(self: object, *_: object) -> None:
+            raise serial.SerialException(number, "as the system says")
+
+        monkeypatch.setattr(serial.Serial, "open", refuse)
+        with pytest.raises(BoardError, match=message):
+            bench.flash()
+        bench.devices[0] = replace(bench.devices[0], usb_id="2341:005a")
+        with pytest.raises(BoardError, match=message):
+            bench.flash()
+        assert bench.calls == []
+
+    def test_a_port_that_a_monitor_holds(self, bench: Bench) -> None:
+        import serial
+
+        port = bench.devices[0].port
+        with serial.Serial(port, exclusive=True), pytest.raises(BoardError, match="is in use by another program"):
+            bench.flash()
