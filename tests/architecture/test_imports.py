@@ -40,6 +40,7 @@ STAGES = (
     "pipeline",
     "vision",
     "hearing",
+    "stream",
     "calibrate",
     "kernels_page",
     "scaffold",

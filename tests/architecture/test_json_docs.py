@@ -23,7 +23,10 @@ from tinyml.plan.realtime import AudioLoad
 from tinyml.report.pictures import PicturesResult, PictureVerdict
 from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
 from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
+from tinyml.report.stream import StreamResult
 from tinyml.streaming.detector import Detection
+from tinyml.streaming.score import StreamScore, WordScore
+from tinyml.streaming.settings import DetectorSettings
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -137,6 +140,13 @@ def test_emulate_sound() -> None:
     check("emulate --wav", SoundResult("m", "b", "unicorn", (file,), load).to_json())
     clips = ClipsResult("m", "b", "unicorn", ("yes", "no"), 3, ((1, 1), (0, 1)), 1.5)
     check("emulate --dataset", clips.to_json())
+
+
+def test_stream() -> None:
+    settings = DetectorSettings({"yes": 0.5}, {"yes": 1000})
+    score = StreamScore(0.5, {"yes": WordScore(3, 1, 0)}, 400.0)
+    result = StreamResult("m", "test", "python", 80.0, 4, 0, settings, score, (settings, score))
+    check("stream", result.to_json())
 
 
 def test_flash() -> None:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("tinyml.cli.build:command", "build the firmware, run it in emulation, compare its outputs"),
     "emulate": ("tinyml.cli.emulate:command", "run a firmware on the board's emulated core"),
     "profile": ("tinyml.cli.profile:command", "count the instructions of every layer"),
+    "stream": ("tinyml.cli.stream:command", "count missed and falsely accepted keywords over minutes of sound"),
     "flash": ("tinyml.cli.flash:command", "put a firmware on a board, and read it back"),
     "monitor": ("tinyml.cli.monitor:command", "follow what a board prints, live or as lines"),
     "boards": ("tinyml.cli.boards:command", "list the boards, or show one board"),

@@ -1,0 +1,80 @@
+"""``tinyml stream``: misses and false accepts over minutes of sound, and the detector's thresholds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tinyml.cli.options import board_option, json_option
+
+
+@click.command("stream")
+@click.argument("model", required=False)
+@click.option(
+    "--data",
+    "dataset",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="The data set of clips that the sound is made of.",
+)
+@click.option(
+    "--split", type=click.Choice(["validation", "test"]), default="test", show_default=True, help="Whose clips."
+)
+@click.option("--minutes", type=click.FloatRange(0.2, 600), default=30.0, show_default=True, help="How long.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the words and their places.")
+@board_option
+@click.option("--tune", "tuned", is_flag=True, help="Choose thresholds and averaging time on this sound.")
+@click.option(
+    "--false-accepts",
+    type=click.FloatRange(0, 10_000),
+    default=20.0,
+    show_default=True,
+    help="What --tune aims at, an hour.",
+)
+@click.option("--write", is_flag=True, help="With --tune: write the detector into the .json beside MODEL.")
+@json_option
+def command(
+    model: str | None,
+    dataset: Path,
+    split: str,
+    minutes: float,
+    seed: int,
+    board: str | None,
+    tuned: bool,
+    false_accepts: float,
+    write: bool,
+    as_json: bool,
+) -> None:
+    """Let MODEL listen to minutes of sound with words at known places, and count misses and false accepts.
+
+    The sound is made of a data set's clips and noise; the seed makes it again. Without --board the Python pipeline
+    listens, with it the firmware in emulation, whose every score has to be the same. Tune on validation clips and
+    judge on test clips.
+    """
+    from tinyml.cli.progress import status
+    from tinyml.report.stream import stream_report
+    from tinyml.report.tables import print_report
+    from tinyml.settings import chosen_model
+    from tinyml.stream import stream, write_detector
+
+    if write and not tuned:
+        raise click.UsageError("--write goes with --tune")
+    source = chosen_model(model)
+    with status("listening"):
+        result = stream(
+            source,
+            dataset,
+            split=split,
+            minutes=minutes,
+            seed=seed,
+            board=board,
+            target=false_accepts if tuned else None,
+        )
+    if write and result.tuned is not None:
+        click.echo(f"wrote the detector into {write_detector(Path(source), result.tuned[0])}", err=True)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*stream_report(result))

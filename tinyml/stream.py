@@ -1,0 +1,121 @@
+"""A model, or its firmware in emulation, listening to minutes of sound with words at known places."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tinyml.boards import Board
+from tinyml.data import open_dataset
+from tinyml.data.base import AUDIO
+from tinyml.errors import UsageError
+from tinyml.files import write_file
+from tinyml.firmware.kws import KeywordModel, keyword_model
+from tinyml.hearing import ears, reference_network
+from tinyml.pipeline import Options
+from tinyml.report.stream import StreamResult
+from tinyml.sources import load_source
+from tinyml.streaming.listen import Heard, Network, Schedule, listen
+from tinyml.streaming.scene import Scene, make_scene
+from tinyml.streaming.score import score
+from tinyml.streaming.settings import DetectorSettings, detector_table
+from tinyml.streaming.tune import Scores, evaluate, tune
+from tinyml.tflite.read import read_graph
+
+DEFAULT_MINUTES, DEFAULT_SEED = 30.0, 0
+DEFAULT_FALSE_ACCEPTS_PER_HOUR = 20.0
+
+
+def open_scene(dataset: Path, split: str, minutes: float, seed: int, model: KeywordModel) -> Scene:
+    """A scene of ``dataset`` for ``model``. Raises UsageError where it has other words or another sample rate."""
+    known = open_dataset(dataset)
+    if known.kind != AUDIO or known.sample_rate_hz != model.config.sample_rate_hz:
+        raise UsageError(f"{dataset} holds no clips at {model.config.sample_rate_hz} Hz")
+    if not set(known.classes) <= set(model.labels):
+        raise UsageError(
+            f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(model.labels)}",
+            hint="give the data set that the model was trained for",
+        )
+    return make_scene(known, split, 60.0 * minutes, seed)
+
+
+def stream(
+    model: Any,
+    dataset: Path,
+    *,
+    split: str = "test",
+    minutes: float = DEFAULT_MINUTES,
+    seed: int = DEFAULT_SEED,
+    board: str | Board | None = None,
+    options: Options | None = None,
+    target: float | None = None,
+) -> StreamResult:
+    """Misses and false accepts of ``model`` over a scene of ``dataset``; on ``board`` by the firmware in emulation.
+
+    With ``target`` false accepts an hour the detector is tuned on the scene besides, which only Python's listening can.
+    Raises UsageError where model and data set do not go together, MismatchError where the firmware hears otherwise.
+    """
+    source = load_source(model)
+    graph = read_graph(source.content, name=source.name)
+    known = keyword_model(graph, source.labels or graph.labels, source.manifest)
+    scene = open_scene(dataset, split, minutes, seed, known)
+    if board is not None:
+        if target is not None:
+            raise UsageError("tuning listens without a board", hint="leave --board out")
+        return _by_firmware(model, board, options or Options(), scene, split)
+    heard, stride_ms = listen_to(scene, known, reference_network(source.content))
+    scores = Scores(heard.frames, heard.scores, known.labels, stride_ms)
+    result = StreamResult(
+        source.name, split, "python", stride_ms, scene.others, 0, known.settings,
+        evaluate(scores, scene, known.settings, known.config),
+    )  # fmt: skip
+    if target is None:
+        return result
+    tuned = tune(scores, scene, known.settings, known.config, target)
+    return replace(result, tuned=(tuned, evaluate(scores, scene, tuned, known.config)))
+
+
+def listen_to(scene: Scene, model: KeywordModel, network: Network) -> tuple[Heard, float]:
+    """The scene by the Python pipeline at the manifest's stride, and that stride in ms, whole hops."""
+    hop_ms = 1000.0 * model.config.hop_samples / model.config.sample_rate_hz
+    hops = max(1, round(model.settings.stride_ms / hop_ms))
+    table = detector_table(model.settings, model.labels, hops * hop_ms)
+    schedule = Schedule(model.window_frames - 1, hops)
+    return listen(scene.sound, model.config, model.window_frames, network, table, schedule), hops * hop_ms
+
+
+def _by_firmware(model: Any, board: str | Board, options: Options, scene: Scene, split: str) -> StreamResult:
+    with ears(model, board, options) as firmware:
+        settings = firmware.plan.model.settings
+        listened = firmware.hear(scene.sound, "the scene")
+        result = score(
+            listened.heard.detections, scene.spoken, tuple(settings.thresholds), scene.sample_rate_hz, scene.hours
+        )
+        return StreamResult(
+            firmware.compiled.source.name,
+            split,
+            firmware.compiled.board.name,
+            firmware.plan.load.stride_ms,
+            scene.others,
+            int(listened.done["dropped_frames"]),
+            settings,
+            result,
+        )
+
+
+def write_detector(model: Path, settings: DetectorSettings) -> Path:
+    """Put ``settings`` into the manifest beside the ``.tflite`` file ``model``; its path.
+
+    Raises UsageError where there is no manifest to write to.
+    """
+    path = model.with_suffix(".json")
+    if model.suffix != ".tflite" or not path.is_file():
+        raise UsageError(
+            f"{model} has no manifest to write the detector to",
+            hint="give the .tflite file that has its .json beside it",
+        )
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    write_file(path, (json.dumps({**manifest, "detector": settings.to_json()}, indent=2) + "\n").encode("utf-8"))
+    return path
