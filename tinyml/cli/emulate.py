@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tinyml.cli.emulate_pictures import dataset_options, emulate_pictures, image_option, is_picture_set
+from tinyml.cli.emulate_serial import emulate_serial, serial_option
 from tinyml.cli.emulate_sound import emulate_clips, emulate_wavs, wav_option
 from tinyml.cli.options import (
     app_option,
@@ -31,6 +32,7 @@ from tinyml.cli.options import (
 @image_option
 @wav_option
 @dataset_options
+@serial_option
 @json_option
 def command(
     model: str | None,
@@ -40,13 +42,15 @@ def command(
     wavs: tuple[Path, ...],
     dataset: Path | None,
     limit: int | None,
+    serial: str | None,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Run MODEL's firmware in emulation and compare every output byte with LiteRT's reference kernels.
 
     --trace compares every intermediate tensor and names the first that differs. --wav, --image and --dataset feed
-    the application's own microphone or camera instead. Leaves with 7 where anything differs.
+    the application's own microphone or camera instead; --serial leaves it alone with whoever opens its serial line,
+    such as MLPerf Tiny's runner (--app mlperf_tiny). Leaves with 7 where anything differs.
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
@@ -54,6 +58,11 @@ def command(
     from tinyml.settings import chosen_board, chosen_model
 
     source, target, options = chosen_model(model), chosen_board(board), pipeline_options(values)
+    if serial is not None:
+        if as_json or wavs or images or dataset is not None:
+            raise click.UsageError("--serial excludes --json, --wav, --image and --dataset")
+        emulate_serial(source, target, output, options, serial)
+        return
     if wavs:
         if images or dataset is not None:
             raise click.UsageError("--wav, --image and --dataset exclude each other")

@@ -19,6 +19,8 @@ from tinyml.errors import BuildError, UsageError
 LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
 _POLL_S = 0.02
+_GREETING_S = 0.5
+"""What a firmware says at its start goes by before the pseudo-terminal is told, as on a board reset long before."""
 _LINES = {
     **{f"mps2-{name}": ("cmsdk_uart", "UART0", 0) for name in ("an385", "an386", "an500", "an505")},
     "mps3-an547": ("cmsdk_uart", "UART0", 0),
@@ -82,7 +84,10 @@ def open_line(elf: Path, board: Board, where: str) -> Iterator[SerialLine]:
         except OSError as error:
             raise BuildError(f"{PROGRAM} does not start: {error}") from error
         try:
-            yield SerialLine(process, _announced(process, said.fileno()))
+            opened = _announced(process, said.fileno())
+            if port is None:
+                time.sleep(_GREETING_S)
+            yield SerialLine(process, opened)
         finally:
             process.kill()
             process.wait()
