@@ -18,6 +18,7 @@ from tests.support.shared import REPOSITORY, require_module, require_tool
 RUNTIME = REPOSITORY / "firmware_templates" / "runtime"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _FLASH, _RAM, _SIZE = 0x00000000, 0x20000000, 0x00400000
+_STACK_BYTES = 0x4000
 _STOP = _FLASH + _SIZE - 16
 _SCRIPT = f"""
 MEMORY {{ FLASH (rx) : ORIGIN = {_FLASH:#x}, LENGTH = {_SIZE:#x}  RAM (rw) : ORIGIN = {_RAM:#x}, LENGTH = {_SIZE:#x} }}
@@ -113,7 +114,7 @@ class Machine:
         self._uc.mem_map(_FLASH, _SIZE)
         self._uc.mem_map(_RAM, _SIZE)
         self._sp, self._lr = arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR
-        self._block_hook = unicorn.UC_HOOK_BLOCK
+        self._block_hook, self._read_hook = unicorn.UC_HOOK_BLOCK, unicorn.UC_HOOK_MEM_READ
         with elf.open("rb") as stream:
             image: Any = ELFFile(stream)
             symbols = image.get_section_by_name(".symtab").iter_symbols()
@@ -153,6 +154,20 @@ class Machine:
         self._uc.hook_del(hook)
         length: Callable[[int, int], int] = lru_cache(maxsize=None)(self._instructions)
         return sum(times * length(*block) for block, times in hits.items())
+
+    def call_reading_only(self, name: str, ranges: dict[str, tuple[int, int]]) -> None:
+        """Call ``void name(void)``; fails where it reads RAM other than the stack and bytes from, to of variables."""
+        allowed = [range(self._symbols[v] + start, self._symbols[v] + end) for v, (start, end) in ranges.items()]
+        others: list[int] = []
+
+        def on_read(_uc: object, _access: int, address: int, size: int, _value: int, _data: object) -> None:
+            if not any(address in r and address + size - 1 in r for r in allowed):
+                others.append(address)
+
+        hook = self._uc.hook_add(self._read_hook, on_read, begin=_RAM, end=_RAM + _SIZE - _STACK_BYTES)
+        self.call(name)
+        self._uc.hook_del(hook)
+        assert not others, f"{name} read {others[0]:#x}, which is in none of {allowed}"
 
     def _instructions(self, address: int, size: int) -> int:
         code, position, count = bytes(self._uc.mem_read(address, size)), 0, 0

@@ -1,0 +1,107 @@
+"""DEPTHWISE_CONV_2D computed row by row on the DSP extension, on every core that has it, and real ops of one row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import Rng
+from tests.kernels.on_core import Expected, assert_equal, prove_on_core
+from tests.kernels.rows import RowLayer, RowProgram, row_layer
+from tests.kernels.test_dsp_depthwise import depthwise
+from tests.support.host_build import random_inputs
+from tinyml.lower.program import Isa, Optimize, Target
+
+KERNELS = {3: "tml_depthwise_row3_dsp"}
+
+# Height, width, channels, kernel, stride, padding, activation.
+SHAPES = [
+    *((3, w, 3, 3, (1, 1), "SAME", "RELU") for w in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 26)),
+    *((3, w, 2, 3, (1, 1), "VALID", "NONE") for w in (3, 4, 5, 6, 7, 8, 9, 10, 20)),
+    *((4, w, 3, 3, (2, 2), "SAME", "RELU") for w in (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 26)),
+    *((5, w, 2, 3, (2, 2), "VALID", "NONE") for w in (3, 4, 5, 6, 7, 8, 9, 10, 20)),
+    *((5, w, 256, 3, (1, 1), "SAME", "RELU6") for w in (1, 2, 5, 8)),
+    *((5, w, 257, 3, (2, 2), "SAME", "RELU") for w in (1, 2, 5, 8)),
+    (1, 6, 3, 3, (1, 1), "SAME", "RELU"),
+    (2, 6, 3, 3, (1, 1), "SAME", "NONE"),
+    (1, 7, 3, 3, (2, 2), "SAME", "NONE"),
+    (2, 7, 3, 3, (2, 2), "SAME", "RELU"),
+    (6, 14, 4, 3, (1, 2), "SAME", "RELU6"),
+    (6, 7, 5, 3, (2, 1), "SAME", "RELU_N1_TO_1"),
+    (5, 9, 2, 3, (1, 1), "SAME", "RELU_N1_TO_1"),
+    (4, 2050, 2, 3, (1, 1), "SAME", "RELU"),
+]
+
+
+def layers(seed: int, optimize: Optimize = Optimize.BALANCED, scale: float = 0.1) -> list[RowLayer]:
+    """Every shape lowered as windows of one row; even ones with an output scale that leaves hardly a clamp."""
+    rng, made = Rng(seed), []
+    for height, width, channels, kernel, stride, padding, activation in SHAPES:
+        model = depthwise(rng, height, width, channels, 1, (kernel, kernel), stride, padding, activation, scale=scale)
+        made.append(row_layer(model, Target(Isa.DSP, optimize)))
+        assert made[-1].step.kernel == KERNELS[kernel]
+    return made
+
+
+def prove(made: list[RowLayer], program: RowProgram, *, watch_reads: bool = False) -> None:
+    """Every layer row by row on extreme and random inputs against the reference."""
+    for index, layer in enumerate(made):
+        for inputs in random_inputs([layer.graph.tensors[t] for t in layer.graph.inputs], 1):
+            got = program.run(index, inputs[0], watch_reads=watch_reads)
+            assert_equal([got], layer.reference.run(inputs), str(SHAPES[index]))
+
+
+@pytest.mark.parametrize(
+    ("core", "compiler", "optimise", "optimize"),
+    [
+        ("cortex-m4", "gcc", "-O2", Optimize.BALANCED),
+        ("cortex-m4", "gcc", "-O3", Optimize.SPEED),
+        ("cortex-m4", "gcc", "-Os", Optimize.SIZE),
+        ("cortex-m7", "gcc", "-O2", Optimize.BALANCED),
+        ("cortex-m33", "gcc", "-O3", Optimize.BALANCED),
+        ("cortex-m4", "zig", "-O2", Optimize.BALANCED),
+        ("cortex-m7", "zig", "-O2", Optimize.SIZE),
+    ],
+)
+def test_layers_row_by_row(core: str, compiler: str, optimise: str, optimize: Optimize, tmp_path: Path) -> None:
+    made = layers(1, optimize)
+    program = RowProgram(made, core, tmp_path, compiler=compiler, optimise=optimise)
+    prove(made, program, watch_reads=(core, optimise) == ("cortex-m4", "-O2"))
+
+
+@pytest.mark.parametrize("exponent", [-20, -4, -3, -2, -1, 0, 1])
+def test_every_shift(exponent: int, tmp_path: Path) -> None:
+    made = layers(2, scale=0.05 * 0.01 * 2.0**-exponent)[::5]
+    program = RowProgram(made, "cortex-m4", tmp_path)
+    for index, layer in enumerate(made):
+        for inputs in random_inputs([layer.graph.tensors[t] for t in layer.graph.inputs], 1):
+            assert_equal([program.run(index, inputs[0])], layer.reference.run(inputs), f"2^{exponent}, {index}")
+
+
+def test_ops_of_one_row(tmp_path: Path) -> None:
+    """Real layers whose output is one row, in place too."""
+    rng = Rng(3)
+    cases = [
+        Expected(depthwise(rng, h, w, c, 1, (k, k), stride, padding, activation), KERNELS[k], f"{h}x{w}x{c}, {k}")
+        for k in KERNELS
+        for h, w, c, stride, padding, activation in (
+            (1, 1, 7, (1, 1), "SAME", "RELU"), (1, 8, 3, (1, 1), "SAME", "RELU"), (1, 9, 4, (1, 1), "SAME", "NONE"),
+            (2, 9, 4, (2, 2), "SAME", "NONE"), (1, 24, 260, (1, 2), "SAME", "RELU"),
+            (k, k, 6, (1, 1), "VALID", "RELU"), (k + 1, 20, 4, (2, 1), "VALID", "RELU"),
+        )
+    ]  # fmt: skip
+    prove_on_core(cases, tmp_path)
+
+
+def test_instructions_stay_near_the_whole_layers(tmp_path: Path) -> None:
+    """What a row at a time costs for an output of a wide layer, the loop over its rows included."""
+    limits = {(3, (1, 1)): 15.8, (3, (2, 2)): 22.4}
+    rng = Rng(4)
+    for (kernel, stride), limit in limits.items():
+        layer = row_layer(depthwise(rng, 24, 24, 32, 1, (kernel, kernel), stride, "SAME", "RELU"), Target(Isa.DSP))
+        program = RowProgram([layer], "cortex-m4", tmp_path, optimise="-O2")
+        outputs = int(np.prod(layer.shapes[1]))
+        count = program.count(0, np.zeros(layer.shapes[0], np.int8))
+        assert count / outputs <= limit, f"{kernel}x{kernel}, stride {stride}"
