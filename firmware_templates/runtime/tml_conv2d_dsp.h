@@ -37,9 +37,10 @@
         : \
         : "r9", "r10", "r11", "r12", "lr")
 
-/* One block: three pixels (x: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them unrolled
- * (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream. */
-TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, int8_t *y, int stride, int second,
+/* One block: three pixels (*next: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them
+ * unrolled (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream and leaves
+ * the next block in *next. */
+TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *w, int8_t *y, int stride, int second,
                                            int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     register int32_t s0 __asm__("r0");
     register int32_t s1 __asm__("r1");
@@ -47,6 +48,7 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, i
     register int32_t b0 __asm__("r3");
     register int32_t b1 __asm__("r4");
     register int32_t b2 __asm__("r5");
+    const int32_t *x = *next;
     int32_t m, p;
     TML_NEXT(s2, b2, w);
     if (unroll == words) {
@@ -71,6 +73,7 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t *x, const int32_t *w, i
     y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
     y[stride + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
     y[2 * stride + second] = (int8_t)tml_requant_dsp(b2, m, p, rounding, zp, lo, hi);
+    *next = x;
     return w;
 }
 
@@ -81,7 +84,28 @@ TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y
     TML_PUBLISH(x);
     TML_NO_UNROLL
     do {
-        w = tml_gemm_3x2_dsp(x, w, y, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
+        const int32_t *block = x;
+        w = tml_gemm_3x2_dsp(&block, w, y, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
+        y += 2;
+        if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
+    } while (w != end);
+}
+
+/* All output channels of `blocks` times three pixels, whose words and outputs lie one after the other. Each stream is read
+ * for all of them in turn: only the first reads it from flash where it fits the cache in front of that. */
+TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *y, int blocks, int channels, int words,
+                                    int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int32_t *const end = w + (channels + 1) / 2 * (words + 6), *const last = x + 3 * words * blocks;
+    TML_PUBLISH(x);
+    TML_NO_UNROLL
+    do {
+        const int32_t *block = x, *stream = w;
+        int8_t *to = y;
+        TML_NO_UNROLL
+        do {
+            w = tml_gemm_3x2_dsp(&block, stream, to, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
+            to += 3 * channels;
+        } while (block != last);
         y += 2;
         if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
     } while (w != end);
@@ -143,20 +167,44 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
     }
 }
 
-/* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs. Scratch: 12 * words bytes, and
- * 3 * channels more where pixels is no multiple of 3: the last block reads the last three pixels and keeps the new
- * ones. A block's inputs are all read before its outputs are written, so y may be x where channels <= depth. */
+/* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs, `blocks` times three at a time. Scratch: 12 * words bytes a
+ * block, and where pixels is no multiple of 3 at least 3 * channels behind the first block's: the last three pixels are
+ * computed there and the new ones of them kept. The inputs of blocks are all read before their outputs are written, so y
+ * may be x where channels <= depth. */
 TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
-                                  int channels, int words, int unroll, int rounding, int32_t zp, int32_t lo,
-                                  int32_t hi) {
+                                  int channels, int words, int unroll, int blocks, int rounding, int32_t zp,
+                                  int32_t lo, int32_t hi) {
     const int rest = pixels % 3;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const last = (int8_t *)(xb + 3 * words);
-    TML_NO_UNROLL
-    for (int n = 0; n < pixels; n += 3) {
-        const int whole = rest == 0 || n + 3 <= pixels;
-        tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
-        tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, words, unroll, rounding, zp, lo, hi);
+    if (blocks > 1) {
+        const int8_t *from = x;
+        int8_t *out = y;
+        int left = pixels / 3;
+        TML_NO_UNROLL
+        do {
+            int count = left < blocks ? left : blocks;
+            int32_t *o = xb;
+            if (rest != 0 && left == 0) {
+                count = 1;
+                from -= (3 - rest) * depth;
+                out = last;
+            }
+            __asm__("" : "+r"(count)); /* so that GCC writes no code for each count */
+            TML_NO_UNROLL
+            for (int i = 0; i < count; ++i, o += 3 * words, from += 3 * depth)
+                tml_expand3_dsp(o, from, 1, depth, 0, depth);
+            tml_gemm_blocks_dsp(xb, w, out, count, channels, words, unroll, rounding, zp, lo, hi);
+            out += count * 3 * channels;
+            left -= count;
+        } while (left >= (rest == 0));
+    } else {
+        TML_NO_UNROLL
+        for (int n = 0; n < pixels; n += 3) {
+            const int whole = rest == 0 || n + 3 <= pixels;
+            tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, words, unroll, rounding, zp, lo, hi);
+        }
     }
     if (rest != 0) {
         tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
@@ -189,24 +237,26 @@ TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, 
 }
 
 /* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it;
- * others (borders, ends of rows) are gathered as bytes first. Scratch: 12 * words + 3 * max(patch bytes rounded up to
- * 4, channels). */
+ * others (borders, ends of rows) are gathered as bytes first. `blocks` times three pixels are expanded before they read
+ * the weights. Scratch: 12 * words * blocks + 3 * max(patch bytes rounded up to 4, channels). */
 TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
                                int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
-                               int unroll, int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                               int unroll, int blocks, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
+                               int32_t hi) {
     const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
     const int patch = (kernel_h * run + 3) / 4 * 4;
     int32_t *const xb = (int32_t *)scratch;
-    int8_t *const stage = (int8_t *)(xb + 3 * words);
-    int oy = 0, ox = 0;
+    int8_t *const stage = (int8_t *)(xb + 3 * words * blocks);
+    int32_t *xs = xb;
+    int oy = 0, ox = 0, held = 0;
     TML_NO_UNROLL
     for (int n = 0; n < pixels; n += 3) {
         const int iy = oy * stride_h - pad_top, ix = ox * stride_w - pad_left;
-        int8_t *const to = rest == 0 || n + 3 <= pixels ? y + n * channels : stage;
+        const int whole = rest == 0 || n + 3 <= pixels;
         if (dilation_w == 1 && ox + 3 <= out_w && iy >= 0 && iy + (kernel_h - 1) * dilation_h < height && ix >= 0 &&
             ix + 2 * stride_w + kernel_w <= width) {
-            tml_expand3_dsp(xb, x + (iy * width + ix) * depth, kernel_h, run, dilation_h * width * depth,
+            tml_expand3_dsp(xs, x + (iy * width + ix) * depth, kernel_h, run, dilation_h * width * depth,
                             stride_w * depth);
             ox += 3;
         } else {
@@ -222,13 +272,24 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
                                   kernel_h, kernel_w, dilation_h, dilation_w, zero_point);
                 ++ox;
             }
-            tml_expand3_dsp(xb, stage, kernel_h, run, run, patch);
+            tml_expand3_dsp(xs, stage, kernel_h, run, run, patch);
         }
         if (ox == out_w) {
             ox = 0;
             ++oy;
         }
-        tml_gemm_block_dsp(xb, w, to, channels, words, unroll, rounding, zp, lo, hi);
+        if (blocks == 1) {
+            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : stage, channels, words, unroll, rounding, zp, lo, hi);
+        } else {
+            xs += 3 * words;
+            ++held;
+            if (held == blocks || n + 3 >= pixels || (rest != 0 && n + 6 > pixels)) {
+                tml_gemm_blocks_dsp(xb, w, whole ? y + (n + 3 - 3 * held) * channels : stage, held, channels, words,
+                                    unroll, rounding, zp, lo, hi);
+                xs = xb;
+                held = 0;
+            }
+        }
     }
     if (rest != 0) tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
 }

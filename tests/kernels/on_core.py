@@ -26,11 +26,15 @@ class Expected:
 
 
 def lowered(
-    model: bytes, optimize: Optimize = Optimize.BALANCED, match: str = "litert", isa: Isa = Isa.DSP
+    model: bytes,
+    optimize: Optimize = Optimize.BALANCED,
+    match: str = "litert",
+    isa: Isa = Isa.DSP,
+    data_cache_bytes: int | None = None,
 ) -> tuple[Reference, Graph, Step]:
     """The reference, the graph and the only step of a model of one op."""
     reference = Reference(model, match)
-    (step,) = lower(reference.graph, Target(isa, optimize)).steps
+    (step,) = lower(reference.graph, Target(isa, optimize, data_cache_bytes=data_cache_bytes)).steps
     return reference, reference.graph, step
 
 
@@ -43,13 +47,14 @@ def prove_on_core(
     optimise: str = "-O3",
     optimize: Optimize = Optimize.BALANCED,
     isa: Isa = Isa.DSP,
+    data_cache_bytes: int | None = None,
     count: int = 2,
 ) -> None:
     """Run every model on extreme and random inputs, in place too where the step allows it; every byte has to match."""
     cases: list[Case] = []
     proofs: list[tuple[Expected, Reference]] = []
     for expected in models:
-        reference, graph, step = lowered(expected.model, optimize, isa=isa)
+        reference, graph, step = lowered(expected.model, optimize, isa=isa, data_cache_bytes=data_cache_bytes)
         assert step.kernel == expected.kernel, f"{expected.what}: {step.kernel} was chosen"
         for in_place in (False, True)[: 1 + bool(step.in_place)]:
             cases.append(Case(graph, step, in_place))

@@ -10,9 +10,9 @@ import pytest
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
-from tinyml.lower.dsp.gemm import choose_loop, patch_order
+from tinyml.lower.dsp.gemm import choose_blocks, choose_loop, patch_order
 from tinyml.lower.dsp.requant import Form
-from tinyml.lower.program import Isa, Optimize, Target
+from tinyml.lower.program import Int, Isa, Optimize, Target
 
 POINTWISE, GENERAL, FEW, PORTABLE = "tml_pointwise_dsp", "tml_conv2d_dsp", "tml_fully_connected_dsp", "tml_conv2d"
 
@@ -95,6 +95,48 @@ def test_every_goal(optimize: Optimize, tmp_path: Path) -> None:
     prove_on_core(all_shapes(2), tmp_path, optimize=optimize)
 
 
+# As above; how many blocks of three pixels read a stream of weights with a cache of 256 bytes for data.
+BLOCKS = [
+    ((8, 8, 8, 8, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE), 3),
+    ((8, 10, 8, 7, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE), 4),
+    ((3, 6, 5, 2, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE), 1),
+    ((9, 15, 37, 4, (1, 1), (1, 1), (1, 1), "VALID", "RELU", POINTWISE), 3),
+    ((9, 9, 16, 1, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE), 2),
+    ((16, 16, 4, 3, (3, 3), (1, 1), (1, 1), "SAME", "RELU", GENERAL), 2),
+    ((17, 17, 5, 4, (3, 3), (1, 1), (1, 1), "VALID", "NONE", GENERAL), 2),
+    ((20, 19, 3, 6, (3, 3), (2, 2), (1, 1), "SAME", "RELU", GENERAL), 2),
+    ((12, 12, 2, 8, (2, 2), (1, 1), (1, 1), "VALID", "NONE", GENERAL), 4),
+    ((20, 20, 16, 3, (3, 3), (1, 1), (1, 1), "VALID", "NONE", GENERAL), 1),
+]
+
+
+@pytest.mark.parametrize(("core", "compiler"), [("cortex-m4", "gcc"), ("cortex-m4", "zig")])
+def test_blocks_that_share_streams(core: str, compiler: str, tmp_path: Path) -> None:
+    """Groups of every size, with one and two pixels left over, in place too."""
+    rng = Rng(6)
+    cases = []
+    for shape, blocks in BLOCKS:
+        made = convolution(rng, *shape[:-1])
+        _, _, step = lowered(made, Optimize.SPEED, data_cache_bytes=256)
+        assert [a.value for a in step.args if isinstance(a, Int) and a.name == "blocks"] == [blocks], shape
+        assert ("blocks a stream" in step.reason) is (blocks > 1)
+        cases.append(Expected(made, str(shape[-1]), str(shape)))
+    prove_on_core(cases, tmp_path, core=core, compiler=compiler, optimize=Optimize.SPEED, data_cache_bytes=256)
+
+
+def test_blocks_stay_within_their_scratch() -> None:
+    for optimize, part in ((Optimize.SPEED, 8), (Optimize.BALANCED, 32)):
+        target = Target(Isa.DSP, optimize, data_cache_bytes=256)
+        for pixels in (3, 5, 6, 30, 1000):
+            for words in range(2, 80, 2):
+                blocks = choose_blocks(pixels, words, 4000, target)
+                assert 1 <= blocks <= pixels // 3
+                assert blocks == 1 or 12 * words * (blocks - 1) <= 4000 // part
+                assert blocks == 1 or words <= 42
+    assert choose_blocks(1000, 8, 1 << 20, Target(Isa.DSP, Optimize.SPEED)) == 1
+    assert choose_blocks(1000, 8, 1 << 20, Target(Isa.DSP, Optimize.SIZE, data_cache_bytes=256)) == 1
+
+
 def single(
     weights: np.ndarray, bias: np.ndarray | None = None, *, zero_in: int = 3, zero_out: int = -4, scale: float = 0.4,
     weight_scale: float | list[float] = 0.01, size: tuple[int, int] = (2, 2),
@@ -162,7 +204,7 @@ def test_constant_channels_do_not_cost_the_others_the_fast_form() -> None:
     scales = [0.01, 1e-9, 0.02, 1e-30]
     _, _, step = lowered(single(weights, bias, weight_scale=scales))
     assert step.kernel == POINTWISE
-    rounding = next(arg.value for arg in step.args if getattr(arg, "name", "") == "rounding")
+    rounding = next(arg.value for arg in step.args if isinstance(arg, Int) and arg.name == "rounding")
     assert rounding in (Form.DOUBLE_FAST, Form.LINEAR)
 
 

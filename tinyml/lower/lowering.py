@@ -15,7 +15,8 @@ ALIASES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
     """What lowering needs to know of ``board``: networks for boards of the same target are the same program."""
     cache = board.flash_cache
-    return Target(Isa(board.isa_name), optimize, cache.instruction_bytes if cache else None)
+    code, data = (cache.instruction_bytes, cache.data_bytes) if cache else (None, None)
+    return Target(Isa(board.isa_name), optimize, code, data)
 
 
 def lower(graph: Graph, target: Target) -> Program:

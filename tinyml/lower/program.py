@@ -46,6 +46,7 @@ class Target:
     isa: Isa
     optimize: Optimize = Optimize.BALANCED
     code_cache_bytes: int | None = None
+    data_cache_bytes: int | None = None
     by_rows: bool = False
 
 

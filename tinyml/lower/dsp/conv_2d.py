@@ -12,7 +12,17 @@ from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp import fully_connected, winograd
-from tinyml.lower.dsp.gemm import Rows, choose_loop, fours_of, pack_pairs, padded_order, pairs_of, patch_order, why_not
+from tinyml.lower.dsp.gemm import (
+    Rows,
+    choose_blocks,
+    choose_loop,
+    fours_of,
+    pack_pairs,
+    padded_order,
+    pairs_of,
+    patch_order,
+    why_not,
+)
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
@@ -88,18 +98,19 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     pixels = first_input(graph, op).elements // depth
     loop = choose_loop((depth + 1) // 2, target)
     order = padded_order(patch_order(1, depth), loop.words)
+    blocks = choose_blocks(pixels, loop.words, pixels * (depth + channels), target)
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
-        Int("words", loop.words), Int("unroll", loop.unroll), *product.requant.ints(),
+        Int("words", loop.words), Int("unroll", loop.unroll), Int("blocks", blocks), *product.requant.ints(),
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words + (3 * channels if pixels % 3 else 0),
+        scratch_bytes=12 * loop.words + max(12 * loop.words * (blocks - 1), 3 * channels if pixels % 3 else 0),
         in_place=((0, 0),) if channels <= depth else (),
     )  # fmt: skip
-    return replace(step, reason=loop.reason)
+    return replace(step, reason=_reasons(loop.reason, blocks))
 
 
 def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
@@ -113,16 +124,18 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     x, output = first_input(graph, op), first_output(graph, op)
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
     product = op_layer(graph, op, pairs_of)
-    channels, patch = output.shape[3], product.weights.shape[1]
+    channels, patch, out_pixels = output.shape[3], product.weights.shape[1], output.shape[1] * output.shape[2]
     loop = choose_loop((patch + 1) // 2, target)
     order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
+    speedy = target.optimize is Optimize.SPEED
+    blocks = choose_blocks(out_pixels, loop.words, x.size_bytes + output.size_bytes, target) if speedy else 1
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
-        "words": loop.words, "unroll": loop.unroll, "in_zero_point": x.zero_point,
+        "words": loop.words, "unroll": loop.unroll, "blocks": blocks, "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
@@ -130,7 +143,12 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     step = make_step(
         graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words + 3 * max((patch + 3) // 4 * 4, channels),
+        scratch_bytes=12 * loop.words * blocks + 3 * max((patch + 3) // 4 * 4, channels),
     )  # fmt: skip
-    refusal = winograd.refusal(graph, op) if target.optimize is Optimize.SPEED else ""
-    return replace(step, reason="; ".join(part for part in (loop.reason, refusal) if part))
+    refusal = winograd.refusal(graph, op) if speedy else ""
+    return replace(step, reason=_reasons(loop.reason, blocks, refusal))
+
+
+def _reasons(loop: str, blocks: int, other: str = "") -> str:
+    again = f"{blocks} blocks a stream of weights, which the data cache holds" if blocks > 1 else ""
+    return "; ".join(part for part in (loop, again, other) if part)

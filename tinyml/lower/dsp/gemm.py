@@ -24,6 +24,9 @@ _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
 _WORD_CODE_BYTES = 34
 AROUND_LOOP_BYTES = 320
+_STREAM_ENDS_WORDS, _LITERALS_BYTES, _MOST_BLOCKS = 6, 64, 4
+_SCRATCH_PART = {Optimize.SPEED: 8, Optimize.BALANCED: 32, Optimize.SIZE: 1 << 30}
+"""Of the bytes of input and output, the part that the scratch of further blocks may have."""
 
 
 def pairs_of(channels: int) -> list[int]:
@@ -91,6 +94,19 @@ def choose_loop(least_words: int, target: Target) -> Loop:
             if words % unroll == 0:
                 return Loop(words, unroll, f"{unroll} of {words} weight words a turn for {why}")
         words += 2
+
+
+def choose_blocks(pixels: int, words: int, tensors_bytes: int, target: Target) -> int:
+    """How many blocks of three pixels read each stream of weights in turn.
+
+    More than one where the cache in front of the flash holds a stream, so that only the first waits for it. Each takes
+    scratch, of which all but the first may have a small part of the ``tensors_bytes`` that the layer works on.
+    """
+    stream_bytes = 4 * (words + _STREAM_ENDS_WORDS)
+    if target.data_cache_bytes is None or stream_bytes > target.data_cache_bytes - _LITERALS_BYTES:
+        return 1
+    room_bytes = tensors_bytes // _SCRATCH_PART[target.optimize]
+    return max(1, min(pixels // 3, _MOST_BLOCKS, 1 + room_bytes // (12 * words)))
 
 
 def ordered(weights: Ints64, order: list[int]) -> Ints64:
