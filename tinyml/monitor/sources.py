@@ -86,6 +86,10 @@ class SocketSource:
             raise BoardError(
                 f"{name} does not answer: {error.strerror or error}", hint="is the emulator running, and waiting there?"
             ) from error
+        if self._socket.getsockname() == self._socket.getpeername():
+            # Linux lets a connection to a free local port meet itself, which would wait for ever
+            self._socket.close()
+            raise BoardError(f"{name} does not answer", hint="is the emulator running, and waiting there?")
         self._socket.settimeout(READ_S)
 
     def read(self) -> bytes:
