@@ -226,11 +226,12 @@ def expand(packed: Packed) -> Words:
 def candidates(program: Program) -> dict[Place, Packed]:
     """The smaller form of every array of weights that has one and that a kernel takes by a pointer of its own.
 
-    Steps that run row by row keep theirs: expanded weights would have to stay for the whole of their segment.
+    Where the input comes by rows, the steps of the first segment have no time to expand anything before it.
     """
     found = {}
+    fed = range(program.segments[0][1] + 1) if program.fed_by_rows and program.segments else range(0)
     for index, step in enumerate(program.steps):
-        if step.rows is not None:
+        if index in fed:
             continue
         in_lists = {item for arg in step.args if isinstance(arg, Pointers) for item in arg.items}
         for position, const in enumerate(step.consts):
