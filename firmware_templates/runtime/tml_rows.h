@@ -14,6 +14,12 @@ TML_INLINE int32_t tml_next_row(int32_t done, int32_t calls, int32_t stride, int
     return done == calls ? height : tml_most(done * stride - pad_top, 0);
 }
 
+/* The place in a window, in rows, of what is written over the first row of a call, number `start`; where that is above
+ * the tensor, of what is written behind the rows that there are. */
+TML_INLINE int32_t tml_place(int32_t start, int32_t base, int32_t kernel) {
+    return start < 0 ? kernel + start : start - base;
+}
+
 /* Moves `bytes` bytes down by `distance`; both are multiples of four, as is the address. */
 TML_SHARED void tml_rows_down(void *to, int32_t distance, int32_t bytes) {
     int32_t *out = (int32_t *)to;

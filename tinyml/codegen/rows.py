@@ -110,13 +110,29 @@ class _Writer:
 
     def at(self, tensor: int, qualifier: str, row: str | None) -> str:
         """Address of row number ``row`` of ``tensor``; None: of its start."""
+        if row is not None and tensor in self.segment.in_results:
+            return self.at(self.segment.in_results[tensor], qualifier, row)
         c_type = self.c_types[self.program.graph.tensors[tensor].dtype.value]
         size = self.program.graph.tensors[tensor].dtype.size_bytes
         start = f"{self.prefix.upper()}_AT({qualifier}{c_type}, {self.plan.offsets[tensor]})"
+        if row is not None and tensor in self.segment.in_windows:
+            return f"{start} + {self._hosted_row(tensor, row)}"
         if row is None or (tensor in self.segment.inside and not self.slides(tensor)):
             return start
         index = f"({row} - {self.base(tensor)})" if self.slides(tensor) else f"({row})" if " " in row else row
         return f"{start} + {index} * {row_bytes(self.program, tensor) // size}"
+
+    def _hosted_row(self, tensor: int, row: str) -> str:
+        """Where the rows from ``row`` on of a tensor in its maker's window begin: over the first row of their call."""
+        window = self.segment.in_windows[tensor]
+        rows = self.segment.nodes[self.maker[tensor]].rows
+        made = f"({row})" if " " in row else row
+        per_row = rows.stride // rows.count
+        start = made if per_row == 1 else f"{made} * {per_row}"
+        start = start if rows.pad_top == 0 else f"{start} - {rows.pad_top}"
+        base = self.base(window) if self.slides(window) else "0"
+        size = self.program.graph.tensors[window].dtype.size_bytes
+        return f"tml_place({start}, {base}, {rows.kernel}) * {row_bytes(self.program, window) // size}"
 
     def first_row(self, i: int) -> str:
         """The first row that the next call of node ``i`` reads."""

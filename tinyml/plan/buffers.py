@@ -115,6 +115,10 @@ def tensor_buffers(program: Program) -> dict[int, Buffer]:
     for tensor in graph.outputs:
         touch(tensor, end)
     for tensor, segment in inside.items():
+        if tensor in segment.hosted:
+            for known in (first, last, size):
+                known.pop(tensor, None)
+            continue
         first[tensor], last[tensor] = segment.lifetime(tensor)
         size[tensor] = segment.window_bytes(tensor)
     made_by = {program.storage(t): f"{step.name} output" for step in reversed(program.steps) for t in step.outputs}
@@ -173,7 +177,10 @@ def _passes_whole_calls(segments: tuple[Segment, ...], time: int, step: Step) ->
     read = [step.inputs[p] for p in step.rows.positions]
     rows = [(t, step.rows.kernel) for t in read] + [(step.outputs[0], step.rows.count)]
     return all(
-        t in segment.inside and segment.is_passing(t) and segment.window_rows(t) == count == step.rows.stride
+        t in segment.inside
+        and t not in segment.hosted
+        and segment.is_passing(t)
+        and segment.window_rows(t) == count == step.rows.stride
         for t, count in rows
     )
 

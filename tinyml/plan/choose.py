@@ -58,6 +58,11 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
     most_work = math.inf if math.isinf(goal.more_work) else base_work * (1 + goal.more_work)
     found = [] if goal.fed_by_rows else [Planned(program, make_plan(program))]
     path = search.within(most_work)
+    if path is None:
+        raise UnsupportedError(
+            "the input cannot come row by row: no chain of layers takes it so",
+            hint="a row's bytes have to be a multiple of four, and so a row's of every layer of the chain",
+        )
     for _ in range(_PLACED_PATHS):
         chosen = program_of(search.cuts, path.edges)
         plan = make_plan(chosen, path.links)

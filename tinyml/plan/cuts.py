@@ -233,7 +233,7 @@ class Cuts:
         """The most bytes of windows, passing rows and scratch at once."""
         kept = 0
         at = [0] * len(segment.steps)
-        for tensor in segment.inside:
+        for tensor in segment.inside - segment.hosted.keys():
             low, high = segment.lifetime(tensor)
             if (low, high) == (segment.first, segment.last):
                 kept += _up(segment.window_bytes(tensor))

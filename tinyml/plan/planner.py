@@ -17,6 +17,7 @@ from tinyml.plan.buffers import (
     tensor_buffers,
 )
 from tinyml.plan.packing import SEARCH_ROUNDS, lower_bound_bytes, pack
+from tinyml.plan.segments import segments_of
 
 ARENA_ALIGN_BYTES = 16
 TRIAL_ROUNDS = 60
@@ -139,6 +140,8 @@ def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds
     )
     owner = {p.buffer.tensor: p.offset for p in placements if p.buffer.tensor is not None}
     offsets = {t: owner[program.storage(t)] for t in range(len(program.graph.tensors)) if program.storage(t) in owner}
+    for segment in segments_of(program):
+        offsets |= {t: offsets[host] for t, host in segment.hosted.items()}
     scratch = {p.buffer.step: p.offset for p in placements if p.buffer.step is not None}
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
     times = range(-1, len(program.steps) + 1)

@@ -42,8 +42,11 @@ class Trace:
 class _Run:
     """The state of a segment while it is traced."""
 
-    def __init__(self, nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int], early: Mapping[int, int]
+    ) -> None:
         self.nodes = nodes
+        self.early = early
         self.heights = heights
         self.present = present
         self.calls = [0] * len(nodes)
@@ -93,18 +96,27 @@ class _Run:
         count = (1 if node.rows.reduces else node.rows.count) if finishes else 0
         if count:
             self.make(node.output, count)
+            lies_in = self.early.get(node.output, node.output)
+            rows = self.made[lies_in] + (count if lies_in != node.output else 0)
             still = {t: self.needed_from(t) for t in self.present}
-            self.trace.writes.setdefault(node.output, []).append((self.made[node.output], still))
+            self.trace.writes.setdefault(lies_in, []).append((rows, still))
         self.calls[i] += 1
         self.trace.calls += 1
 
 
-def trace(nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int], fed: int | None = None) -> Trace:
+def trace(
+    nodes: Sequence[Node],
+    heights: Mapping[int, int],
+    present: Sequence[int],
+    fed: int | None = None,
+    early: Mapping[int, int] | None = None,
+) -> Trace:
     """Run ``nodes``, in execution order, over the tensors ``present``, which lie whole in memory.
 
     ``heights`` are rows of every tensor; ``fed`` is the tensor whose rows come one by one, None where none does.
+    ``early`` maps a tensor to the one in whose next rows its own are written, before that one's maker runs.
     """
-    run = _Run(nodes, heights, present)
+    run = _Run(nodes, heights, present, early or {})
     if fed is not None:
         run.made[fed] = run.base[fed] = 0
     watch = [t for t in run.maker if t in run.readers]

@@ -74,16 +74,21 @@ class Search:
         self.steps = len(program.steps)
         self._paths: dict[int, Path | None] = {}
 
-    def least_peak(self) -> Path:
+    def least_peak(self) -> Path | None:
         """The path of the least peak, of those one of the least work."""
         return self.within(float("inf"))
 
-    def within(self, most_work: float) -> Path:
+    def within(self, most_work: float) -> Path | None:
         """The path of the least peak whose work is at most ``most_work``, or that of the least work where none is.
+
+        None where there is no path at all: an input that comes by rows and that no segment can take.
 
         From the least peak of single edges on the limit is raised, ever faster, until there is such a path.
         """
-        failed, limit = 0, self._least_edge_peak()
+        least = self._least_edge_peak()
+        if least is None:
+            return None
+        failed, limit = 0, least
         step, enough = max(limit // _FIRST_STEP_PART, 1), self._enough()
         while True:
             path = self.least_work(min(limit, enough))
@@ -102,8 +107,8 @@ class Search:
                 failed = middle
         return found
 
-    def _least_edge_peak(self) -> int:
-        """The least peak of a path whose overlaps need not fit together: no path has a lower one."""
+    def _least_edge_peak(self) -> int | None:
+        """The least peak of a path whose overlaps need not fit together: no path has a lower one; None without one."""
         best = [0.0] + [float("inf")] * self.steps
         for end in range(1, self.steps + 1):
             for start in range(end - 1, -1, -1):
@@ -111,7 +116,7 @@ class Search:
                     break
                 for edge in self._edges(start, end, best[end], (1,)):
                     best[end] = min(best[end], max(best[start], edge.peak_bytes))
-        return int(best[-1])
+        return None if best[-1] == float("inf") else int(best[-1])
 
     def _enough(self) -> int:
         """A limit below which a path surely lies: every step alone, or the longest way by rows, nothing shared."""

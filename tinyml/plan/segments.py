@@ -89,9 +89,76 @@ class Segment:
         return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self.nodes}
 
     @cached_property
+    def _trace_apart(self) -> Trace:
+        return trace(self.nodes, self.heights, self.sources, self.fed)
+
+    @cached_property
     def trace(self) -> Trace:
         """What running the segment needs."""
-        return trace(self.nodes, self.heights, self.sources, self.fed)
+        if not self.in_results:
+            return self._trace_apart
+        return trace(self.nodes, self.heights, self.sources, self.fed, self.in_results)
+
+    @cached_property
+    def in_windows(self) -> dict[int, int]:
+        """Passing tensors whose rows lie in the window that their maker reads, over the rows that die with the call.
+
+        The maker may work in place, is the window's only reader and frees as many bytes as it makes. At the top border,
+        where padding stands for rows, the window has room behind its rows.
+        """
+        found = {}
+        for step, node in zip(self.steps, self.nodes, strict=True):
+            if len(node.inputs) != 1 or node.rows.reduces:
+                continue
+            window, rows = node.inputs[0], node.rows
+            free_rows = 1 if rows.pad_top else rows.stride
+            fits = rows.count * row_bytes(self.program, node.output) <= free_rows * row_bytes(self.program, window)
+            if (
+                (rows.positions[0], 0) in step.in_place
+                and fits
+                and window in self.inside
+                and not self._passes(window)
+                and node.output in self.inside
+                and self._passes(node.output)
+                and self._trace_apart.capacity[window] == rows.kernel
+                and sum(window in other.inputs for other in self.nodes) == 1
+                and self._at_once(node.output, rows.count)
+            ):
+                found[node.output] = window
+        return found
+
+    @cached_property
+    def in_results(self) -> dict[int, int]:
+        """Passing tensors whose rows lie where their only reader, which works in place, makes the rows of a result."""
+        found: dict[int, int] = {}
+        for step, node in zip(self.steps, self.nodes, strict=True):
+            if node.output in self.inside or node.rows.reduces:
+                continue
+            for position, tensor in zip(node.rows.positions, node.inputs, strict=True):
+                alike = (
+                    tensor in self.inside
+                    and self._passes(tensor)
+                    and tensor not in self.in_windows
+                    and row_bytes(self.program, tensor) == row_bytes(self.program, node.output)
+                    and self._at_once(tensor, node.rows.count)
+                )
+                if alike and (position, 0) in step.in_place and node.output not in found.values():
+                    found[tensor] = node.output
+        return found
+
+    def _passes(self, tensor: int) -> bool:
+        return tensor in self._trace_apart.passing and tensor != self.fed
+
+    def _at_once(self, tensor: int, count: int) -> bool:
+        """Whether ``tensor`` has one reader, which takes all that was made at once, ``count`` rows."""
+        readers = [node.rows for node in self.nodes if tensor in node.inputs]
+        made = next(node.rows.count for node in self.nodes if node.output == tensor)
+        return len(readers) == 1 and readers[0].kernel == readers[0].stride == made == count
+
+    @cached_property
+    def hosted(self) -> dict[int, int]:
+        """Tensors inside without a buffer of their own, and the tensors in whose buffers their rows lie."""
+        return self.in_windows | self.in_results
 
     def is_passing(self, tensor: int) -> bool:
         """Whether the rows of a tensor inside are there only from its maker to its last reader."""
