@@ -109,7 +109,18 @@ def examine() -> list[Finding]:
     """Python itself and every tool of :data:`TOOLS`."""
     python = Tool("python", "everything", "see https://www.python.org")
     found = Finding(python, True, platform.python_version(), sys.executable)
-    return [found, *(examine_tool(tool) for tool in TOOLS)]
+    return [found, *(examine_tool(tool, which=_where_flashing_looks(tool)) for tool in TOOLS)]
+
+
+def _where_flashing_looks(tool: Tool) -> Callable[[str], str | None]:
+    """How the tool's program is found: an upload tool where `tinyml flash` takes it from, also outside of PATH."""
+    from tinyml.flash.backends import BACKENDS
+
+    backend = BACKENDS.get(tool.name)
+    if backend is None:
+        return shutil.which
+    command = backend.find()
+    return lambda name: command[0] if command is not None and len(command) == 1 else None
 
 
 def can_build(findings: list[Finding]) -> bool:

@@ -74,3 +74,17 @@ def test_a_missing_tool_comes_with_its_command(
     lines = capsys.readouterr().out.splitlines()
     assert any("qemu" in line and "missing" in line and "apt-get install" in line for line in lines)
     assert "proving it in emulation: no" in lines
+
+
+def test_an_upload_tool_is_found_where_flashing_takes_it_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.support.fake_flashers import install
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls"))
+    install(tmp_path / ".arduino15/packages/arduino/tools/bossac/1.9.1-arduino2", "bossac")
+    install(tmp_path / "bin", "picotool")
+    found = {finding.tool.name: finding for finding in doctor.examine()}
+    assert found["bossac"].path == str(tmp_path / ".arduino15/packages/arduino/tools/bossac/1.9.1-arduino2/bossac")
+    assert (found["picotool"].path, found["picotool"].version) == (str(tmp_path / "bin" / "picotool"), "2.0.0")
+    assert not found["st-flash"].installed

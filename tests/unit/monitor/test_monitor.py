@@ -362,6 +362,15 @@ def test_a_pseudo_terminal_whose_far_end_closes() -> None:
     source.close()
 
 
+def test_a_connection_that_meets_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    own = socket.socket()
+    own.bind(("127.0.0.1", 0))
+    own.connect(own.getsockname())
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: own)
+    assert main(["monitor", "socket://127.0.0.1:4321"]) == 6
+    assert "does not answer" in capsys.readouterr().err
+
+
 def test_the_last_builds_board_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
