@@ -236,9 +236,47 @@ TML_INLINE void tml_patch_dsp(int8_t *to, const int8_t *x, int row, int column, 
     }
 }
 
+/* The same as the words of one of three pixels, for a depth that is a multiple of four. */
+TML_INLINE void tml_patch_words_dsp(int32_t *o, const int8_t *x, int row, int column, int height, int width, int depth,
+                                    int kernel_h, int kernel_w, int dilation_h, int dilation_w, int32_t zero_point) {
+    const int32_t border = tml_pack_dsp(zero_point, zero_point);
+    TML_NO_UNROLL
+    for (int i = 0; i < kernel_h; ++i, row += dilation_h) {
+        TML_NO_UNROLL
+        for (int j = 0, c = column; j < kernel_w; ++j, c += dilation_w) {
+            int32_t *const end = o + depth / 2 * 3;
+            if ((unsigned)row < (unsigned)height && (unsigned)c < (unsigned)width) {
+                const int8_t *s = x + (row * width + c) * depth;
+                TML_NO_UNROLL
+                do {
+                    __asm__ volatile("ldr r2, [%0], #4\n\t"
+                                     "sxtb16 r3, r2\n\t"
+                                     "sxtb16 r2, r2, ror #8\n\t"
+                                     "str r3, [%1], #12\n\t"
+                                     "str r2, [%1], #12"
+                                     : "+r"(s), "+r"(o)
+                                     :
+                                     : "r2", "r3", "memory");
+                } while (o != end);
+            } else {
+                TML_NO_UNROLL
+                do {
+                    __asm__ volatile("str %1, [%0], #12\n\t"
+                                     "str %1, [%0], #12"
+                                     : "+r"(o)
+                                     : "r"(border)
+                                     : "memory");
+                } while (o != end);
+            }
+        }
+    }
+}
+
 /* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it;
- * others (borders, ends of rows) are gathered as bytes first. `blocks` times three pixels are expanded before they read
- * the weights. Scratch: 12 * words * blocks + 3 * max(patch bytes rounded up to 4, channels). */
+ * others (borders, ends of rows) one by one, for a depth that is no multiple of four through a copy of their bytes.
+ * `blocks` times three pixels are expanded before they read the weights. Scratch: 12 * words * blocks, and for the copy
+ * and a last block of less than three pixels 3 * max(patch bytes rounded up to 4, channels), or only what is needed of
+ * the two. */
 TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
                                int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
@@ -267,12 +305,16 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
                     ox = 0;
                     ++oy;
                 }
-                if (rest == 0 || oy < out_h)
+                if (rest != 0 && oy >= out_h) break;
+                if (depth % 4 == 0)
+                    tml_patch_words_dsp(xs + p, x, oy * stride_h - pad_top, ox * stride_w - pad_left, height, width,
+                                        depth, kernel_h, kernel_w, dilation_h, dilation_w, zero_point);
+                else
                     tml_patch_dsp(t, x, oy * stride_h - pad_top, ox * stride_w - pad_left, height, width, depth,
                                   kernel_h, kernel_w, dilation_h, dilation_w, zero_point);
                 ++ox;
             }
-            tml_expand3_dsp(xs, stage, kernel_h, run, run, patch);
+            if (depth % 4 != 0) tml_expand3_dsp(xs, stage, kernel_h, run, run, patch);
         }
         if (ox == out_w) {
             ox = 0;

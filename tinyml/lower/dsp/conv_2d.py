@@ -127,6 +127,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     channels, patch, out_pixels = output.shape[3], product.weights.shape[1], output.shape[1] * output.shape[2]
     loop = choose_loop((patch + 1) // 2, target)
     order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
+    copied = 0 if depth % 4 == 0 else -(-patch // 4) * 4
     speedy = target.optimize is Optimize.SPEED
     blocks = choose_blocks(out_pixels, loop.words, x.size_bytes + output.size_bytes, target) if speedy else 1
     ints: dict[str, int] = {
@@ -143,7 +144,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     step = make_step(
         graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words * blocks + 3 * max((patch + 3) // 4 * 4, channels),
+        scratch_bytes=12 * loop.words * blocks + 3 * max(copied, channels if out_pixels % 3 else 0),
     )  # fmt: skip
     refusal = winograd.refusal(graph, op) if speedy else ""
     return replace(step, reason=_reasons(loop.reason, blocks, refusal))
