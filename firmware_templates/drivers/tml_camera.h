@@ -1,7 +1,8 @@
 /* The camera, a line at a time, so that no frame has to be held: the application takes each line before it asks for the
  * next. Where a semihosting host answers, its pictures come through the same functions. board_config.h says how large
  * they are (TML_CAMERA_WIDTH, TML_CAMERA_HEIGHT), in which format (TML_CAMERA_FORMAT) and how many bytes a line has
- * (TML_CAMERA_LINE_BYTES). */
+ * (TML_CAMERA_LINE_BYTES), and whether the driver keeps a whole frame (TML_CAMERA_HOLDS_FRAME): then the application may
+ * take its time between lines. */
 #ifndef TML_CAMERA_H
 #define TML_CAMERA_H
 

@@ -30,6 +30,16 @@ static inline int8_t code(uint32_t brightness) {
 #endif
 }
 
+uint32_t tml_vision_brightness(int8_t value) {
+#ifdef APP_IMAGE_CODES
+    uint32_t brightness = 0;
+    while (brightness < 255u && codes[brightness] != value) ++brightness;
+    return brightness;
+#else
+    return (uint32_t)(value + 128);
+#endif
+}
+
 static inline void unpack(const uint8_t *pixel, uint32_t *colour) {
 #if TML_CAMERA_FORMAT == TML_CAMERA_GREY
     colour[0] = pixel[0];

@@ -20,4 +20,7 @@ void tml_vision_begin(void);
  * is untouched otherwise. A frame gives APP_IMAGE_SIZE rows. */
 bool tml_vision_line(const uint8_t *pixels, int8_t *row);
 
+/* The brightness, 0 to 255, that the network's input byte stands for: the darkest of those that give this byte. */
+uint32_t tml_vision_brightness(int8_t value);
+
 #endif

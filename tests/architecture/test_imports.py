@@ -35,6 +35,7 @@ STAGES = (
     "emulate",
     "flash",
     "monitor",
+    "capture",
     "report",
     "compiled",
     "pipeline",

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stream": ("tinyml.cli.stream:command", "count missed and falsely accepted keywords over minutes of sound"),
     "flash": ("tinyml.cli.flash:command", "put a firmware on a board, and read it back"),
     "monitor": ("tinyml.cli.monitor:command", "follow what a board prints, live or as lines"),
+    "capture": ("tinyml.cli.capture:command", "keep a picture from a board's camera"),
     "boards": ("tinyml.cli.boards:command", "list the boards, or show one board"),
     "doctor": ("tinyml.cli.doctor:command", "say which tools are installed and how to get the missing ones"),
     "completion": ("tinyml.cli.completion:command", "print the completion script of a shell"),

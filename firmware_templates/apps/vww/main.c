@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "app_config.h"
+#include "capture.h"
 #include "network.h"
 #include "tml_camera.h"
 #include "tml_clock.h"
@@ -21,16 +22,70 @@ enum { LOST_FRAMES_REPORTED = 16 };
 
 static const char *const classes[APP_CLASS_COUNT] = APP_CLASS_NAMES; /* as JSON strings */
 
-/* A frame through the resizing into the network's input. False where the sensor lost a line of it. */
-static bool capture(void) {
-    int8_t *row = (int8_t *)network_input(0);
+#ifdef NETWORK_FED_BY_ROWS
+_Static_assert(NETWORK_ROW_BYTES == TML_VISION_ROW_BYTES, "the network takes rows of the picture");
+#endif
+#if defined(NETWORK_FED_BY_ROWS) && !TML_CAMERA_HOLDS_FRAME
+/* The network is slower than this sensor's lines, which nobody holds: the rows wait here. */
+static int8_t waiting[APP_IMAGE_SIZE][TML_VISION_ROW_BYTES];
+#endif
+
+/* Where row y of the network's input goes. */
+static int8_t *place_of(uint32_t y) {
+#ifndef NETWORK_FED_BY_ROWS
+    return (int8_t *)network_input(0) + y * TML_VISION_ROW_BYTES;
+#elif TML_CAMERA_HOLDS_FRAME
+    (void)y;
+    return network_row();
+#else
+    return waiting[y];
+#endif
+}
+
+/* A row is complete: a network fed by rows takes it at once where the camera can wait for it. */
+static void take_row(const int8_t *row, bool send) {
+#if defined(NETWORK_FED_BY_ROWS) && TML_CAMERA_HOLDS_FRAME
+    if (send) capture_row(row);
+    network_invoke();
+#else
+    (void)row;
+    (void)send;
+#endif
+}
+
+/* A frame through the resizing to the network. False where the sensor lost a line of it. */
+static bool take_frame(bool send) {
+    uint32_t rows = 0;
     tml_vision_begin();
     for (uint32_t y = 0; y < TML_CAMERA_HEIGHT; ++y) {
         const uint8_t *const pixels = tml_camera_next_line();
+        int8_t *const row = rows < APP_IMAGE_SIZE ? place_of(rows) : NULL;
         if (pixels == NULL) return false;
-        if (tml_vision_line(pixels, row)) row += TML_VISION_ROW_BYTES;
+        if (!tml_vision_line(pixels, row)) continue;
+        take_row(row, send);
+        ++rows;
     }
     return true;
+}
+
+/* What is left to compute when the frame is there. */
+static void finish(bool send) {
+#if defined(NETWORK_FED_BY_ROWS) && TML_CAMERA_HOLDS_FRAME
+    (void)send;
+#else
+    for (uint32_t y = 0; send && y < APP_IMAGE_SIZE; ++y) capture_row(place_of(y));
+#ifdef NETWORK_FED_BY_ROWS
+    for (uint32_t y = 0; y < APP_IMAGE_SIZE; ++y) (void)network_push_row(waiting[y]);
+#else
+    network_invoke();
+#endif
+#endif
+}
+
+static void forget_frame(void) {
+#ifdef NETWORK_FED_BY_ROWS
+    network_reset();
+#endif
 }
 
 /* The value of an output byte in 1/10,000, rounded; APP_SCORE_FACTOR is its scale in 2^-16 of that. */
@@ -87,11 +142,15 @@ static uint32_t microseconds(uint32_t cycles) { return (uint32_t)((uint64_t)cycl
 /* Frames until the host has no more. */
 static int run(void) {
     uint32_t frame = 0, lost = 0, last = tml_cycles();
+    bool send = false;
     for (;;) {
+        send = capture_requested() || send;
         const int began = tml_camera_begin_frame();
         if (began == TML_CAMERA_END) break;
-        if (began != TML_CAMERA_OK || !capture()) {
+        if (began == TML_CAMERA_OK && send) capture_begin(frame);
+        if (began != TML_CAMERA_OK || !take_frame(send)) {
             if (tml_host_present()) return EXIT_BAD_FRAME;
+            forget_frame();
             if (++lost % LOST_FRAMES_REPORTED == 0) {
                 tml_print("{\"event\":\"lost\"");
                 tml_print_field("frames", lost);
@@ -100,9 +159,11 @@ static int run(void) {
             continue;
         }
         const uint32_t start = tml_cycles();
-        network_invoke();
+        finish(send);
         const uint32_t now = tml_cycles();
+        if (send) capture_end();
         report(frame, (const int8_t *)network_output(0), microseconds(now - start), microseconds(now - last));
+        send = false;
         last = now;
         ++frame;
     }
@@ -128,5 +189,6 @@ int main(void) {
         tml_print("{\"event\":\"error\",\"what\":\"no camera answers\"}\n");
         return EXIT_NO_CAMERA;
     }
+    capture_init();
     return run();
 }

@@ -16,11 +16,15 @@ FORMATS = {"grey": (0, 1), "rgb565": (1, 2)}
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """The pictures of a camera driver: ``width`` x ``height`` pixels in ``pixels``, a key of :data:`FORMATS`."""
+    """The pictures of a camera driver: ``width`` x ``height`` pixels in ``pixels``, a key of :data:`FORMATS`.
+
+    ``holds_frame`` says that the driver keeps a whole frame, so that the application may take its time between lines.
+    """
 
     width: int
     height: int
     pixels: str
+    holds_frame: bool = False
 
     @property
     def frame_bytes(self) -> int:
@@ -29,10 +33,10 @@ class Sensor:
 
 
 SENSORS = {
-    "host": Sensor(160, 120, "rgb565"),
+    "host": Sensor(160, 120, "rgb565", holds_frame=True),
     "ov7675_nrf": Sensor(160, 120, "rgb565"),
     "ov9655_dcmi": Sensor(320, 240, "rgb565"),
-    "hm01b0_pio": Sensor(160, 120, "grey"),
+    "hm01b0_pio": Sensor(160, 120, "grey", holds_frame=True),
 }
 """Camera driver → its pictures. ``host`` is an emulated board, whose only camera is its semihosting host."""
 
@@ -103,6 +107,7 @@ def camera(board: Board, core_hz: int) -> Part:
         "TML_CAMERA_WIDTH": f"{sensor.width}u",
         "TML_CAMERA_HEIGHT": f"{sensor.height}u",
         "TML_CAMERA_FORMAT": str(number),
+        "TML_CAMERA_HOLDS_FRAME": str(int(sensor.holds_frame)),
         "TML_CAMERA_LINE_BYTES": f"{sensor.width * pixel_bytes}u",
     } | defines(board)
     return Part((*HOST_SOURCES, source), tuple(values.items()))
