@@ -191,7 +191,7 @@ def _platformio(job: Job) -> Plan:
             "PlatformIO uploads projects, not single files", hint="give the project's folder, or take another --tool"
         )
     port = ("--upload-port", job.port) if job.port else ()
-    arguments = ("run", "-d", str(job.project), "-e", job.environment, "-t", "upload", *port)
+    arguments = ("run", "-d", str(job.project.resolve()), "-e", job.environment, "-t", "upload", *port)
     return Plan({}, (Command(arguments, must_say=r"\[?SUCCESS"),))
 
 

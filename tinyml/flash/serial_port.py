@@ -29,14 +29,22 @@ def touch(port: str, upload: Upload) -> None:
         raise port_error(port, error, upload) from error
 
 
-def check_port(port: str, upload: Upload) -> None:
-    """Raises BoardError where ``port`` can't be opened, with the reason in words: upload tools only say "no device"."""
+def check_port(port: str, upload: Upload, patience_s: float = 0.0) -> None:
+    """Raises BoardError where ``port`` can't be opened, with the reason in words: upload tools only say "no device".
+
+    A port that has just appeared is given ``patience_s``: udev hands it to its group, and others look at it, first.
+    """
     import serial
 
-    try:
-        serial.Serial(port, exclusive=True).close()
-    except (serial.SerialException, OSError) as error:
-        raise port_error(port, error, upload) from error
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            serial.Serial(port, exclusive=True).close()
+            return
+        except (serial.SerialException, OSError) as error:
+            if time.monotonic() >= deadline:
+                raise port_error(port, error, upload) from error
+            time.sleep(_TOUCH_S)
 
 
 def port_error(port: str, error: OSError, upload: Upload | None = None) -> BoardError:

@@ -35,6 +35,7 @@ from tinyml.flash.running import percentage, run_tool
 from tinyml.flash.serial_port import TOUCH_BAUD, check_port, touch
 
 REAPPEAR_S = 10.0
+PORT_PATIENCE_S = 3.0
 DRIVE_TIMEOUT_S = 30.0
 
 
@@ -178,18 +179,16 @@ def _flash_with_tool(
     reporter: Reporter,
     lister: Lister,
 ) -> tuple[str | None, tuple[str, ...]]:
-    if backend is PLATFORMIO and firmware.project is None:
-        backend.plan(job)
-    device = _locate(job, request, reporter, lister)
-    if device is not None and not request.dry_run:
-        device = _in_bootloader(job.upload, device, reporter, lister)
-    port = None if device is None else device.port
-    if backend.needs_serial_port and not request.dry_run:
-        if port is None:
-            raise BoardError(f"{job.board.title} has no serial port", hint=press_hint(job.upload))
-        check_port(port, job.upload)
-    named = device is not None and request.port is not None
-    job = replace(job, port=port, serial_number=device.serial_number if device is not None and named else None)
+    if backend is PLATFORMIO:
+        port = _port_for_platformio(job, request, lister)
+        job = replace(job, port=port)
+    else:
+        device = _locate(job, backend, request, reporter, lister)
+        if device is not None and not request.dry_run:
+            device = _in_bootloader(job.upload, backend, device, reporter, lister)
+        port = None if device is None else device.port
+        named = device if request.port is not None else None
+        job = replace(job, port=port, serial_number=None if named is None else named.serial_number)
     plan = backend.plan(job)
     commands = tuple(shlex.join((*program, *command.arguments)) for command in plan.commands)
     if not request.dry_run:
@@ -203,7 +202,14 @@ def _flash_with_tool(
     return port, commands
 
 
-def _locate(job: Job, request: Request, reporter: Reporter, lister: Lister) -> UsbDevice | None:
+def _port_for_platformio(job: Job, request: Request, lister: Lister) -> str | None:
+    """The port the user named, which must be the board's; PlatformIO finds ports and starts bootloaders itself."""
+    if request.port is not None and not request.dry_run:
+        find_device(job.board, job.upload, request.port, lister(), known_usb_ids(list_boards()))
+    return request.port
+
+
+def _locate(job: Job, backend: Backend, request: Request, reporter: Reporter, lister: Lister) -> UsbDevice | None:
     """The board's device; where it does not show itself, says what to press and waits. A dry run does without."""
     known = known_usb_ids(list_boards())
     try:
@@ -214,18 +220,28 @@ def _locate(job: Job, request: Request, reporter: Reporter, lister: Lister) -> U
         if request.dry_run or request.wait_s <= 0 or request.port is not None or _matches(job.upload, lister()):
             raise
         reporter.say(f"{error.message}: {press_hint(job.upload)} (waiting {request.wait_s:g} s)")
-    wait_for(lambda device: device.usb_id in job.upload.usb_ids, request.wait_s, lister=lister)
+    wait_for(lambda device: _is_one_of(device, job.upload.usb_ids, backend), request.wait_s, lister=lister)
     return find_device(job.board, job.upload, None, lister(), known)
+
+
+def _is_one_of(device: UsbDevice, usb_ids: Sequence[str], backend: Backend) -> bool:
+    """Whether the device has one of the ids and, where the tool needs it, its port: that comes a moment later."""
+    return device.usb_id in usb_ids and (device.port is not None or not backend.needs_serial_port)
 
 
 def _matches(upload: Upload, devices: Sequence[UsbDevice]) -> bool:
     return any(device.usb_id in upload.usb_ids for device in devices)
 
 
-def _in_bootloader(upload: Upload, device: UsbDevice, reporter: Reporter, lister: Lister) -> UsbDevice:
-    """The device after it was sent to its bootloader: the port that re-appears may have another name."""
+def _in_bootloader(
+    upload: Upload, backend: Backend, device: UsbDevice, reporter: Reporter, lister: Lister
+) -> UsbDevice:
+    """The device after it was sent to its bootloader: the port that re-appears may have another name.
+
+    Its port was opened once, so that what is in the way of it is said in words.
+    """
     if not upload.boot_usb_ids or device.usb_id in upload.boot_usb_ids:
-        return device
+        return _with_open_port(upload, backend, device)
     if not upload.touch_1200bps or device.port is None:
         raise BoardError(f"{device} runs its application, not its bootloader", hint=press_hint(upload))
     reporter.say(f"starting the bootloader: opening {device.port} at {TOUCH_BAUD} baud")
@@ -233,7 +249,7 @@ def _in_bootloader(upload: Upload, device: UsbDevice, reporter: Reporter, lister
 
     def is_same_board(other: UsbDevice) -> bool:
         same_socket = device.location is None or other.location is None or device.location == other.location
-        return other.usb_id in upload.boot_usb_ids and same_socket
+        return _is_one_of(other, upload.boot_usb_ids, backend) and same_socket
 
     found = wait_for(is_same_board, REAPPEAR_S, lister=lister)
     if found is None:
@@ -241,7 +257,15 @@ def _in_bootloader(upload: Upload, device: UsbDevice, reporter: Reporter, lister
             f"the board at {device.port} did not come back in its bootloader within {REAPPEAR_S:g} s",
             hint=f"{press_hint(upload)}, then flash again",
         )
-    return found
+    return _with_open_port(upload, backend, found, PORT_PATIENCE_S)
+
+
+def _with_open_port(upload: Upload, backend: Backend, device: UsbDevice, patience_s: float = 0.0) -> UsbDevice:
+    if backend.needs_serial_port:
+        if device.port is None:
+            raise BoardError(f"{device} has no serial port", hint=press_hint(upload))
+        check_port(device.port, upload, patience_s)
+    return device
 
 
 def _run_plan(
@@ -325,7 +349,7 @@ def _wait_for_drive(
         device for device in matching if job.upload.boot_usb_ids and device.usb_id not in job.upload.boot_usb_ids
     ]
     if len(running) == 1 and job.upload.touch_1200bps and running[0].port is not None:
-        _in_bootloader(job.upload, running[0], reporter, lister)
+        _in_bootloader(job.upload, DRIVE, running[0], reporter, lister)
         wait_s = max(wait_s, REAPPEAR_S)
     elif matching and not running:
         wait_s = max(wait_s, drives.SETTLE_S)

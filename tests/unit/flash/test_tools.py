@@ -293,6 +293,20 @@ class TestPlatformio:
 
     REQUEST = Request(tool="platformio", timeout_s=20)
 
+    def test_a_relative_folder_and_a_port(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(bench.folder)
+        bench.firmware = replace(bench.firmware, project=Path("project"))
+        bench.devices[:] = [UsbDevice("0483:374b", "/dev/ttyACM0", "AA"), UsbDevice("2341:805a", "/dev/ttyACM1", "BB")]
+        bench.flash(replace(self.REQUEST, port="/dev/ttyACM0"))
+        assert bench.calls[0][2:4] == ["-d", str(bench.folder / "project")]
+        assert bench.calls[0][-2:] == ["--upload-port", "/dev/ttyACM0"]
+        with pytest.raises(WrongBoardError):
+            bench.flash(replace(self.REQUEST, port="/dev/ttyACM1"))
+
+    def test_what_is_connected_is_left_to_it(self, bench: Bench) -> None:
+        bench.devices.clear()
+        assert bench.flash(self.REQUEST).tool == "platformio"
+
     def test_good(self, bench: Bench) -> None:
         assert not bench.flash(self.REQUEST).verified
         expected = ["pio", "run", "-d", str(bench.firmware.project), "-e", "nucleo_l4r5zi", "-t", "upload"]

@@ -14,7 +14,7 @@ from tinyml.errors import BoardError
 from tinyml.flash import serial_port
 from tinyml.flash import upload as upload_module
 from tinyml.flash.ports import UsbDevice
-from tinyml.flash.upload import Request
+from tinyml.flash.upload import Request, flash
 
 
 class TestTouch:
@@ -45,6 +45,33 @@ class TestTouch:
         assert touched == [application_port]
         assert result.port == self.bootloader_port
         assert bench.calls[0][1] == f"--port={self.bootloader_port}"
+
+    def test_the_port_comes_a_moment_after_its_device_and_opens_later_still(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import serial
+
+        bare = UsbDevice("2341:005a", None, "CD", "Arduino Nano 33 BLE", "1-4")
+        later = iter([bare, bare, replace(bare, port=self.bootloader_port)])
+        refusals = iter([13, 2])
+        really_open = serial.Serial.open
+
+        def open_port(line: serial.Serial) -> None:
+            number = next(refusals, None)
+            if number is not None:
+                raise serial.SerialException(number, "not yet")
+            really_open(line)
+
+        def touch(port: str, upload: object) -> None:
+            bench.devices.clear()
+            monkeypatch.setattr(serial.Serial, "open", open_port)
+
+        def lister() -> list[UsbDevice]:
+            return list(bench.devices) or [next(later, replace(bare, port=self.bootloader_port))]
+
+        monkeypatch.setattr(upload_module, "touch", touch)
+        result = flash(bench.firmware, bench.board, Request(timeout_s=20), lister=lister)
+        assert (result.port, result.verified) == (self.bootloader_port, True)
 
     def test_a_board_that_does_not_come_back(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
