@@ -1,14 +1,19 @@
 """Random Keras graphs, converted, compiled and run: every tensor equal to the reference kernels'.
 
 Each batch goes into one program for the host, with the sanitizers on and the portable kernels, and into one for
-Cortex-M4 in Unicorn, with the kernels that are chosen for it. ``TINYML_SWEEP_COUNT`` sets the size of the sweep.
+Cortex-M4 in Unicorn, with the kernels that are chosen for it. The plans are those of all the planner's goals in turn,
+with canary bytes between the buffers, so that no kernel writes outside of its own.
+``TINYML_SWEEP_COUNT`` sets the size of the sweep.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,13 +28,17 @@ from tests.support.host_build import (
 )
 from tests.support.random_graphs import Drawn, random_tflite
 from tests.support.shared import require_module
+from tinyml.errors import UnsupportedError
 from tinyml.lower.program import Isa, Optimize
+from tinyml.plan.choose import Goal
 from tinyml.tflite.reference import Reference
 
 BATCH = 25
 GRAPHS = 300
 SWEEP_GRAPHS = int(os.environ.get("TINYML_SWEEP_COUNT", "5000"))
 RANDOM_INPUTS = 2
+PLANS = (None, Goal(), Goal(math.inf), Goal(math.inf, fed_by_rows=True))
+"""One step after the other, the planner's default, the least memory, and that with the input by rows."""
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -53,8 +62,20 @@ def _prove(seeds: range, folder: Path) -> None:
 def _prove_on_host(drawn: dict[int, Drawn], folder: Path) -> None:
     host = folder / "host"
     host.mkdir()
-    networks = [compile_network(one.model, f"net{seed}") for seed, one in drawn.items()]
+    networks = [_compile(one, seed) for seed, one in drawn.items()]
     prove_networks(networks, host, RANDOM_INPUTS, optimise="-O0")
+
+
+def _compile(drawn: Drawn, seed: int, **options: Any) -> Network:
+    """The network of ``seed`` under one of the planner's goals, with canaries round its buffers."""
+    goal = PLANS[seed // len(Optimize) % len(PLANS)]
+    try:
+        return compile_network(drawn.model, f"net{seed}", goal=goal, canaries=True, **options)
+    except UnsupportedError:
+        assert goal is not None and goal.fed_by_rows, "only an input by rows may be refused"
+        return compile_network(
+            drawn.model, f"net{seed}", goal=replace(goal, fed_by_rows=False), canaries=True, **options
+        )
 
 
 def _prove_on_core(
@@ -63,10 +84,7 @@ def _prove_on_core(
     place = folder / f"{core}-{compiler}"
     place.mkdir()
     goals = list(Optimize)
-    networks = [
-        compile_network(one.model, f"net{seed}", isa=isa, optimize=goals[seed % len(goals)])
-        for seed, one in drawn.items()
-    ]
+    networks = [_compile(one, seed, isa=isa, optimize=goals[seed % len(goals)]) for seed, one in drawn.items()]
     program = CoreProgram(networks, core, place, compiler=compiler)
     differences = [text for network in networks if (text := _differs(program, network))]
     assert not differences, "\n".join(differences)

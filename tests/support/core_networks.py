@@ -9,6 +9,7 @@ from tests.support.core_build import Machine, compile_core
 from tests.support.host_build import Network, Result, read_results
 
 _LOG_BYTES = 1 << 20
+_VARIABLES = ("trace_log", "trace_used", "canary_broken")
 
 _HEAD = f"""
 #define TML_TRACE 1
@@ -17,6 +18,14 @@ _HEAD = f"""
 
 uint8_t trace_log[{_LOG_BYTES}];
 uint32_t trace_used;
+uint32_t canary_broken[3];
+
+void tml_canary_broken(uint32_t step, uint32_t offset);
+void tml_canary_broken(uint32_t step, uint32_t offset) {{
+    canary_broken[0] += 1;
+    canary_broken[1] = step;
+    canary_broken[2] = offset;
+}}
 
 void tml_trace_tensor(uint32_t source_tensor, const void *data, uint32_t bytes);
 void tml_trace_tensor(uint32_t source_tensor, const void *data, uint32_t bytes) {{
@@ -60,8 +69,13 @@ class CoreProgram:
         runs = "".join(_RUN % {"name": n.name, "upper": n.name.upper()} for n in networks)
         entries = tuple(f"{prefix}_{n.name}" for n in networks for prefix in ("run", "in"))
         elf = compile_core(
-            _HEAD + runs, core, directory, entries=(*entries, "trace_log", "trace_used"), compiler=compiler,
-            optimise=optimise, headers=sources,
+            _HEAD + runs,
+            core,
+            directory,
+            entries=(*entries, *_VARIABLES),
+            compiler=compiler,
+            optimise=optimise,
+            headers=sources,
         )
         self._machine = Machine(elf, core)
 
@@ -69,5 +83,9 @@ class CoreProgram:
         """One inference of ``network``."""
         self._machine.write(f"in_{network.name}", content)
         self._machine.call(f"run_{network.name}")
+        broken, step, offset = (
+            int.from_bytes(self._machine.read("canary_broken", 4, 4 * i), "little") for i in range(3)
+        )
+        assert not broken, f"{network.name}: step {step} wrote byte {offset} of the arena, which is nobody's"
         used = int.from_bytes(self._machine.read("trace_used", 4), "little")
         return read_results(self._machine.read("trace_log", used), 1)[0]

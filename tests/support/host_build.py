@@ -28,6 +28,8 @@ from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Program, Target
 from tinyml.paths import templates_dir
+from tinyml.plan.canaries import guarded
+from tinyml.plan.choose import Goal, Planned, choose_plan
 from tinyml.plan.packed_weights import PackedWeights, choose_packed
 from tinyml.plan.planner import Plan, check_plan, make_plan
 from tinyml.tflite.read import read_graph
@@ -49,6 +51,13 @@ void tml_trace_tensor(uint32_t source_tensor, const void *data, uint32_t bytes) 
     if (fwrite(head, 1, sizeof head, stdout) != sizeof head || fwrite(data, 1, bytes, stdout) != bytes) {
         exit(3);
     }
+}
+
+void tml_canary_broken(uint32_t step, uint32_t offset);
+
+void tml_canary_broken(uint32_t step, uint32_t offset) {
+    fprintf(stderr, "step %u wrote byte %u of the arena, which is nobody's\\n", (unsigned)step, (unsigned)offset);
+    exit(5);
 }
 """
 
@@ -106,14 +115,21 @@ def compile_network(
     passes: bool = True,
     match: str = "litert",
     most_arena_bytes: int = 1 << 20,
+    goal: Goal | None = None,
+    canaries: bool = False,
 ) -> Network:
-    """Everything from the file's bytes to C."""
+    """Everything from the file's bytes to C.
+
+    ``goal`` searches the plan, None takes one step after the other; ``canaries`` watch what no buffer holds.
+    """
     graph = read_graph(model, match=match)
     program = lower(run_passes(graph) if passes else graph, Target(isa, optimize))
-    choice = choose_packed(program, make_plan(program), most_arena_bytes)
-    check_plan(choice.program, choice.plan)
-    sources = generate(choice.program, choice.plan, name)
-    return Network(name, model, choice.program, choice.plan, sources, choice.packed)
+    planned = Planned(program, make_plan(program)) if goal is None else choose_plan(program, goal)
+    choice = choose_packed(planned.program, planned.plan, most_arena_bytes)
+    plan = guarded(choice.program, choice.plan) if canaries else choice.plan
+    check_plan(choice.program, plan)
+    sources = generate(choice.program, plan, name, canaries=canaries)
+    return Network(name, model, choice.program, plan, sources, choice.packed)
 
 
 @functools.cache

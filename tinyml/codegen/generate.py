@@ -14,7 +14,9 @@ from tinyml.codegen.names import c_comment, c_identifier, c_string
 from tinyml.codegen.rows import segment_views
 from tinyml.codegen.views import CallBuilder, array_names, arrays, border
 from tinyml.lower.program import Program
+from tinyml.plan.canaries import idle_spans
 from tinyml.plan.planner import ARENA_ALIGN_BYTES, Plan
+from tinyml.plan.segments import segments_of
 
 
 def generate(
@@ -24,18 +26,22 @@ def generate(
     *,
     sections: Mapping[str, str] | None = None,
     shared_arena: str | None = None,
+    canaries: bool = False,
 ) -> dict[str, str]:
     """C11 sources of ``program`` by file name, the same for the same program.
 
     ``name`` prefixes every symbol, and in upper case every macro, so that several networks fit into one program; what
     is no identifier is made one. ``sections`` has the linker section of the memory regions that the plan's arenas name;
-    ``shared_arena`` is an array of the application's to use as the arena, as other networks may between two runs. The
+    ``shared_arena`` is an array of the application's to use as the arena, as other networks may between two runs. With
+    ``canaries``, for tests, the bytes of the arena that no buffer holds during a step are filled before and looked at
+    after it: where one has changed ``tml_canary_broken(step, offset)`` is called, which the application supplies. The
     sources include ``tml_*.h`` of ``firmware_templates/runtime``.
     """
     prefix = c_identifier(name)
     context = _context(program, plan, prefix) | {
         "arenas": arena_arrays(plan, prefix, sections or {}),
         "shared_arena": shared_arena,
+        "canaries": _idle(program, plan) if canaries else (),
     }
     return {
         f"{prefix}.h": _ENVIRONMENT.get_template("network.h.j2").render(context),
@@ -67,10 +73,19 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "shared_kernels": builder.shared,
         "calls": [builder.call(i) for i in range(len(program.steps))],
         "segments": segments,
+        "made_by_rows": {s.first: builder.traced_aliases(s.results) for s in segments_of(program)},
         "inside": {i for first, last in program.segments for i in range(first, last + 1)},
         "fed": segments[0].fed if 0 in segments else None,
         "traced_inputs": builder.traced(graph.inputs),
     }
+
+
+def _idle(program: Program, plan: Plan) -> list[tuple[int, int, int]]:
+    """(first step, start, end) of the idle bytes while a step alone or the steps of a segment run."""
+    inside = {i for first, last in program.segments for i in range(first, last + 1)}
+    alone = [(i, i) for i in range(len(program.steps)) if i not in inside]
+    spans = [(first, *span) for first, last in (*alone, *program.segments) for span in idle_spans(plan, first, last)]
+    return [*spans, (len(program.steps), 0, 0)]
 
 
 def _own_headers(program: Program) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,12 +176,18 @@ class CallBuilder:
 
     def traced(self, tensors: tuple[int, ...]) -> tuple[Traced, ...]:
         """Those of ``tensors``, each followed by its aliases, that the file has."""
+        return self._traced(i for tensor in tensors for i in (tensor, *self._aliases.get(tensor, ())))
+
+    def traced_aliases(self, tensors: tuple[int, ...]) -> tuple[Traced, ...]:
+        """The aliases alone: of tensors that are traced by rows."""
+        return self._traced(i for tensor in tensors for i in self._aliases.get(tensor, ()))
+
+    def _traced(self, tensors: Iterable[int]) -> tuple[Traced, ...]:
         found = []
-        for tensor in tensors:
-            for index in (tensor, *self._aliases.get(tensor, ())):
-                source = self._graph.source_tensors[index] if index < len(self._graph.source_tensors) else -1
-                if source >= 0:
-                    found.append(Traced(source, self._plan.offsets[index], self._graph.tensors[index].size_bytes))
+        for index in tensors:
+            source = self._graph.source_tensors[index] if index < len(self._graph.source_tensors) else -1
+            if source >= 0:
+                found.append(Traced(source, self._plan.offsets[index], self._graph.tensors[index].size_bytes))
         return tuple(found)
 
     def _comment(self, step: Step, index: int) -> str:

@@ -206,15 +206,26 @@ def _moved(
             members = zip(units[i].members, units[i].shifts, strict=True)
             placements += [Placement(buffer, start + offset + shift) for buffer, shift in members]
         start += size
+    return with_placements(program, plan, tuple(placements), start, tuple(arenas))
+
+
+def with_placements(
+    program: Program,
+    plan: Plan,
+    placements: tuple[Placement, ...],
+    arena_bytes: int,
+    arenas: tuple[Arena, ...] = (),
+) -> Plan:
+    """``plan`` with the same buffers in other places."""
     moved = {p.buffer: p.offset for p in placements}
     distance = {p.buffer: moved[p.buffer] - p.offset for p in plan.placements}
     of_tensor = {b.tensor: d for b, d in distance.items() if b.tensor is not None}
     of_scratch = {b.step: d for b, d in distance.items() if b.tensor is None}
     return replace(
         plan,
-        placements=tuple(placements),
+        placements=placements,
         offsets={t: offset + of_tensor[program.storage(t)] for t, offset in plan.offsets.items()},
         scratch_offsets={t: offset + of_scratch[t] for t, offset in plan.scratch_offsets.items()},
-        arena_bytes=start,
-        arenas=tuple(arenas),
+        arena_bytes=arena_bytes,
+        arenas=arenas,
     )

@@ -17,8 +17,10 @@ static uint8_t network_arena[NETWORK_ARENA_BYTES] TML_ALIGNED(16) NETWORK_ARENA_
 
 #if defined(TML_TRACE) && TML_TRACE
 #define NETWORK_TRACE(tensor, offset, bytes) tml_trace_tensor(tensor, network_arena + (offset), bytes)
+#define NETWORK_TRACE_ROWS(tensor, data, bytes) tml_trace_tensor(tensor, data, bytes)
 #else
 #define NETWORK_TRACE(tensor, offset, bytes) ((void)0)
+#define NETWORK_TRACE_ROWS(tensor, data, bytes) ((void)0)
 #endif
 
 /* weights of t1: 2x2x2x1, 8 bytes */
@@ -70,6 +72,7 @@ TML_STEP void network_step_001(void) {
         2 /* depth */);
     TML_STEP_DONE();
 }
+
 
 void network_invoke(void) {
     NETWORK_TRACE(0u, 4, 4u);
