@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinyml.lower.program import Program
@@ -138,15 +139,20 @@ def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds
         for unit, offset in zip(units, packing.offsets, strict=True)
         for buffer, shift in zip(unit.members, unit.shifts, strict=True)
     )
-    owner = {p.buffer.tensor: p.offset for p in placements if p.buffer.tensor is not None}
-    offsets = {t: owner[program.storage(t)] for t in range(len(program.graph.tensors)) if program.storage(t) in owner}
-    for segment in segments_of(program):
-        offsets |= {t: offsets[host] for t, host in segment.hosted.items()}
-    scratch = {p.buffer.step: p.offset for p in placements if p.buffer.step is not None}
+    offsets, scratch = offsets_of(program, placements)
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
     times = range(-1, len(program.steps) + 1)
     peak = max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
     return _Attempt(replace(plan, peak_step=peak), units, packing.offsets, links)
+
+
+def offsets_of(program: Program, placements: Sequence[Placement]) -> tuple[dict[int, int], dict[int, int]]:
+    """Where ``placements`` put every activation tensor of ``program`` and every step's scratch."""
+    owner = {p.buffer.tensor: p.offset for p in placements if p.buffer.tensor is not None}
+    offsets = {t: owner[program.storage(t)] for t in range(len(program.graph.tensors)) if program.storage(t) in owner}
+    for segment in segments_of(program):
+        offsets |= {t: offsets[host] for t, host in segment.hosted.items()}
+    return offsets, {p.buffer.step: p.offset for p in placements if p.buffer.step is not None}
 
 
 def check_plan(program: Program, plan: Plan) -> None:

@@ -18,7 +18,7 @@ from tinyml.lower.program import Program
 from tinyml.plan.budget import Limits, Sizes
 from tinyml.plan.buffers import Group
 from tinyml.plan.packing import Conflicts, pack
-from tinyml.plan.planner import ARENA_ALIGN_BYTES, Arena, Placement, Plan
+from tinyml.plan.planner import ARENA_ALIGN_BYTES, Arena, Placement, Plan, offsets_of
 
 RANDOM_ORDERS = 40
 MACS_PER_BYTE = 4
@@ -217,15 +217,12 @@ def with_placements(
     arenas: tuple[Arena, ...] = (),
 ) -> Plan:
     """``plan`` with the same buffers in other places."""
-    moved = {p.buffer: p.offset for p in placements}
-    distance = {p.buffer: moved[p.buffer] - p.offset for p in plan.placements}
-    of_tensor = {b.tensor: d for b, d in distance.items() if b.tensor is not None}
-    of_scratch = {b.step: d for b, d in distance.items() if b.tensor is None}
+    offsets, scratch_offsets = offsets_of(program, placements)
     return replace(
         plan,
         placements=placements,
-        offsets={t: offset + of_tensor[program.storage(t)] for t, offset in plan.offsets.items()},
-        scratch_offsets={t: offset + of_scratch[t] for t, offset in plan.scratch_offsets.items()},
+        offsets=offsets,
+        scratch_offsets=scratch_offsets,
         arena_bytes=arena_bytes,
         arenas=arenas,
     )

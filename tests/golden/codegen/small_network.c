@@ -68,7 +68,7 @@ TML_STEP void network_step_000(void) {
 /* 001 t6: SOFTMAX 1x2 -> 1x2; tml_softmax (portable C) */
 TML_STEP void network_step_001(void) {
     tml_softmax(
-        NETWORK_AT(const int8_t, 8), NETWORK_AT(int8_t, 8), network_exponentials_001, 8 /* entries */, 1 /* rows */,
+        NETWORK_AT(const int8_t, 8), NETWORK_AT(int8_t, 0), network_exponentials_001, 8 /* entries */, 1 /* rows */,
         2 /* depth */);
     TML_STEP_DONE();
 }
@@ -80,7 +80,7 @@ void network_invoke(void) {
     NETWORK_TRACE(1u, 8, 2u);
     NETWORK_TRACE(4u, 8, 2u);
     network_step_001();
-    NETWORK_TRACE(6u, 8, 2u);
+    NETWORK_TRACE(6u, 0, 2u);
 }
 
 void *network_input(int i) {
@@ -95,7 +95,7 @@ void *network_input(int i) {
 const void *network_output(int i) {
     switch (i) {
     case 0:
-        return network_arena + 8;
+        return network_arena + 0;
     default:
         return 0;
     }
@@ -104,6 +104,6 @@ const void *network_output(int i) {
 int network_run(const int8_t *in, int8_t *out) {
     memcpy(network_arena + 4, in, 4u);
     network_invoke();
-    memcpy(out, network_arena + 8, 2u);
+    memcpy(out, network_arena + 0, 2u);
     return 0;
 }
