@@ -15,7 +15,8 @@ from tinyml.cli.options import app_option, board_option, json_option
 
 if TYPE_CHECKING:
     from tinyml.flash.firmware import Firmware
-    from tinyml.flash.upload import FlashResult, Reporter
+    from tinyml.flash.request import Reporter
+    from tinyml.flash.upload import FlashResult
 
 DEFAULT_WAIT_S = 30.0
 
@@ -66,14 +67,14 @@ def command(
     before anything is written. Leaves with 6 where the board, its port or the upload tool fails; the board is asked for
     what it holds afterwards, where its tool can.
     """
-    from tinyml.flash.upload import Request, flash
+    from tinyml.boards import load_board
+    from tinyml.flash.request import Request
+    from tinyml.flash.upload import flash
 
     firmware, board_name = _firmware(what, board, app)
     if wait_s is None:
         wait_s = DEFAULT_WAIT_S if sys.stderr.isatty() else 0.0
     request = Request(tool, port, verify, dry_run, wait_s, timeout_s)
-    from tinyml.boards import load_board
-
     with _reporter() as reporter:
         result = flash(firmware, load_board(board_name), request, reporter=reporter)
     if as_json:
@@ -104,7 +105,7 @@ def _firmware(what: str | None, board: str | None, app: str) -> tuple[Firmware, 
 @contextlib.contextmanager
 def _reporter() -> Iterator[Reporter]:
     """Progress on stderr: a bar on a terminal, otherwise one line a step."""
-    from tinyml.flash.upload import Reporter
+    from tinyml.flash.request import Reporter
 
     if output.verbosity() == output.QUIET or not sys.stderr.isatty():
         yield Reporter(say=output.note, line=output.detail)

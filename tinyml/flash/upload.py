@@ -15,49 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from tinyml.boards import Board, Upload, list_boards
-from tinyml.errors import BoardError, UsageError, WrongBoardError
+from tinyml.errors import BoardError, UsageError
 from tinyml.flash import drive as drives
 from tinyml.flash.backends import BACKENDS, DRIVE, PLATFORMIO, Backend, Command, Job, Plan
 from tinyml.flash.diagnosis import diagnose
 from tinyml.flash.doctor import TOOLS
 from tinyml.flash.firmware import Firmware
 from tinyml.flash.image import FlashImage, load_flash_image
-from tinyml.flash.ports import (
-    Lister,
-    UsbDevice,
-    connected_devices,
-    find_device,
-    known_usb_ids,
-    press_hint,
-    wait_for,
-)
+from tinyml.flash.locate import REAPPEAR_S, in_bootloader, locate, port_for_platformio
+from tinyml.flash.ports import Lister, connected_devices, find_device, known_usb_ids, press_hint
+from tinyml.flash.request import Reporter, Request
 from tinyml.flash.running import percentage, run_tool
-from tinyml.flash.serial_port import TOUCH_BAUD, check_port, touch
 
-REAPPEAR_S = 10.0
-PORT_PATIENCE_S = 3.0
 DRIVE_TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user chose; ``wait_s`` is how long to wait for a board that does not show itself yet."""
-
-    tool: str | None = None
-    port: str | None = None
-    verify: bool = True
-    dry_run: bool = False
-    wait_s: float = 0.0
-    timeout_s: float = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reporter:
-    """Where progress goes: sentences for a person, how far the tool is, and every line it says."""
-
-    say: Callable[[str], None] = lambda text: None
-    percent: Callable[[int], None] = lambda value: None
-    line: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +150,12 @@ def _flash_with_tool(
     lister: Lister,
 ) -> tuple[str | None, tuple[str, ...]]:
     if backend is PLATFORMIO:
-        port = _port_for_platformio(job, request, lister)
+        port = port_for_platformio(job, request, lister)
         job = replace(job, port=port)
     else:
-        device = _locate(job, backend, request, reporter, lister)
+        device = locate(job, backend, request, reporter, lister)
         if device is not None and not request.dry_run:
-            device = _in_bootloader(job.upload, backend, device, reporter, lister)
+            device = in_bootloader(job.upload, backend, device, reporter, lister)
         port = None if device is None else device.port
         named = device if request.port is not None else None
         job = replace(job, port=port, serial_number=None if named is None else named.serial_number)
@@ -200,72 +170,6 @@ def _flash_with_tool(
                 hint="a file of the project was edited; run `tinyml build` again",
             )
     return port, commands
-
-
-def _port_for_platformio(job: Job, request: Request, lister: Lister) -> str | None:
-    """The port the user named, which must be the board's; PlatformIO finds ports and starts bootloaders itself."""
-    if request.port is not None and not request.dry_run:
-        find_device(job.board, job.upload, request.port, lister(), known_usb_ids(list_boards()))
-    return request.port
-
-
-def _locate(job: Job, backend: Backend, request: Request, reporter: Reporter, lister: Lister) -> UsbDevice | None:
-    """The board's device; where it does not show itself, says what to press and waits. A dry run does without."""
-    known = known_usb_ids(list_boards())
-    try:
-        return find_device(job.board, job.upload, request.port, lister(), known)
-    except BoardError as error:
-        if request.dry_run and not isinstance(error, WrongBoardError):
-            return None if request.port is None else UsbDevice("", request.port)
-        if request.dry_run or request.wait_s <= 0 or request.port is not None or _matches(job.upload, lister()):
-            raise
-        reporter.say(f"{error.message}: {press_hint(job.upload)} (waiting {request.wait_s:g} s)")
-    wait_for(lambda device: _is_one_of(device, job.upload.usb_ids, backend), request.wait_s, lister=lister)
-    return find_device(job.board, job.upload, None, lister(), known)
-
-
-def _is_one_of(device: UsbDevice, usb_ids: Sequence[str], backend: Backend) -> bool:
-    """Whether the device has one of the ids and, where the tool needs it, its port: that comes a moment later."""
-    return device.usb_id in usb_ids and (device.port is not None or not backend.needs_serial_port)
-
-
-def _matches(upload: Upload, devices: Sequence[UsbDevice]) -> bool:
-    return any(device.usb_id in upload.usb_ids for device in devices)
-
-
-def _in_bootloader(
-    upload: Upload, backend: Backend, device: UsbDevice, reporter: Reporter, lister: Lister
-) -> UsbDevice:
-    """The device after it was sent to its bootloader: the port that re-appears may have another name.
-
-    Its port was opened once, so that what is in the way of it is said in words.
-    """
-    if not upload.boot_usb_ids or device.usb_id in upload.boot_usb_ids:
-        return _with_open_port(upload, backend, device)
-    if not upload.touch_1200bps or device.port is None:
-        raise BoardError(f"{device} runs its application, not its bootloader", hint=press_hint(upload))
-    reporter.say(f"starting the bootloader: opening {device.port} at {TOUCH_BAUD} baud")
-    touch(device.port, upload)
-
-    def is_same_board(other: UsbDevice) -> bool:
-        same_socket = device.location is None or other.location is None or device.location == other.location
-        return _is_one_of(other, upload.boot_usb_ids, backend) and same_socket
-
-    found = wait_for(is_same_board, REAPPEAR_S, lister=lister)
-    if found is None:
-        raise BoardError(
-            f"the board at {device.port} did not come back in its bootloader within {REAPPEAR_S:g} s",
-            hint=f"{press_hint(upload)}, then flash again",
-        )
-    return _with_open_port(upload, backend, found, PORT_PATIENCE_S)
-
-
-def _with_open_port(upload: Upload, backend: Backend, device: UsbDevice, patience_s: float = 0.0) -> UsbDevice:
-    if backend.needs_serial_port:
-        if device.port is None:
-            raise BoardError(f"{device} has no serial port", hint=press_hint(upload))
-        check_port(device.port, upload, patience_s)
-    return device
 
 
 def _run_plan(
@@ -349,7 +253,7 @@ def _wait_for_drive(
         device for device in matching if job.upload.boot_usb_ids and device.usb_id not in job.upload.boot_usb_ids
     ]
     if len(running) == 1 and job.upload.touch_1200bps and running[0].port is not None:
-        _in_bootloader(job.upload, DRIVE, running[0], reporter, lister)
+        in_bootloader(job.upload, DRIVE, running[0], reporter, lister)
         wait_s = max(wait_s, REAPPEAR_S)
     elif matching and not running:
         wait_s = max(wait_s, drives.SETTLE_S)

@@ -16,7 +16,8 @@ from tests.support.fake_flashers import install
 from tinyml.boards import Board, load_board
 from tinyml.flash.firmware import Firmware
 from tinyml.flash.ports import UsbDevice
-from tinyml.flash.upload import FlashResult, Reporter, Request, flash
+from tinyml.flash.request import Reporter, Request
+from tinyml.flash.upload import FlashResult, flash
 
 
 @dataclass

@@ -16,10 +16,12 @@ from tests.unit.flash.bench import Bench, make_bench
 from tinyml.boards import load_board
 from tinyml.errors import BoardError, WrongBoardError
 from tinyml.flash import drive as drive_module
+from tinyml.flash import locate
 from tinyml.flash import upload as upload_module
 from tinyml.flash.drive import find_drive, mounted_folders, read_drive
 from tinyml.flash.ports import UsbDevice
-from tinyml.flash.upload import FlashResult, Request, flash
+from tinyml.flash.request import Request
+from tinyml.flash.upload import FlashResult, flash
 
 RP2040 = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 RP2350 = "UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n"
@@ -204,7 +206,7 @@ def test_a_running_board_is_sent_to_its_bootloader(tmp_path: Path, monkeypatch: 
         bench.devices[:] = [UsbDevice("2e8a:0003", None, "E0C9125B0D9B", "RP2 Boot", "1-4")]
         make_drive(folder, RP2040)
 
-    monkeypatch.setattr(upload_module, "touch", touch)
+    monkeypatch.setattr(locate, "touch", touch)
     with board_behind(folder, "firmware.uf2", lambda content: shutil.rmtree(folder)):
         assert copy(bench, folder).port == str(folder)
 

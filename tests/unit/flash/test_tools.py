@@ -16,8 +16,8 @@ from tinyml.errors import BoardError, TinymlError, UsageError, WrongBoardError
 from tinyml.flash import upload as upload_module
 from tinyml.flash.backends import BACKENDS
 from tinyml.flash.ports import UsbDevice
+from tinyml.flash.request import Reporter, Request
 from tinyml.flash.running import percentage, run_tool
-from tinyml.flash.upload import Reporter, Request
 
 BOARDS = {
     "bossac": "nano33ble",

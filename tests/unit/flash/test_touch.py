@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.flash.bench import Bench, make_bench, open_terminal
 from tinyml.errors import BoardError
-from tinyml.flash import serial_port
-from tinyml.flash import upload as upload_module
+from tinyml.flash import locate, serial_port
 from tinyml.flash.ports import UsbDevice
-from tinyml.flash.upload import Request, flash
+from tinyml.flash.request import Request
+from tinyml.flash.upload import flash
 
 
 class TestTouch:
@@ -39,7 +39,7 @@ class TestTouch:
             touched.append(port)
             bench.devices[:] = [UsbDevice("2341:005a", self.bootloader_port, "CD", "Arduino Nano 33 BLE", "1-4")]
 
-        monkeypatch.setattr(upload_module, "touch", touch)
+        monkeypatch.setattr(locate, "touch", touch)
         application_port = bench.devices[0].port
         result = bench.flash()
         assert touched == [application_port]
@@ -69,13 +69,13 @@ class TestTouch:
         def lister() -> list[UsbDevice]:
             return list(bench.devices) or [next(later, replace(bare, port=self.bootloader_port))]
 
-        monkeypatch.setattr(upload_module, "touch", touch)
+        monkeypatch.setattr(locate, "touch", touch)
         result = flash(bench.firmware, bench.board, Request(timeout_s=20), lister=lister)
         assert (result.port, result.verified) == (self.bootloader_port, True)
 
     def test_a_board_that_does_not_come_back(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
-        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.clear())
+        monkeypatch.setattr(locate, "REAPPEAR_S", 0.3)
+        monkeypatch.setattr(locate, "touch", lambda port, upload: bench.devices.clear())
         with pytest.raises(BoardError, match="did not come back in its bootloader within") as caught:
             bench.flash()
         assert "press the reset button twice" in (caught.value.hint or "")
@@ -83,8 +83,8 @@ class TestTouch:
 
     def test_another_board_in_its_bootloader_is_left_alone(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         other = UsbDevice("2341:005a", self.bootloader_port, "EF", "Arduino Nano 33 BLE", "2-1")
-        monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.3)
-        monkeypatch.setattr(upload_module, "touch", lambda port, upload: bench.devices.append(other))
+        monkeypatch.setattr(locate, "REAPPEAR_S", 0.3)
+        monkeypatch.setattr(locate, "touch", lambda port, upload: bench.devices.append(other))
         with pytest.raises(BoardError, match="did not come back in its bootloader"):
             bench.flash(Request(port=bench.devices[0].port))
         assert bench.calls == []
