@@ -1,0 +1,132 @@
+"""Scenes with words at known places, and what counts as heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tinyml.data.base import AUDIO, TEST, TRAIN, VALIDATION, CorruptSampleError, Dataset, Sample
+from tinyml.errors import UsageError
+from tinyml.features import FrontendConfig
+from tinyml.stream import write_detector
+from tinyml.streaming.detector import Detection
+from tinyml.streaming.listen import Schedule, detect, listen
+from tinyml.streaming.scene import Spoken, make_scene
+from tinyml.streaming.score import score
+from tinyml.streaming.settings import DetectorSettings, detector_table
+from tinyml.streaming.tune import Scores, evaluate, tune
+
+RATE = 16_000
+CLASSES = ("yes", "no", "_silence_", "_unknown_")
+
+
+def tone(label: int) -> NDArray[np.int16]:
+    return (8_000 * np.sin(2 * np.pi * 300 * (label + 1) * np.arange(RATE) / RATE)).astype(np.int16)
+
+
+def damaged() -> NDArray[np.int16]:
+    raise CorruptSampleError("is damaged")
+
+
+def dataset(*, words: bool = True) -> Dataset:
+    labels = (0, 1, 2, 3) if words else (2, 3)
+    samples = tuple(Sample(f"{CLASSES[label]}.wav", label, lambda label=label: tone(label)) for label in labels)
+    samples += (Sample("bad.wav", 0, damaged),) if words else ()
+    return Dataset("test", AUDIO, CLASSES, dict.fromkeys((TRAIN, VALIDATION, TEST), samples), (), RATE, RATE)
+
+
+def test_a_scene_has_its_words_where_it_says() -> None:
+    scene = make_scene(dataset(), TEST, 120.0, seed=3)
+    assert len(scene.sound) == 120 * RATE and scene.sound.dtype == np.int16
+    assert len(scene.spoken) > 8 and scene.others > 5
+    for said in scene.spoken:
+        heard = scene.sound[said.start : said.end].astype(np.float64)
+        assert np.abs(heard - tone(CLASSES.index(said.word))).max() < 2_000
+    ends = [0, *(said.end for said in scene.spoken)]
+    assert all(said.start >= end + RATE // 2 for said, end in zip(scene.spoken, ends, strict=False))
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (make_scene(dataset(), TEST, 20.0, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.sound, again.sound) and first.spoken == again.spoken
+    assert not np.array_equal(first.sound, other.sound)
+
+
+def test_a_split_without_keywords_is_refused() -> None:
+    with pytest.raises(UsageError, match="the test split holds no keywords"):
+        make_scene(dataset(words=False), TEST, 10.0)
+
+
+def said(word: str, second: float) -> Spoken:
+    return Spoken(word, round(second * RATE), round((second + 1) * RATE))
+
+
+def heard(word: str, second: float) -> Detection:
+    return Detection(word, 900, 0, round(1000 * second))
+
+
+def test_hits_misses_and_false_accepts() -> None:
+    spoken = [said("yes", 1), said("no", 5), said("yes", 9)]
+    detections = [heard("yes", 1.6), heard("yes", 1.9), heard("no", 4.9), heard("no", 6.9), heard("yes", 11.5)]
+    result = score(detections, spoken, ("yes", "no"), RATE, 0.5)
+    assert {name: (w.spoken, w.missed, w.false_accepts) for name, w in result.words.items()} == {
+        "yes": (2, 1, 2),
+        "no": (1, 0, 1),
+    }
+    assert (result.spoken, result.missed, result.false_accepts, result.false_accepts_per_hour) == (3, 1, 3, 6.0)
+    assert result.latency_ms == 750.0 and result.miss_rate == pytest.approx(1 / 3)
+
+
+def test_nothing_heard_has_no_latency() -> None:
+    result = score([], [said("yes", 1)], ("yes",), RATE, 1.0)
+    assert result.latency_ms is None and result.miss_rate == 1.0
+
+
+def test_tuning_trades_false_accepts_for_misses() -> None:
+    """``yes`` is scored 0.9 where it is said and 0.6 where it is not: a threshold between the two is the answer."""
+    scene = make_scene(dataset(), TEST, 300.0, seed=1)
+    frames = np.arange(48, 300 * 50 - 1, 4)
+    scores = np.full((len(frames), len(CLASSES)), -128, np.int8)
+    ends = (frames * 320 + 480) / RATE
+    for index, label in enumerate(("yes", "no")):
+        for one in scene.spoken:
+            if one.word == label:
+                scores[(ends > one.end / RATE - 0.3) & (ends < one.end / RATE + 0.5), index] = round(0.9 * 256) - 128
+    scores[::200, 0] = round(0.6 * 256) - 128
+    made = Scores(frames, scores, CLASSES, 80.0)
+    loose = DetectorSettings({"yes": 0.55, "no": 0.55}, {"yes": 500, "no": 500}, average_ms=80)
+    config = FrontendConfig()
+    before = evaluate(made, scene, loose, config)
+    assert before.missed == 0 and before.false_accepts > 10
+    tuned = tune(made, scene, loose, config, 0.0, averages_ms=(80,))
+    after = evaluate(made, scene, tuned, config)
+    assert after.missed == 0 and after.false_accepts == 0
+    assert 0.6 < tuned.thresholds["yes"] <= 0.9
+
+
+def test_listening_is_features_inferences_and_detector() -> None:
+    config = FrontendConfig(offsets=(0,) * 10, gains=(30,) * 10)
+    calls: list[tuple[int, ...]] = []
+
+    def network(features: NDArray[np.int8]) -> NDArray[np.int8]:
+        calls.append(features.shape)
+        return np.asarray([127, -128, -128, -128], np.int8)
+
+    settings = DetectorSettings({"yes": 0.5, "no": 0.5}, {"yes": 1_000}, average_ms=100)
+    table = detector_table(settings, CLASSES, 100.0)
+    result = listen(tone(0), config, 20, network, table, Schedule(3, 5))
+    assert result.frames.tolist() == [23, 28, 33, 38, 43, 48] and calls == [(20, 10)] * 6
+    assert [(d.word, d.frame, d.time_ms) for d in result.detections] == [("yes", 23, 490)]
+    assert list(detect(result.frames, result.scores, table, config)) == list(result.detections)
+    assert len(listen(tone(0)[:100], config, 20, network, table, Schedule(19, 5)).features) == 0
+
+
+def test_a_detector_is_written_only_beside_a_model_with_a_manifest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no manifest"):
+        write_detector(tmp_path / "model.tflite", DetectorSettings({}, {}))
+    (tmp_path / "model.json").write_text('{"labels": ["yes"]}', encoding="utf-8")
+    path = write_detector(tmp_path / "model.tflite", DetectorSettings({"yes": 0.5}, {"yes": 1}))
+    assert '"labels"' in path.read_text(encoding="utf-8") and '"thresholds"' in path.read_text(encoding="utf-8")
