@@ -147,6 +147,8 @@ class _Writer:
             if tensor in self.segment.sources:
                 continue
             parts.append(f"{self.made(tensor)} >= {self._rows_for(i, node.rows)}")
+        if node.after is not None:
+            parts.append(f"{self.made(node.after)} >= {self.made(node.output)} + {node.rows.count}")
         return " && ".join(parts)
 
     def _rows_for(self, i: int, rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 A segment's steps run by one rule, here and in the generated C: of all steps that have the rows they read, the last one
 makes its next rows; where none has, the next row is fed. So rows are used as soon as they are there, nothing is made
-that is not needed yet, and what is held follows from the shapes alone.
+that is not needed yet, and what is held follows from the shapes alone. A step may wait for another branch besides.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ from tinyml.lower.program import Rows
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A step of a segment: its ``rows``, the tensors it reads by rows, and the tensor it makes."""
+    """A step of a segment: its ``rows``, the tensors it reads by rows, and the tensor it makes.
+
+    Where ``after`` is a tensor, the step makes rows only when those of that tensor exist: the short branch to a join
+    waits for the long one, so that its rows need not be kept meanwhile.
+    """
 
     rows: Rows
     inputs: tuple[int, ...]
     output: int
+    after: int | None = None
 
 
 @dataclass(slots=True)
@@ -55,14 +60,21 @@ class _Run:
             for tensor in node.inputs:
                 self.readers.setdefault(tensor, []).append(i)
         self.maker = {node.output: i for i, node in enumerate(nodes)}
+        self.next_turn = {t: max(found) for t, found in self.readers.items()}
+        for i, node in enumerate(nodes):
+            if node.after is not None:
+                self.next_turn[node.after] = max(self.next_turn.get(node.after, i), i)
         self.made = dict.fromkeys(self.maker, 0) | {t: heights[t] for t in present}
         self.base = dict.fromkeys(self.made, 0)
         self.trace = Trace(passing=set(self.maker))
 
     def ready(self, i: int) -> bool:
         """Whether node ``i`` has a call left and the rows for it."""
-        rows = self.nodes[i].rows
+        node = self.nodes[i]
+        rows = node.rows
         if self.calls[i] == rows.calls:
+            return False
+        if node.after is not None and self.made[node.after] < self.made[node.output] + rows.count:
             return False
         last = self.calls[i] * rows.stride - rows.pad_top + rows.kernel
         return all(self.made[t] >= min(last, self.heights[t]) for t in self.nodes[i].inputs)
@@ -125,7 +137,7 @@ def trace(
         for i in range(start, -1, -1):
             if run.ready(i):
                 run.fire(i, watch)
-                start = max(run.readers.get(nodes[i].output, [i])[-1], i)
+                start = max(run.next_turn.get(nodes[i].output, i), i)
                 break
         else:
             if fed is None or run.made[fed] == heights[fed]:

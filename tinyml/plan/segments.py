@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from tinyml.lower.program import Program, Step
@@ -38,13 +38,27 @@ class Segment:
         return self.program.steps[self.first : self.last + 1]
 
     @cached_property
-    def nodes(self) -> tuple[Node, ...]:
-        """The steps as the trace sees them."""
+    def _eager(self) -> tuple[Node, ...]:
         found = []
         for step in self.steps:
             assert step.rows is not None
             found.append(Node(step.rows, tuple(step.inputs[p] for p in step.rows.positions), step.outputs[0]))
         return tuple(found)
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The steps as the trace sees them; short branches wait for long ones where that takes less memory."""
+        waiting = _waiting(self._eager)
+        if waiting == self._eager:
+            return self._eager
+        return min((self._eager, waiting), key=self._held_bytes)
+
+    def _held_bytes(self, nodes: tuple[Node, ...]) -> int:
+        heights = self._heights_of(nodes)
+        found = trace(nodes, heights, self.sources, self.fed)
+        size = {t: n * row_bytes(self.program, t) for t, n in found.capacity.items() if t in self.inside}
+        passing = [size[t] for t in size if t in found.passing and t != self.fed]
+        return sum(size.values()) - sum(passing) + max(passing, default=0)
 
     @cached_property
     def fed(self) -> int | None:
@@ -56,7 +70,7 @@ class Segment:
     @cached_property
     def made(self) -> frozenset[int]:
         """Tensors that the segment makes."""
-        return frozenset(node.output for node in self.nodes)
+        return frozenset(node.output for node in self._eager)
 
     @cached_property
     def inside(self) -> frozenset[int]:
@@ -74,7 +88,7 @@ class Segment:
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """See the class."""
-        read = dict.fromkeys(t for node in self.nodes for t in node.inputs)
+        read = dict.fromkeys(t for node in self._eager for t in node.inputs)
         return tuple(t for t in read if t not in self.made and t != self.fed)
 
     @cached_property
@@ -85,8 +99,11 @@ class Segment:
     @cached_property
     def heights(self) -> dict[int, int]:
         """Rows of every tensor that is read by rows or made."""
-        read = {t for node in self.nodes for t in node.inputs}
-        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self.nodes}
+        return self._heights_of(self._eager)
+
+    def _heights_of(self, nodes: tuple[Node, ...]) -> dict[int, int]:
+        read = {t for node in nodes for t in node.inputs}
+        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in nodes}
 
     @cached_property
     def _trace_apart(self) -> Trace:
@@ -199,6 +216,26 @@ class Segment:
     @property
     def _pairs(self) -> zip[tuple[Step, Node]]:
         return zip(self.steps, self.nodes, strict=True)
+
+
+def _waiting(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """``nodes`` with those that wait: the maker of one input of a join which reads what others read as well.
+
+    Of a join of two tensors made in the segment one at most waits for the other, the one with the smaller kernel.
+    """
+    maker = {node.output: i for i, node in enumerate(nodes)}
+    reads = [t for node in nodes for t in node.inputs]
+    after: dict[int, int] = {}
+    for join in nodes:
+        branches = [t for t in join.inputs if t in maker]
+        if len(branches) != 2 or any(reads.count(t) != 1 for t in branches):
+            continue
+        short, long = sorted(branches, key=lambda t: (nodes[maker[t]].rows.kernel, -maker[t]))
+        forks = any(reads.count(t) > 1 for t in nodes[maker[short]].inputs)
+        same = nodes[maker[short]].rows.count == nodes[maker[long]].rows.count
+        if forks and same:
+            after[maker[short]] = long
+    return tuple(replace(node, after=after.get(i)) for i, node in enumerate(nodes))
 
 
 @lru_cache(maxsize=32)

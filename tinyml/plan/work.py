@@ -26,8 +26,17 @@ _TAIL_PIXEL = 0.8
 
 @cache
 def _per_mac() -> dict[tuple[str, str], float]:
-    table = json.loads(_COSTS.read_text(encoding="utf-8"))
-    return {(row["isa"], row["kernel"]): row["instructions"] / row["macs"] for row in table if row["macs"]}
+    """Instructions a MAC by (instruction set, kernel); where a kernel was not measured, by (instruction set, op)."""
+    table = [row for row in json.loads(_COSTS.read_text(encoding="utf-8")) if row["macs"]]
+    found: dict[tuple[str, str], float] = {}
+    for row in sorted(table, key=lambda r: int(r["macs"])):
+        found[row["isa"], row["op"]] = found[row["isa"], row["kernel"]] = row["instructions"] / row["macs"]
+    return found
+
+
+def _of_kernel(isa: str, step: Step) -> float:
+    known = _per_mac()
+    return known.get((isa, step.kernel), known.get((isa, step.kind), _OTHER_PER_MAC))
 
 
 def _macs_of_call(step: Step) -> float:
@@ -49,7 +58,7 @@ def step_work(program: Program, step: Step) -> float:
         elements = max((program.graph.tensors[t].elements for t in (*step.inputs, *step.outputs)), default=0)
         return _OTHER_PER_ELEMENT * elements / (step.rows.calls if step.rows is not None else 1)
     values = {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
-    work = macs * _per_mac().get((program.target.isa.value, step.kernel), _OTHER_PER_MAC)
+    work = macs * _of_kernel(program.target.isa.value, step)
     if step.kind == "CONV_2D":
         work *= _block_factor(program, step, values)
     elif step.kernel == "tml_depthwise_conv2d_dsp" and step.rows is not None:
