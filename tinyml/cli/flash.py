@@ -113,7 +113,11 @@ def _reporter() -> Iterator[Reporter]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), console=output.console()
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        console=output.console(),
+        transient=True,
     ) as bar:
         task = bar.add_task("flashing", total=100)
 
