@@ -200,8 +200,8 @@ def build_step(graph: Graph, op: Op, target: Target) -> Step:
     selection = select(graph, op, target)
     step = selection.row.build(graph, op, target)
     passed_over = tuple(PassedOver(row.note, verdict.cause) for row, verdict in selection.passed_over)
-    said = [found for found in selection.passed_over if found[1].unproven]
+    said = {verdict.cause: row for row, verdict in selection.passed_over if verdict.unproven}
     if selection.row.note.startswith(PORTABLE) and not said:
-        said = list(selection.passed_over[-1:])
-    parts = (selection.row.note, step.reason, *(f"not {row.note!r}: {verdict.cause}" for row, verdict in said))
+        said = {verdict.cause: row for row, verdict in selection.passed_over[-1:]}
+    parts = (selection.row.note, step.reason, *(f"not {row.note!r}: {cause}" for cause, row in said.items()))
     return replace(step, reason="; ".join(part for part in parts if part), passed_over=passed_over)

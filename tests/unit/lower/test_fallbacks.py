@@ -1,0 +1,244 @@
+"""Every cause for which a faster kernel is passed over: forced by a model, and said with its numbers."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from tests.kernels.cases import model
+from tests.support.shared import REPOSITORY
+from tests.support.tflite_builder import Builder
+from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.lower.dsp import depthwise_row
+from tinyml.lower.kernels import PORTABLE
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Step, Target
+from tinyml.lower.verdict import Verdict
+from tinyml.tflite.read import read_graph
+
+LOWER = REPOSITORY / "tinyml" / "lower"
+NO_SIMD = (Isa.V6M, Isa.V7M)
+Layer = Callable[[Builder], int]
+
+
+def full(*shape: int, value: int = 127) -> np.ndarray:
+    return np.full(shape, value, np.int8)
+
+
+def conv(
+    weights: np.ndarray, size: tuple[int, int] = (4, 4), groups: int = 1, zero_in: int = 0, scale: float = 500.0,
+    weight_scale: float = 0.01, bias: np.ndarray | None = None, **options: Any,
+) -> Layer:  # fmt: skip
+    """CONV_2D of ``weights`` over an input of ``size``."""
+
+    def layer(b: Builder) -> int:
+        x = b.input((1, *size, weights.shape[3] * groups), zero_point=zero_in)
+        return b.conv_2d(x, weights, weight_scale, bias, scale=scale, **options)
+
+    return layer
+
+
+def depthwise(weights: np.ndarray, size: tuple[int, int] = (9, 9), scale: float = 50.0, **options: Any) -> Layer:
+    def layer(b: Builder) -> int:
+        return b.depthwise_conv_2d(b.input((1, *size, weights.shape[3])), weights, 0.01, scale=scale, **options)
+
+    return layer
+
+
+def dense(weights: np.ndarray, scale: float, weight_scale: float = 0.01, bias: np.ndarray | None = None) -> Layer:
+    def layer(b: Builder) -> int:
+        x = b.input((1, weights.shape[1]), zero_point=3)
+        return b.fully_connected(x, weights, weight_scale, bias, scale=scale)
+
+    return layer
+
+
+def binary(kind: str, scales: tuple[float, float, float], b_shape: tuple[int, ...] = (1, 4, 4, 4)) -> Layer:
+    def layer(b: Builder) -> int:
+        left, right = b.input((1, 4, 4, 4), scale=scales[0]), b.input(b_shape, scale=scales[1])
+        return b.binary(kind, left, right, scale=scales[2])
+
+    return layer
+
+
+def with_constant(b: Builder) -> int:
+    x = b.input((1, 4, 4, 4))
+    return b.binary("ADD", x, b.constant(full(1, 4, 4, 4, value=3), scale=0.05))
+
+
+def pool(kind: str, shape: tuple[int, ...], size: tuple[int, int], padding: str = "VALID") -> Layer:
+    return lambda b: b.pool_2d(kind, b.input(shape), size=size, stride=(1, 1), padding=padding)
+
+
+def mean(shape: tuple[int, ...], axes: tuple[int, ...], scale: float = 0.1) -> Layer:
+    return lambda b: b.reduce("MEAN", b.input(shape), axes, scale=scale)
+
+
+def step_of(layer: Layer, isa: Isa, optimize: Optimize = Optimize.BALANCED, match: str = "litert") -> Step:
+    (step,) = lower(read_graph(model(layer), match=match), Target(isa, optimize)).steps
+    return step
+
+
+HALVES = (0.05, 0.25, 0.1)
+"""Scales of a sum in simple proportions: ties round away from zero on both sides, so that no line is exact."""
+VALID: dict[str, Any] = {"padding": "VALID"}
+
+CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
+    "packed accumulator": (conv(full(2, 1, 1, 600)), (Isa.DSP,), "an accumulator may reach 9753600, packing holds to"),
+    "packed accumulator, k by k": (conv(full(2, 3, 3, 70)), (Isa.DSP,), "an accumulator may reach"),
+    "packed accumulator, one pixel": (conv(full(2, 1, 1, 600), (1, 1)), (Isa.DSP,), "an accumulator may reach"),
+    "packed accumulator, dense": (dense(full(2, 600), 300.0), (Isa.DSP,), "an accumulator may reach"),
+    "weights of -128": (conv(full(2, 1, 1, 8, value=-128), scale=1.0), (Isa.DSP,), "a weight of -128 does not pack"),
+    "groups": (conv(full(4, 1, 1, 2), groups=2), (Isa.DSP, Isa.MVE, *NO_SIMD), "2 groups"),
+    "groups on one pixel": (conv(full(4, 1, 1, 2), (1, 1), groups=2), NO_SIMD, "2 groups"),
+    "few pixels": (conv(full(2, 1, 1, 8), (1, 2)), (Isa.DSP,), "pixels in blocks of 3, here 2"),
+    "many pixels": (conv(full(4, 1, 1, 2), (4, 4)), (Isa.MVE,), "a single pixel, here 16"),
+    "one pixel": (conv(full(2, 1, 1, 8), (1, 1), groups=2), (Isa.MVE,), "at least two pixels, here one"),
+    "k by k": (conv(full(2, 3, 3, 8)), (Isa.DSP, Isa.MVE), "not 1×1 with stride 1 and without padding"),
+    "k by k on one": (conv(full(2, 3, 3, 8), (1, 1)), (Isa.MVE, *NO_SIMD), "one"),
+    "sums in parts": (
+        conv(full(2, 1, 1, 8400), (1, 2), scale=9e3),
+        NO_SIMD,
+        "sums may reach 136,550,400, which unpack",
+    ),
+    "wide outputs": (conv(full(65532, 1, 1, 1), (1, 2)), (Isa.MVE,), "here 65,532 channels"),
+    "left shift": (conv(full(2, 1, 1, 8), scale=1e-5), (Isa.MVE,), "and a shift of 6, the vector forms hold to 2^30"),
+    "left shift, one pixel": (conv(full(2, 1, 1, 8), (1, 1), scale=1e-5), (Isa.MVE,), "and a shift of 6"),
+    "wide kernel": (depthwise(full(1, 3, 9, 4)), (Isa.DSP, *NO_SIMD), "a kernel at most 7 wide, here 9"),
+    "large kernel": (depthwise(full(1, 9, 9, 4)), (Isa.MVE,), "a 9×9 kernel, 4 channels"),
+    "stride": (depthwise(full(1, 3, 3, 4), stride=(3, 3)), (Isa.DSP,), "a horizontal stride of 1 or 2, here 3"),
+    "dilation": (depthwise(full(1, 3, 3, 4), dilation=(2, 2)), (Isa.DSP, Isa.MVE), "no dilation, here 2 by 2"),
+    "dilated rows": (depthwise(full(1, 3, 3, 4), dilation=(2, 2)), NO_SIMD, "no dilation along rows, here 2"),
+    "long rows": (depthwise(full(1, 3, 3, 1), (3, 2100)), (Isa.DSP,), "rows of at most 2,000 columns, here 2,102"),
+    "large sums": (depthwise(full(1, 12, 7, 1), (12, 12)), NO_SIMD, "sums may reach 1,365,504, which unpack below"),
+    "depthwise left shift": (depthwise(full(1, 3, 3, 4), scale=1e-5), NO_SIMD, "requantised as TFLite does it"),
+    "depthwise left shift, vectors": (depthwise(full(1, 3, 3, 4), scale=1e-5), (Isa.MVE,), "and a shift of 6"),
+    "beyond int32": (dense(full(4, 16), 1e-8), (Isa.DSP, *NO_SIMD), "a scaled accumulator may reach 1"),
+    "dense left shift": (dense(full(4, 16), 1e-8), (Isa.MVE,), "the vector forms hold to 2^30"),
+    "no line": (
+        binary("ADD", HALVES),
+        (Isa.DSP, Isa.MVE, *NO_SIMD),
+        "no linear function equals TFLite's three roundings",
+    ),
+    "broadcast": (binary("ADD", HALVES, (1, 1, 1, 4)), (Isa.DSP, Isa.MVE, *NO_SIMD), "operands of different shapes"),
+    "constant": (with_constant, (Isa.DSP, *NO_SIMD), "a constant operand"),
+    "product's left shift": (
+        binary("MUL", (0.5, 0.5, 1e-3)),
+        (Isa.MVE,),
+        "an effective scale below one, here with a shift",
+    ),
+    "product of columns": (binary("MUL", HALVES, (1, 4, 4, 1)), (Isa.MVE,), "an operand that is neither"),
+    "padded pool": (
+        pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"),
+        (Isa.DSP, Isa.MVE),
+        "windows that leave the input",
+    ),
+    "wide pool": (
+        pool("AVERAGE_POOL_2D", (1, 1, 300, 4), (1, 256)),
+        (Isa.DSP,),
+        "int16 holds sums of 255 columns, here 256",
+    ),
+    "large window": (
+        pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 16)),
+        (Isa.MVE,),
+        "windows of 3 to 255 pixels, here 256",
+    ),
+    "odd channels": (pool("AVERAGE_POOL_2D", (1, 6, 6, 3), (3, 3)), (Isa.DSP,), "channels in fours, here 3"),
+    "mean of rows": (mean((1, 6, 6, 4), (1,)), (Isa.DSP,), "axes 1 and 2 of one image, here (1,)"),
+    "wide mean": (mean((1, 2, 300, 4), (1, 2)), (Isa.DSP,), "int16 holds sums of 255 columns, here 300"),
+    "mean of many": (mean((1, 20, 20, 4), (1, 2)), (Isa.MVE,), "int16 holds sums of 255 elements, here 400"),
+    "mean of apart": (mean((1, 6, 6, 4), (1, 3)), (Isa.MVE,), "neighbouring axes before the last one, here (1, 3)"),
+    "mean's left shift": (
+        mean((1, 2, 2, 4), (1, 2), scale=1e-3),
+        (Isa.MVE,),
+        "an effective scale below one, here with",
+    ),
+    "wide kernel, one row": (depthwise(full(1, 3, 9, 4), (3, 12), **VALID), (Isa.DSP,), "here 3×9"),
+    "stride, one row": (depthwise(full(1, 3, 3, 4), (3, 9), stride=(3, 3), **VALID), (Isa.DSP,), "a multiplier of 1"),
+    "long rows, one row": (depthwise(full(1, 5, 5, 1), (5, 2100), **VALID), (Isa.DSP,), "columns, here 2,1"),
+    "many channels": (depthwise(full(1, 3, 3, 4096), (3, 3), **VALID), (Isa.DSP,), "channels, here 4,096"),
+}
+WINOGRAD: dict[str, tuple[Layer, str]] = {
+    "form": (conv(full(2, 3, 3, 4), stride=(2, 2)), "another form than 3×3 with stride 1"),
+    "cost": (conv(full(2, 3, 3, 4), (3, 3)), "its transforms cost more than they save"),
+    "bound": (
+        conv(full(16, 3, 3, 32), (16, 16), bias=np.full(16, 1 << 29, np.int32), scale=2200.0),
+        "four times an accumulator may reach",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_the_next_kernel_serves_and_the_cause_is_said(name: str) -> None:
+    layer, isas, cause = CASES[name]
+    for isa in isas:
+        step = step_of(layer, isa)
+        assert any(cause in passed.cause for passed in step.passed_over), f"{isa}: {step.passed_over}"
+        if step.reason.startswith(PORTABLE):
+            assert "; not '" in step.reason
+
+
+@pytest.mark.parametrize("name", list(WINOGRAD))
+def test_why_not_winograd(name: str) -> None:
+    layer, cause = WINOGRAD[name]
+    step = step_of(layer, Isa.DSP, Optimize.SPEED)
+    assert step.kernel != "tml_winograd_dsp"
+    assert any(cause in passed.cause for passed in step.passed_over), step.passed_over
+
+
+def test_integers_serve_where_no_float64_is_needed() -> None:
+    assert step_of(dense(full(4, 16), 1.0), Isa.PORTABLE).kernel == "tml_fully_connected"
+
+
+def refused_padding() -> Verdict:
+    """What the kernel of one row says of padding as wide as its kernel, which only a folded PAD makes."""
+    graph = read_graph(model(depthwise(full(1, 3, 3, 4), (3, 9), **VALID)))
+    op = graph.ops[0]
+    wide = replace(op, attrs=replace(cast(DepthwiseConv2DAttrs, op.attrs), pad_left=3))
+    return depthwise_row.applies(graph, wide, Target(Isa.DSP))
+
+
+def test_padding_that_only_a_folded_pad_makes() -> None:
+    assert "padding narrower than the kernel, here 0 above and 3 to the left" in refused_padding().cause
+
+
+def causes() -> set[tuple[str, int]]:
+    """File and line of every call that makes a cause."""
+    found = set()
+    for path in LOWER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"unfit", "unproven"}:
+                found.add((str(path), node.lineno))
+    return found - {(str(LOWER / "verdict.py"), line) for _, line in found}
+
+
+def test_every_cause_is_forced() -> None:
+    """The models above reach every place where a condition gives a cause."""
+    made: set[tuple[str, int]] = set()
+
+    def watch(frame: FrameType, event: str, _argument: object) -> None:
+        caller = frame.f_back
+        if event == "call" and frame.f_code.co_name in {"unfit", "unproven"} and caller is not None:
+            made.add((caller.f_code.co_filename, caller.f_lineno))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        for layer, isas, _ in CASES.values():
+            for isa in isas:
+                step_of(layer, isa)
+        for layer, _ in WINOGRAD.values():
+            step_of(layer, Isa.DSP, Optimize.SPEED)
+        refused_padding()
+    finally:
+        sys.setprofile(before)
+    missing = {f"{Path(path).relative_to(LOWER)}:{line}" for path, line in causes() - made}
+    assert not missing, " ".join(sorted(missing))
