@@ -21,6 +21,7 @@ from tinyml.codegen import generate
 from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.compare import Comparison, compare
 from tinyml.emulate.input_files import file_stimuli
+from tinyml.emulate.keyword_load import measured_load
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import BuildError, MismatchError
@@ -28,6 +29,7 @@ from tinyml.firmware.app_values import app_values
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
+from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
@@ -35,10 +37,12 @@ from tinyml.firmware.project import Project, forget_in_manifest, record_in_manif
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
+from tinyml.plan.instruction_mix import total
 from tinyml.plan.regions import place
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
+from tinyml.report.sound import AudioReport
 from tinyml.sources import ModelSource
 
 __all__ = [
@@ -96,6 +100,7 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     budget = _measured(compiled, built, options)
     _require_fits(compiled, budget, options)
     proof, unproven = _proof_or_reason(compiled, project, options)
+    audio = _listening(compiled, options, built, proof) if options.app == KEYWORDS else None
     result = BuildResult(
         check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
         project=str(project.directory),
@@ -103,6 +108,7 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
         toolchain=built.toolchain,
         seconds=time.monotonic() - started,
         emulation=proof,
+        audio=audio,
     )
     sha256 = hashlib.sha256(built.elf.read_bytes()).hexdigest()
     record_in_manifest(project, {"result": result.to_json(), "elf_sha256": sha256})
@@ -186,7 +192,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan, sections=arena_sections(compiled.board))
     values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
-    if options.app == "kws":
+    if options.app == KEYWORDS:
         keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
         sources, values = sources | keywords.sources, keywords.values
     return render_project(
@@ -199,6 +205,17 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         toolchain=options.toolchain,
         app_values=values,
     )
+
+
+def _listening(
+    compiled: Compiled, options: Options, built: BuiltFirmware, proof: EmulationResult | None
+) -> AudioReport:
+    """What listening costs the core: counted where the proof counted, from the same estimates as the build otherwise."""
+    labels = compiled.source.labels or compiled.graph.labels or options.labels
+    plan = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
+    mix = proof.mix if proof else None
+    load = plan.load if mix is None else measured_load(plan, compiled.board, built.elf, mix)
+    return AudioReport(load, plan.frontend.ram_bytes, plan.frontend.table_bytes)
 
 
 def _build_for_emulator(
@@ -339,6 +356,7 @@ def _emulation_result(
         stack_used_bytes=run.stack_used_bytes,
         first_difference=str(comparison.first) if comparison.first else None,
         outputs=tuple(outputs),
+        mix=total(run.step_mixes.values()) if run.step_mixes else None,
     )
 
 

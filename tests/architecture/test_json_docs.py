@@ -22,7 +22,7 @@ from tinyml.lower.program import PassedOver
 from tinyml.plan.realtime import AudioLoad
 from tinyml.report.pictures import PicturesResult, PictureVerdict
 from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
-from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
+from tinyml.report.sound import AudioReport, ClipsResult, SoundFile, SoundResult
 from tinyml.report.stream import StreamResult
 from tinyml.streaming.detector import Detection
 from tinyml.streaming.score import StreamScore, WordScore
@@ -38,6 +38,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "map": (dict,),
     "null": (type(None),),
 }
+LOAD = AudioLoad(64_000_000, 20.0, 4, 45_000, 2_600_000, 1.0, 58.0, 4096, True)
 ROW = re.compile(r"^\| `([^`]+)` \| ([a-z ]+) \|")
 
 
@@ -118,7 +119,7 @@ def test_build_emulate_and_profile(model: Path) -> None:
     nested = {f"emulation.{key}": kind for key, kind in PAGE["emulate"].items()}
     check(
         "build",
-        BuildResult(fit, "p", "e", "gcc 12", 1.0, emulation).to_json(),
+        BuildResult(fit, "p", "e", "gcc 12", 1.0, emulation, AudioReport(LOAD, 2_136, 4_240)).to_json(),
         {**PAGE["check"], **PAGE["build"], **nested},
     )
     faster = (PassedOver("four at a time", "3 channels"),)
@@ -136,8 +137,7 @@ def test_emulate_pictures() -> None:
 def test_emulate_sound() -> None:
     counts = {"frames": 49, "inferences": 1, "dropped_frames": 0, "most_waiting_samples": 480}
     file = SoundFile("a.wav", 1.0, (Detection("yes", 900, 48, 990),), counts)
-    load = AudioLoad(64_000_000, 20.0, 4, 45_000, 2_600_000, 1.0, 58.0, 4096, True)
-    check("emulate --wav", SoundResult("m", "b", "unicorn", (file,), load).to_json())
+    check("emulate --wav", SoundResult("m", "b", "unicorn", (file,), LOAD).to_json())
     clips = ClipsResult("m", "b", "unicorn", ("yes", "no"), 3, ((1, 1), (0, 1)), 1.5)
     check("emulate --dataset", clips.to_json())
 

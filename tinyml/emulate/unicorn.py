@@ -57,7 +57,7 @@ def run_unicorn(
     simulates the board's flash caches besides, which makes the run slower. Raises
     BuildError where Unicorn is missing or the run takes too long, MismatchError where the firmware faults.
     """
-    machine = _Machine(image, board, cpu, {INPUT_FILE: b"".join(inputs)})
+    machine = Machine(image, board, cpu, {INPUT_FILE: b"".join(inputs)})
     if count:
         machine.start_counting(native, board.flash_cache if caches else None, calls)
     machine.run(timeout_s)
@@ -78,14 +78,16 @@ def run_unicorn_application(
     image: Image, board: Board, cpu: str, files: Mapping[str, bytes], *, timeout_s: float
 ) -> ApplicationRun:
     """Runs an application with ``files`` on its semihosting host until it ends. Raises as :func:`run_unicorn` does."""
-    machine = _Machine(image, board, cpu, dict(files))
+    machine = Machine(image, board, cpu, dict(files))
     machine.run(timeout_s)
     console = machine.host.console.decode("utf-8", "replace")
     check_exit(machine.host.exit_code, console, image, "Unicorn")
     return ApplicationRun("unicorn", console, {name: bytes(data) for name, data in machine.host.written.items()})
 
 
-class _Machine:
+class Machine:
+    """A core of Unicorn's with ``image`` in its memory and a semihosting host that has ``files``."""
+
     def __init__(self, image: Image, board: Board, cpu: str, files: dict[str, bytes]) -> None:
         import unicorn
         from unicorn import arm_const
@@ -111,8 +113,7 @@ class _Machine:
 
     def run(self, timeout_s: float) -> None:
         """From reset until the firmware ends."""
-        vectors = self.image.address("tml_vectors")
-        stack, entry = (int.from_bytes(self._read(vectors + offset, 4), "little") for offset in (0, 4))
+        stack, entry = self.reset_values()
         self.uc.reg_write(self.const.UC_ARM_REG_SP, stack)
         address, deadline = entry, time.monotonic() + timeout_s
         while self.host.exit_code is None and self.failure is None:
@@ -137,6 +138,12 @@ class _Machine:
                         hint="allow more time, or run fewer inputs",
                     )
                 raise self._fault("the core stopped")
+
+    def reset_values(self) -> tuple[int, int]:
+        """The stack pointer and the entry point of the image's vector table."""
+        vectors = self.image.address("tml_vectors")
+        stack, entry = (int.from_bytes(self._read(vectors + offset, 4), "little") for offset in (0, 4))
+        return stack, entry
 
     def start_counting(self, native: bool, cache: FlashCache | None, calls: int = 1) -> None:
         """Counts the first inference, by the compiled hooks if they can be had."""

@@ -7,8 +7,10 @@ from typing import Any
 
 from tinyml.lower.program import PassedOver
 from tinyml.plan.budget import Budget
+from tinyml.plan.instruction_mix import InstructionMix
 from tinyml.plan.packed_weights import PackedWeights
 from tinyml.report.memory_picture import MemoryPicture
+from tinyml.report.sound import AudioReport
 
 Json = dict[str, Any]
 
@@ -113,6 +115,8 @@ class EmulationResult:
     stack_used_bytes: int | None = None
     first_difference: str | None = None
     outputs: tuple[Json, ...] = ()
+    mix: InstructionMix | None = None
+    """What one inference executed, for the cycle model; None where nothing was counted."""
 
     def to_json(self) -> Json:
         """The object under ``emulation`` in ``tinyml build --json``, and all of ``tinyml emulate --json``."""
@@ -140,6 +144,7 @@ class BuildResult:
     toolchain: str
     seconds: float
     emulation: EmulationResult | None = None
+    audio: AudioReport | None = None
 
     def to_json(self) -> Json:
         """The object that ``tinyml build --json`` prints."""
@@ -150,6 +155,7 @@ class BuildResult:
             "toolchain": self.toolchain,
             "seconds": round(self.seconds, 3),
             "emulation": self.emulation.to_json() if self.emulation else None,
+            "audio": self.audio.to_json() if self.audio else None,
         }
 
 

@@ -42,6 +42,32 @@ def load_text(load: AudioLoad) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioReport:
+    """What listening costs a board: its load, and the front-end's bytes without the ring."""
+
+    load: AudioLoad
+    frontend_ram_bytes: int
+    frontend_table_bytes: int
+
+    def to_json(self) -> Json:
+        """The object under ``audio`` in ``tinyml build --app kws --json``."""
+        return {
+            **load_json(self.load),
+            "hop_ms": self.load.hop_ms,
+            "frontend_ram_bytes": self.frontend_ram_bytes,
+            "frontend_table_bytes": self.frontend_table_bytes,
+        }
+
+    def __str__(self) -> str:
+        """The lines of ``tinyml build``."""
+        ring = 2 * self.load.ring_samples
+        return (
+            f"{load_text(self.load)}\nfront-end: {self.frontend_ram_bytes:,} bytes of RAM beside a ring of {ring:,},"
+            f" {self.frontend_table_bytes:,} bytes of tables in flash"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SoundFile:
     """One file that was heard: its length, what was detected, and the firmware's closing counts."""
 

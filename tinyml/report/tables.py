@@ -118,6 +118,8 @@ def build_report(result: BuildResult) -> list[RenderableType]:
     lines.append(Text(""))
     if result.emulation:
         lines += emulation_report(result.emulation)
+    if result.audio:
+        lines.append(Text(str(result.audio)))
     lines.append(Text(f"project {result.project}, built with {result.toolchain} in {result.seconds:.1f} s"))
     lines.append(Text(f"firmware {result.elf}"))
     return lines
