@@ -150,13 +150,22 @@ Arg = In | Out | Scratch | ConstRef | Int | Float | Ints | Pointers | RowInt
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a call goes along a row: it reads the input for ``pixels`` outputs, writes them, and goes on to the right."""
+
+    pixels: int
+    stride: int
+    pad_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """How a step runs row by row: a call makes ``count`` rows of its output.
 
     They need ``kernel`` rows of every input in ``positions`` (of the step's inputs), the first of them ``stride`` below
     the first of the call before; ``pad_top`` rows of padding lie above the input. The other inputs are read whole. A
     reduction (``reduces``) reads ``kernel`` rows a call, keeps its scratch from call to call and gives its output with
-    the last.
+    the last. ``blocks`` is known of some kernels.
     """
 
     count: int
@@ -167,6 +176,7 @@ class Rows:
     out_height: int
     positions: tuple[int, ...]
     reduces: bool = False
+    blocks: Blocks | None = None
 
     @property
     def calls(self) -> int:

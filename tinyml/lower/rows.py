@@ -17,7 +17,7 @@ from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs
 from tinyml.graph.ops.concatenation import ConcatenationAttrs
 from tinyml.lower import row_reductions
 from tinyml.lower.kernels import build_step
-from tinyml.lower.program import Arg, Int, Program, RowInt, Rows, Step, Target
+from tinyml.lower.program import Arg, Blocks, Int, Program, RowInt, Rows, Step, Target
 
 _ELEMENTWISE = frozenset({"LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"})
 _BINARY = frozenset({"ADD", "SUB", "MUL"})
@@ -42,6 +42,10 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
 
 _FIXED_AT_BORDERS: dict[str, dict[str, int]] = {"tml_depthwise_conv2d_dsp": {"gather_rows": 1}}
 """Arguments that divide the rows of a call, which are fewer at the borders."""
+
+
+_BLOCKWISE = {"tml_conv2d_dsp": 3}
+"""Kernels that go along a row in blocks of so many pixels, times their argument ``blocks``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +170,15 @@ def row_step(graph: Graph, op: Op, step: Step, target: Target, count: int = 1) -
     inside = [op.inputs[position] for position in found.positions]
     rows = Rows(
         count, (count - 1) * found.stride + found.kernel, count * found.stride, found.pad_top, found.in_height,
-        found.out_height, tuple(i for i, tensor in enumerate(built.inputs) if tensor in inside),
+        found.out_height, tuple(i for i, tensor in enumerate(built.inputs) if tensor in inside), blocks=_blocks(built),
     )  # fmt: skip
     return replace(built, op_indices=step.op_indices, macs=step.macs, rows=rows)
+
+
+def _blocks(step: Step) -> Blocks | None:
+    values = {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
+    pixels = _BLOCKWISE.get(step.kernel, 0) * values.get("blocks", 1)
+    return Blocks(pixels, values["stride_w"], values["pad_left"]) if pixels else None
 
 
 RowSteps = Callable[[int, int], Step | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from tinyml.lower.program import Program, Step
+from tinyml.lower.program import Blocks, Program, Step
 from tinyml.plan.rowsim import Node, Trace, overlap_shift, trace
 
 
@@ -208,10 +208,33 @@ class Segment:
         node = next(n for n in self.nodes if n.output == result)
         if node.rows.reduces:
             return None
+        readers = [n for n in self.nodes if source in n.inputs]
+        if readers == [node] and node.rows.blocks is not None and node.rows.count == 1 and not self.in_results:
+            return self._blockwise_shift(node, node.rows.blocks, source, result)
         return overlap_shift(
             self.trace, result, row_bytes(self.program, result), source, row_bytes(self.program, source),
             self.heights[source],
         )  # fmt: skip
+
+    def _blockwise_shift(self, node: Node, blocks: Blocks, source: int, result: int) -> int:
+        """The same where the step that reads the source makes the result, block by block along each row.
+
+        A block is written when its part of the input has been read, so that the inputs from the next block's first on
+        are still needed, and after the last block those of the next row.
+        """
+        tensors, rows = self.program.graph.tensors, node.rows
+        _, _, width, channels = tensors[result].shape
+        _, _, in_width, depth = tensors[source].shape
+        worst = 0
+        for row in range(rows.out_height):
+            first = max(0, row * rows.stride - rows.pad_top) * in_width * depth
+            for end in range(blocks.pixels, width, blocks.pixels):
+                needed = first + max(0, end * blocks.stride - blocks.pad_left) * depth
+                worst = max(worst, (row * width + end) * channels - needed)
+            following = max(0, (row + 1) * rows.stride - rows.pad_top) * in_width * depth
+            if row + 1 < rows.out_height:
+                worst = max(worst, (row + 1) * width * channels - following)
+        return worst
 
     @property
     def _pairs(self) -> zip[tuple[Step, Node]]:
