@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.shared import require_tool
 from tests.support.trivial_network import built, require_toolchain
-from tinyml.cli import main
+from tinyml.cli import main, output
 
 
 def free_port() -> int:
@@ -31,8 +31,9 @@ def power_on(qemu: Path, elf: Path, port: int) -> subprocess.Popen[str]:
 
 
 def test_a_board_that_is_restarted(
-    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(output, "_state", {"verbosity": output.NORMAL})
     require_toolchain("gcc")
     qemu = require_tool("qemu-system-arm")
     elf = built(tmp_path_factory, "mps2-an386", "gcc").elf
@@ -47,7 +48,7 @@ def test_a_board_that_is_restarted(
     timer = threading.Timer(1.5, restart)
     timer.start()
     try:
-        assert main(["monitor", f"socket://127.0.0.1:{port}", "--json", "--for", "5s"]) == 0
+        assert main(["monitor", f"socket://127.0.0.1:{port}", "--json", "--for", "7s"]) == 0
         timer.join()
     finally:
         timer.cancel()
