@@ -210,7 +210,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
 def _listening(
     compiled: Compiled, options: Options, built: BuiltFirmware, proof: EmulationResult | None
 ) -> AudioReport:
-    """What listening costs the core: counted where the proof counted, from the same estimates as the build otherwise."""
+    """What listening costs the core: counted where the proof counted, otherwise what was estimated for the build."""
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     plan = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
     mix = proof.mix if proof else None

@@ -1,4 +1,4 @@
-"""Counts what one call of a single function of a firmware executes, on Unicorn: no start-up, no host, no peripherals."""
+"""Counts what one call of a single function of a firmware executes, on Unicorn: no start-up, host or peripherals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What listening costs a core, from counted instructions: the check of the estimates that the firmware was built for."""
+"""What listening costs a core, from counted instructions: the check of what the firmware was built for."""
 
 from __future__ import annotations
 
