@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyml.lower.dsp.requant import Ints64, Layer, Words, accumulator_range
+from tinyml.lower.accumulators import accumulator_range
+from tinyml.lower.dsp.requant import Ints64, Layer, Words
 from tinyml.lower.program import Optimize, Target
 
 Rows = Callable[[int], list[int]]

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN, multiply_by_quantized_multiplier
 from tinyml.graph.ir import Rounding
 from tinyml.graph.quantisation import Range
+from tinyml.lower.accumulators import CONSTANT_SCALE, CONSTANT_UNIT, accumulator_range, constant_output
 from tinyml.lower.dsp.linear import find_line
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers
 
 Words = npt.NDArray[np.int32]
 Ints64 = npt.NDArray[np.int64]
-
-_CONSTANT_UNIT, _CONSTANT_SCALE = 16, (1 << 30, -3)
-"""16 times a number under this multiplier and shift is the number again, with either rounding."""
 
 
 class Form(enum.IntEnum):
@@ -95,13 +92,11 @@ def layer(
     weights, bias = weights.copy(), bias.copy()
     lowest, highest = accumulator_range(weights, bias)
     for channel, (multiplier, shift) in enumerate(scales.tolist()):
-        ends = [
-            _output(int(end), multiplier, shift, rounding, zero_point, clamps)
-            for end in (lowest[channel], highest[channel])
-        ]
-        if ends[0] is not None and ends[0] == ends[1]:
-            weights[channel], bias[channel] = 0, (ends[0] - zero_point) * _CONSTANT_UNIT
-            scales[channel] = _CONSTANT_SCALE
+        ends = int(lowest[channel]), int(highest[channel])
+        value = constant_output(ends, (multiplier, shift), rounding, zero_point, clamps)
+        if value is not None:
+            weights[channel], bias[channel] = 0, (value - zero_point) * CONSTANT_UNIT
+            scales[channel] = CONSTANT_SCALE
     order = list(range(channels)) if rows is None else rows
     weights, bias, scales = weights[order], bias[order], scales[order]
     unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None else 1, 1).astype(np.int64)
@@ -110,25 +105,6 @@ def layer(
         return Layer(weights, bias, _two_steps(scales, rounding, zero_point, clamps))
     mul, par = line.multiplier.astype(np.int32), line.addend.astype(np.int32)
     return Layer(weights, bias, Requant(Form.LINEAR, mul, par, line.start, line.shift, clamps))
-
-
-def accumulator_range(weights: Ints64, bias: Ints64) -> tuple[Ints64, Ints64]:
-    """The exact extremes of each channel's accumulator over inputs of -128..127, by the signs of its weights."""
-    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    return bias - 128 * positive + 127 * negative, bias + 127 * positive - 128 * negative
-
-
-def _output(
-    accumulator: int, multiplier: int, shift: int, rounding: Rounding, zero_point: int, clamps: Range
-) -> int | None:
-    """The output for one accumulator, None where an int32 would overflow on the way."""
-    if not INT32_MIN <= accumulator << max(shift, 0) <= INT32_MAX:
-        return None
-    if rounding is Rounding.SINGLE:
-        scaled = (accumulator * multiplier + (1 << (30 - shift))) >> (31 - shift)
-    else:
-        scaled = multiply_by_quantized_multiplier(accumulator, multiplier, shift)
-    return min(max(scaled + zero_point, clamps.low), clamps.high)
 
 
 def _two_steps(scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Requant:

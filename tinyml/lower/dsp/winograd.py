@@ -17,8 +17,9 @@ from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.graph.quantisation import activation_range
+from tinyml.lower.accumulators import accumulator_range
 from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
-from tinyml.lower.dsp.requant import Ints64, Layer, Words, accumulator_range, layer
+from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml.graph.fixed_point import multiply_by_quantized_multiplier
 from tinyml.graph.ir import Rounding
 from tinyml.graph.quantisation import Range
+from tinyml.lower.accumulators import CONSTANT_SCALE, CONSTANT_UNIT, accumulator_range, constant_output
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers
 
 Ints64 = npt.NDArray[np.int64]
 
 _REACH = 1 << 30
-_CONSTANT_UNIT, _CONSTANT_SCALE = 16, (1 << 30, -3)
-"""16 times a number under this multiplier and shift is the number again, with either rounding."""
 
 
 class Form(enum.IntEnum):
@@ -57,12 +55,6 @@ class Product:
         )
 
 
-def accumulator_range(weights: Ints64, bias: Ints64) -> tuple[Ints64, Ints64]:
-    """The exact extremes of each channel's accumulator over inputs of -128..127, by the signs of its weights."""
-    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    return bias - 128 * positive + 127 * negative, bias + 127 * positive - 128 * negative
-
-
 def product(
     weights: Ints64, bias: Ints64, multipliers: Multipliers, rounding: Rounding, zero_point: int, clamps: Range
 ) -> Product | str:
@@ -86,22 +78,14 @@ def product(
     fits = (shift <= most) & (shift >= least) & (lowest > -_REACH) & (highest < _REACH)
     for channel in np.flatnonzero(~fits):
         scale = int(multiplier[channel]), int(shift[channel])
-        ends = [_output(int(end[channel]), *scale, rounding) for end in (lowest, highest)]
-        outputs = {end if end is None else min(max(end + zero_point, clamps.low), clamps.high) for end in ends}
-        value = outputs.pop()
-        if outputs or value is None:
-            return f"channel {channel} has accumulators to {int(max(-lowest[channel], highest[channel]))} and a shift" \
+        ends = int(lowest[channel]), int(highest[channel])
+        value = constant_output(ends, scale, rounding, zero_point, clamps)
+        if value is None:
+            return (
+                f"channel {channel} has accumulators to {int(max(-lowest[channel], highest[channel]))} and a shift"
                 f" of {scale[1]}, the vector forms hold to 2^30 and for {least} to {most}"
-        weights[channel], bias[channel] = 0, (value - zero_point) * _CONSTANT_UNIT
-        multiplier[channel], shift[channel] = _CONSTANT_SCALE
+            )
+        weights[channel], bias[channel] = 0, (value - zero_point) * CONSTANT_UNIT
+        multiplier[channel], shift[channel] = CONSTANT_SCALE
     form = Form.SINGLE if single else Form.DOUBLE
     return Product(weights, bias, multiplier, shift + 1 if single else shift, form, zero_point, clamps)
-
-
-def _output(accumulator: int, multiplier: int, shift: int, rounding: Rounding) -> int | None:
-    """The scaled accumulator, None where an int32 would overflow on the way."""
-    if not -(2**31) <= accumulator << max(shift, 0) < 2**31:
-        return None
-    if rounding is Rounding.SINGLE:
-        return (accumulator * multiplier + (1 << (30 - shift))) >> (31 - shift)
-    return multiply_by_quantized_multiplier(accumulator, multiplier, shift)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinyml.graph.ir import Rounding
 from tinyml.graph.quantisation import Range
+from tinyml.lower.accumulators import accumulator_range
 from tinyml.lower.dsp.linear import thresholds
 from tinyml.lower.program import Const, Int, Isa, Role
 from tinyml.lower.requant import Multipliers
@@ -155,8 +156,7 @@ def explain(requant: Requant) -> str:
 
 def raw_range(weights: Ints64) -> tuple[Ints64, Ints64]:
     """The exact extremes of each channel's sum of products over inputs of -128..127, by the signs of its weights."""
-    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    return -128 * positive + 127 * negative, 127 * positive - 128 * negative
+    return accumulator_range(weights, np.zeros(len(weights), np.int64))
 
 
 def _any_form(bias: Ints64, scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
