@@ -13,7 +13,10 @@ from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Target
 from tinyml.tflite.read import read_graph
 
-FAST, ONE_ROW, PORTABLE = "tml_depthwise_conv2d_dsp", "tml_depthwise_row3_dsp", "tml_depthwise_conv2d"
+FAST, PORTABLE = "tml_depthwise_conv2d_dsp", "tml_depthwise_conv2d"
+ONE_ROW = {
+    (3, 3): "tml_depthwise_row3_dsp", (5, 5): "tml_depthwise_row_dsp", (7, 7): "tml_depthwise_row_dsp",
+}  # fmt: skip
 
 # Height, width, channels, multiplier, kernel, stride, padding, activation.
 SHAPES = [
@@ -83,7 +86,7 @@ def depthwise(
 )
 def test_every_shape(core: str, compiler: str, optimise: str, optimize: Optimize, tmp_path: Path) -> None:
     rng = Rng(1)
-    cases = [Expected(depthwise(rng, *s), ONE_ROW if s[0] == 1 and s[4] == (3, 3) else FAST, str(s)) for s in SHAPES]
+    cases = [Expected(depthwise(rng, *s), ONE_ROW.get(s[4], FAST) if s[0] == 1 else FAST, str(s)) for s in SHAPES]
     prove_on_core(cases, tmp_path, core=core, compiler=compiler, optimise=optimise, optimize=optimize)
 
 

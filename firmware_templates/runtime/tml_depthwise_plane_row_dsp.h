@@ -1,0 +1,448 @@
+/* DEPTHWISE_CONV_2D 5x5 or 7x7 of one row of output on cores with the DSP extension.
+ *
+ * One channel's window is gathered into a plane whose border holds the input's zero point (the zero point itself is
+ * folded into the biases). Two rows lie in one row of words, the upper one in the low halves, so that one SMLAD takes two
+ * taps of a column; the last row lies as halves, and two columns share a SMLAD.
+ *
+ * Streams, one for each channel, w0 .. the taps of a row, v0 .. those of the row below:
+ *     { bias, for each pair of rows [w0 v0] [w1 v1] .., the last row's words, mul, par }
+ * The last row's words are those of a row in tml_depthwise_conv2d_dsp.h. */
+#ifndef TML_DEPTHWISE_PLANE_ROW_DSP_H
+#define TML_DEPTHWISE_PLANE_ROW_DSP_H
+
+#include "tml_depthwise_conv2d_dsp.h"
+
+/* Lines of the outputs b, c and d in a whole block and in a last one of `rest` outputs. */
+#define TML_DWP_B_ALL(TEXT) TEXT
+#define TML_DWP_C_ALL(TEXT) TEXT
+#define TML_DWP_D_ALL(TEXT) TEXT
+#define TML_DWP_B_REST(TEXT) ".if %c[rest] > 1\n\t" TEXT ".endif\n\t"
+#define TML_DWP_C_REST(TEXT) ".if %c[rest] > 2\n\t" TEXT ".endif\n\t"
+#define TML_DWP_D_REST(TEXT)
+
+/* Two rows of a kernel for four outputs; A, B and C are what a, b and c are added to (d has the bias at first). They
+ * leave x TML_DWP_READ_.. bytes further. */
+#define TML_DWP_5_1(F, A, B, C) \
+    "ldm %[w]!, {r5, r6, r8, r9, r10}\n\t" \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[a], r5, r11, " A "\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, r12, " B "\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, lr, " C "\n\t") \
+    "smlad %[a], r6, r12, %[a]\n\t" \
+    "smlad %[a], r8, lr, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r6, lr, %[b]\n\t") \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, r11, %[d]\n\t" \
+        "smlad %[d], r6, r12, %[d]\n\t" \
+        "smlad %[d], r8, lr, %[d]\n\t") \
+    "smlad %[a], r9, r11, %[a]\n\t" \
+    "smlad %[a], r10, r12, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r8, r11, %[b]\n\t" \
+        "smlad %[b], r9, r12, %[b]\n\t" \
+        "smlad %[b], r10, lr, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r6, r11, %[c]\n\t" \
+        "smlad %[c], r8, r12, %[c]\n\t" \
+        "smlad %[c], r9, lr, %[c]\n\t") \
+    "ldrd r11, r12, [%[x]]\n\t" \
+    TML_DWP_C_##F( \
+        "smlad %[c], r10, r11, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r9, r11, %[d]\n\t" \
+        "smlad %[d], r10, r12, %[d]\n\t")
+#define TML_DWP_7_1(F, A, B, C) \
+    "ldm %[w]!, {r5, r6, r8, r9}\n\t" \
+    "ldm %[x]!, {r10, r11, r12, lr}\n\t" \
+    "smlad %[a], r5, r10, " A "\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, r11, " B "\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, r12, " C "\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, lr, %[d]\n\t") \
+    "smlad %[a], r6, r11, %[a]\n\t" \
+    "smlad %[a], r8, r12, %[a]\n\t" \
+    "smlad %[a], r9, lr, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r6, r12, %[b]\n\t" \
+        "smlad %[b], r8, lr, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r6, lr, %[c]\n\t") \
+    "ldm %[x]!, {r10, r11, r12}\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r9, r10, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r8, r10, %[c]\n\t" \
+        "smlad %[c], r9, r11, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r6, r10, %[d]\n\t" \
+        "smlad %[d], r8, r11, %[d]\n\t" \
+        "smlad %[d], r9, r12, %[d]\n\t") \
+    "ldm %[w]!, {r5, r6, r8}\n\t" \
+    "ldrd r9, lr, [%[x]]\n\t" \
+    "smlad %[a], r5, r10, %[a]\n\t" \
+    "smlad %[a], r6, r11, %[a]\n\t" \
+    "smlad %[a], r8, r12, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, r11, %[b]\n\t" \
+        "smlad %[b], r6, r12, %[b]\n\t" \
+        "smlad %[b], r8, r9, %[b]\n\t") \
+    "ldr r10, [%[x], #8]\n\t" \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, r12, %[c]\n\t" \
+        "smlad %[c], r6, r9, %[c]\n\t" \
+        "smlad %[c], r8, lr, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, r9, %[d]\n\t" \
+        "smlad %[d], r6, lr, %[d]\n\t" \
+        "smlad %[d], r8, r10, %[d]\n\t")
+#define TML_DWP_5_2(F, A, B, C) \
+    "ldm %[w]!, {r5, r6, r8, r9, r10}\n\t" \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[a], r5, r11, " A "\n\t" \
+    "smlad %[a], r6, r12, %[a]\n\t" \
+    "smlad %[a], r8, lr, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, lr, " B "\n\t") \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    "smlad %[a], r9, r11, %[a]\n\t" \
+    "smlad %[a], r10, r12, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r6, r11, %[b]\n\t" \
+        "smlad %[b], r8, r12, %[b]\n\t" \
+        "smlad %[b], r9, lr, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, r12, " C "\n\t" \
+        "smlad %[c], r6, lr, %[c]\n\t") \
+    "ldm %[x]!, {r11, r12, lr}\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r10, r11, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r8, r11, %[c]\n\t" \
+        "smlad %[c], r9, r12, %[c]\n\t" \
+        "smlad %[c], r10, lr, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, r11, %[d]\n\t" \
+        "smlad %[d], r6, r12, %[d]\n\t" \
+        "smlad %[d], r8, lr, %[d]\n\t") \
+    "ldrd r11, r12, [%[x]]\n\t" \
+    TML_DWP_D_##F( \
+        "smlad %[d], r9, r11, %[d]\n\t" \
+        "smlad %[d], r10, r12, %[d]\n\t")
+#define TML_DWP_7_2(F, A, B, C) \
+    "ldm %[w]!, {r5, r6, r8, r9}\n\t" \
+    "ldm %[x]!, {r10, r11, r12, lr}\n\t" \
+    "smlad %[a], r5, r10, " A "\n\t" \
+    "smlad %[a], r6, r11, %[a]\n\t" \
+    "smlad %[a], r8, r12, %[a]\n\t" \
+    "smlad %[a], r9, lr, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, r12, " B "\n\t" \
+        "smlad %[b], r6, lr, %[b]\n\t") \
+    "ldm %[x]!, {r10, r11, r12, lr}\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r8, r10, %[b]\n\t" \
+        "smlad %[b], r9, r11, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, r10, " C "\n\t" \
+        "smlad %[c], r6, r11, %[c]\n\t" \
+        "smlad %[c], r8, r12, %[c]\n\t" \
+        "smlad %[c], r9, lr, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, r12, %[d]\n\t" \
+        "smlad %[d], r6, lr, %[d]\n\t") \
+    "ldrd r10, r11, [%[x]]\n\t" \
+    TML_DWP_D_##F( \
+        "smlad %[d], r8, r10, %[d]\n\t" \
+        "smlad %[d], r9, r11, %[d]\n\t") \
+    "ldm %[w]!, {r5, r6, r8}\n\t" \
+    "ldr r9, [%[x], #-16]\n\t" \
+    "smlad %[a], r5, r9, %[a]\n\t" \
+    "ldr r9, [%[x], #-12]\n\t" \
+    "smlad %[a], r6, r9, %[a]\n\t" \
+    "smlad %[a], r8, r12, %[a]\n\t" \
+    TML_DWP_B_##F( \
+        "smlad %[b], r5, r12, %[b]\n\t" \
+        "smlad %[b], r6, lr, %[b]\n\t" \
+        "smlad %[b], r8, r10, %[b]\n\t") \
+    TML_DWP_C_##F( \
+        "smlad %[c], r5, r10, %[c]\n\t" \
+        "smlad %[c], r6, r11, %[c]\n\t") \
+    "ldrd r9, r12, [%[x], #8]\n\t" \
+    TML_DWP_C_##F( \
+        "smlad %[c], r8, r9, %[c]\n\t") \
+    TML_DWP_D_##F( \
+        "smlad %[d], r5, r9, %[d]\n\t" \
+        "smlad %[d], r6, r12, %[d]\n\t") \
+    "ldr lr, [%[x], #16]\n\t" \
+    TML_DWP_D_##F( \
+        "smlad %[d], r8, lr, %[d]\n\t")
+#define TML_DWP_READ_5_1 24
+#define TML_DWP_READ_7_1 28
+#define TML_DWP_READ_5_2 36
+#define TML_DWP_READ_7_2 32
+
+#define TML_DWP_FIRST(ROWS, F) "ldr %[d], [%[w]], #4\n\t" ROWS(F, "%[d]", "%[d]", "%[d]")
+#define TML_DWP_THEN(ROWS, F) "add %[x], %[x], %[next]\n\t" ROWS(F, "%[a]", "%[b]", "%[c]")
+#define TML_DWP_ROWS_5(KIND, F) TML_DWP_FIRST(TML_DWP_##KIND, F) TML_DWP_THEN(TML_DWP_##KIND, F)
+#define TML_DWP_ROWS_7(KIND, F) TML_DWP_ROWS_5(KIND, F) TML_DWP_THEN(TML_DWP_##KIND, F)
+#define TML_DWP_CLOBBERS "r9", "r10", "r11", "r12", "lr", "cc", "memory"
+#define TML_DWP_SUMS(K, KIND) \
+    do { \
+        __asm__ volatile(TML_DWP_ROWS_##K(KIND, ALL) \
+                         : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "+r"(x), [w] "+r"(w) \
+                         : [next] "i"(4 * pitch - TML_DWP_READ_##KIND) \
+                         : "r5", "r6", "r8", TML_DWP_CLOBBERS); \
+        __asm__ volatile(TML_DW_##KIND("%[a]", "%[b]", "%[c]") \
+                         : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(z), [w] "+r"(w) \
+                         : \
+                         : "r5", "r6", "r8", TML_DWP_CLOBBERS); \
+    } while (0)
+
+/* An output by LINEAR or DOUBLE_FAST; r5 mul, r6 par, r8 y, r9 the zero point. */
+#define TML_DWP_OUTPUT(A) \
+    ".if %c[twice]\n\t" \
+    "smmlar " A ", " A ", r5, " A "\n\t" \
+    ".if %c[offset] > -128\n\t" \
+    "add " A ", " A ", " A ", asr #31\n\t" \
+    ".endif\n\t" \
+    "smmlar " A ", " A ", r6, r9\n\t" \
+    "ssat " A ", #8, " A "\n\t" \
+    ".else\n\t" \
+    "smmla " A ", " A ", r5, r6\n\t" \
+    "ssat " A ", #8, " A ", asr %[offset]\n\t" \
+    ".endif\n\t" \
+    ".if %c[channels] < 256\n\t" \
+    "strb " A ", [r8], %[channels]\n\t" \
+    ".else\n\t" \
+    "strb " A ", [r8]\n\t" \
+    "add r8, r8, %[channels]\n\t" \
+    ".endif\n\t"
+/* On the stack: y, the last row's address less half of x, the last x, x. */
+#define TML_DWP_SUMS_ALL(K, KIND, F) \
+    TML_DWP_ROWS_##K(KIND, F) \
+    "str %[x], [sp, #12]\n\t" \
+    "ldr lr, [sp, #4]\n\t" \
+    "add %[x], lr, %[x], lsr #1\n\t" \
+    TML_DW_##KIND("%[a]", "%[b]", "%[c]") \
+    "ldrd r5, r6, [%[w]]\n\t" \
+    "ldr r8, [sp]\n\t" \
+    ".if %c[twice]\n\t" \
+    "mov r9, %[offset]\n\t" \
+    ".endif\n\t"
+#define TML_DWP_CHANNEL(K, KIND) \
+    __asm__ volatile("sub sp, #16\n\t" \
+                     "strd r5, r6, [sp]\n\t" \
+                     "str r8, [sp, #8]\n" \
+                     ".if %c[blocks]\n" \
+                     "1:\n\t" \
+                     TML_DWP_SUMS_ALL(K, KIND, ALL) \
+                     TML_DWP_OUTPUT("%[a]") TML_DWP_OUTPUT("%[b]") TML_DWP_OUTPUT("%[c]") TML_DWP_OUTPUT("%[d]") \
+                     "str r8, [sp]\n\t" \
+                     "ldrd lr, %[x], [sp, #8]\n\t" \
+                     "sub %[w], %[w], %[stream]\n\t" \
+                     ".if %c[back] < 4096\n\t" \
+                     "sub %[x], %[x], %[back]\n\t" \
+                     ".else\n\t" \
+                     "movw r5, %[back]\n\t" \
+                     "sub %[x], %[x], r5\n\t" \
+                     ".endif\n\t" \
+                     ".if %c[blocks] > 1\n\t" \
+                     "cmp %[x], lr\n\t" \
+                     "bne 1b\n\t" \
+                     ".endif\n\t" \
+                     ".endif\n\t" \
+                     ".if %c[rest]\n\t" \
+                     TML_DWP_SUMS_ALL(K, KIND, REST) \
+                     TML_DWP_OUTPUT("%[a]") TML_DWP_B_REST(TML_DWP_OUTPUT("%[b]")) TML_DWP_C_REST(TML_DWP_OUTPUT("%[c]")) \
+                     ".endif\n\t" \
+                     "add sp, #16" \
+                     : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "+r"(x), [w] "+r"(w), "+r"(r5), \
+                       "+r"(r6), "+r"(r8) \
+                     : [next] "i"(4 * pitch - TML_DWP_READ_##KIND), [channels] "i"(channels), [offset] "i"(zp), \
+                       [twice] "i"(rounding == TML_DOUBLE_FAST), [stream] "i"(4 * words - 8), \
+                       [back] "i"(4 * (kernel / 2 - 1) * pitch + TML_DWP_READ_##KIND - 16 * stride_w), \
+                       [blocks] "i"(out_w / 4), [rest] "i"(out_w % 4) \
+                     : TML_DWP_CLOBBERS)
+
+/* A channel's outputs from its plane, four at a time. */
+TML_INLINE void tml_dwp_channel_dsp(const int32_t *plane, const int32_t *w, int8_t *y, int kernel, int stride_w,
+                                    int out_w, int channels, int pitch, int words, int rounding, int32_t zp) {
+    const int read = kernel == 5 ? (stride_w == 1 ? TML_DWP_READ_5_1 : TML_DWP_READ_5_2)
+                                 : (stride_w == 1 ? TML_DWP_READ_7_1 : TML_DWP_READ_7_2);
+    const uintptr_t last = (uintptr_t)(plane + kernel / 2 * pitch), end = (uintptr_t)(plane + out_w / 4 * 4 * stride_w);
+    const int32_t *x = plane;
+    int32_t a, b, c, d;
+    register int8_t *r5 __asm__("r5") = y;
+    register uintptr_t r6 __asm__("r6") = last - ((uintptr_t)plane + 4 * (uintptr_t)((kernel / 2 - 1) * pitch) + read) / 2;
+    register uintptr_t r8 __asm__("r8") = end;
+    if (kernel == 5 && stride_w == 1) TML_DWP_CHANNEL(5, 5_1);
+    if (kernel == 7 && stride_w == 1) TML_DWP_CHANNEL(7, 7_1);
+    if (kernel == 5 && stride_w == 2) TML_DWP_CHANNEL(5, 5_2);
+    if (kernel == 7 && stride_w == 2) TML_DWP_CHANNEL(7, 7_2);
+}
+
+/* The same for every requantisation. */
+TML_INLINE void tml_dwp_outputs_dsp(const int32_t *plane, const int32_t *stream, int8_t *y, int kernel, int stride_w,
+                                    int out_w, int channels, int pitch, int rounding, int32_t zp, int32_t lo,
+                                    int32_t hi) {
+    const int32_t *last = plane + kernel / 2 * pitch;
+    TML_NO_UNROLL
+    for (int j = 0; j < out_w; j += 4, plane += 4 * stride_w, last += 2 * stride_w, y += 4 * channels) {
+        const int32_t *x = plane, *z = last, *w = stream;
+        int32_t a, b, c, d, m, q;
+        if (kernel == 5 && stride_w == 1) TML_DWP_SUMS(5, 5_1);
+        if (kernel == 7 && stride_w == 1) TML_DWP_SUMS(7, 7_1);
+        if (kernel == 5 && stride_w == 2) TML_DWP_SUMS(5, 5_2);
+        if (kernel == 7 && stride_w == 2) TML_DWP_SUMS(7, 7_2);
+        TML_LDRD(m, q, w);
+        const int full = out_w % 4 == 0 || j + 4 <= out_w;
+        y[0] = (int8_t)tml_requant_dsp(a, m, q, rounding, zp, lo, hi);
+        if (full || out_w % 4 >= 2) y[channels] = (int8_t)tml_requant_dsp(b, m, q, rounding, zp, lo, hi);
+        if (full || out_w % 4 >= 3) y[2 * channels] = (int8_t)tml_requant_dsp(c, m, q, rounding, zp, lo, hi);
+        if (full) y[3 * channels] = (int8_t)tml_requant_dsp(d, m, q, rounding, zp, lo, hi);
+    }
+}
+
+/* Four columns of two rows at a and b, or of one at a, with the offsets or steps that LDRSB has. */
+#define TML_DWP_ONE_NEAR(R, P) "ldrsb " R ", [%[" P "]], %[c1]\n\t"
+#define TML_DWP_ONE_FAR(R, P) "ldrsb " R ", [%[" P "]]\n\tadd %[" P "], %[" P "], %[c1]\n\t"
+#define TML_DWP_LOAD_NEAR(R0, R1, R2, R3, P) \
+    TML_DWP_ONE_NEAR(R0, P) TML_DWP_ONE_NEAR(R1, P) TML_DWP_ONE_NEAR(R2, P) TML_DWP_ONE_NEAR(R3, P)
+#define TML_DWP_LOAD_FAR(R0, R1, R2, R3, P) \
+    "ldrsb " R0 ", [%[" P "]]\n\t" \
+    "ldrsb " R1 ", [%[" P "], %[c1]]\n\t" \
+    "ldrsb " R2 ", [%[" P "], %[c2]]\n\t" \
+    "ldrsb " R3 ", [%[" P "], %[c3]]\n\t" \
+    "add %[" P "], %[" P "], %[c4]\n\t"
+#define TML_DWP_PAIRS(AT) \
+    TML_DWP_LOAD_##AT("r4", "r5", "r6", "r8", "a") \
+    TML_DWP_LOAD_##AT("r9", "r10", "r11", "r12", "b") \
+    "pkhbt r4, r4, r9, lsl #16\n\t" \
+    "pkhbt r5, r5, r10, lsl #16\n\t" \
+    "pkhbt r6, r6, r11, lsl #16\n\t" \
+    "pkhbt r8, r8, r12, lsl #16\n\t" \
+    "stm %[to]!, {r4, r5, r6, r8}\n\t"
+#define TML_DWP_PAIR(AT) \
+    TML_DWP_ONE_##AT("r4", "a") TML_DWP_ONE_##AT("r5", "b") "pkhbt r4, r4, r5, lsl #16\n\tstr r4, [%[to]], #4\n\t"
+#define TML_DWP_HALVES(AT) \
+    TML_DWP_LOAD_##AT("r4", "r5", "r6", "r8", "b") \
+    "pkhbt r4, r4, r5, lsl #16\n\t" \
+    "pkhbt r6, r6, r8, lsl #16\n\t" \
+    "stm %[to]!, {r4, r6}\n\t"
+#define TML_DWP_HALF(AT) TML_DWP_ONE_##AT("r4", "b") "strh r4, [%[to]], #2\n\t"
+/* TEXT `count` times, at most six; at most three times. */
+#define TML_DWP_TIMES_6(COUNT, TEXT) \
+    TML_DWP_TIMES_3(COUNT, TEXT) \
+    ".if %c[" COUNT "] > 3\n\t" TEXT ".endif\n\t" \
+    ".if %c[" COUNT "] > 4\n\t" TEXT ".endif\n\t" \
+    ".if %c[" COUNT "] > 5\n\t" TEXT ".endif\n\t"
+#define TML_DWP_TIMES_3(COUNT, TEXT) \
+    ".if %c[" COUNT "] > 0\n\t" TEXT ".endif\n\t" \
+    ".if %c[" COUNT "] > 1\n\t" TEXT ".endif\n\t" \
+    ".if %c[" COUNT "] > 2\n\t" TEXT ".endif\n\t"
+/* `turns` times `count` fours of columns. */
+#define TML_DWP_TURNS(TURNS, COUNT, BYTES, TEXT) \
+    ".if %c[" TURNS "] > 1\n\t" \
+    "add lr, %[to], %[" BYTES "]\n" \
+    "3:\n\t" \
+    ".endif\n\t" \
+    TML_DWP_TIMES_6(COUNT, TEXT) \
+    ".if %c[" TURNS "] > 1\n\t" \
+    "cmp %[to], lr\n\t" \
+    "bne 3b\n\t" \
+    ".endif\n\t"
+#define TML_DWP_WINDOW(AT) \
+    __asm__ volatile("2:\n\t" \
+                     TML_DWP_TURNS("turns", "gather", "fours", TML_DWP_PAIRS(AT)) \
+                     TML_DWP_TIMES_3("rest", TML_DWP_PAIR(AT)) \
+                     "mov %[a], %[b]\n\t" \
+                     ".if %c[row] < 4096\n\t" \
+                     "add %[b], %[b], %[row]\n\t" \
+                     ".else\n\t" \
+                     "movw r4, #%c[row] & 0xffff\n\t" \
+                     "movt r4, #%c[row] >> 16\n\t" \
+                     "add %[b], %[b], r4\n\t" \
+                     ".endif\n\t" \
+                     "add %[to], %[to], %[next]\n\t" \
+                     "cmp %[to], %[end]\n\t" \
+                     "bne 2b\n\t" \
+                     "mov %[b], %[a]\n\t" \
+                     "sub %[to], %[to], %[left]\n\t" \
+                     ".if %c[odd]\n\t" TML_DWP_HALF(AT) ".endif\n\t" \
+                     TML_DWP_TURNS("last_turns", "last_gather", "last_fours", TML_DWP_HALVES(AT)) \
+                     TML_DWP_TIMES_3("last_rest", TML_DWP_HALF(AT)) \
+                     : [to] "+r"(to), [a] "+r"(a), [b] "+r"(b) \
+                     : [end] "r"(to + pairs * pitch), [c1] "i"(channels), [c2] "i"(2 * channels), \
+                       [c3] "i"(3 * channels), [c4] "i"(4 * channels), [row] "i"(width * channels), \
+                       [turns] "i"(gather > 0 ? fours / gather : 0), [gather] "i"(gather), [fours] "i"(16 * fours), \
+                       [rest] "i"(width % 4), [next] "i"(4 * (pitch - width)), [left] "i"(2 * pad_left), \
+                       [odd] "i"(odd), [last_turns] "i"(last_gather > 0 ? last_fours / last_gather : 0), \
+                       [last_gather] "i"(last_gather), [last_fours] "i"(8 * last_fours), \
+                       [last_rest] "i"((width - odd) % 4) \
+                     : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
+
+/* A channel's whole window. Its last row's halves begin at an even address. */
+TML_INLINE void tml_dwp_window_dsp(int32_t *to, const int8_t *a, int width, int channels, int pairs, int pad_left,
+                                   int pitch, int gather, int last_gather) {
+    const int fours = width / 4, odd = pad_left % 2, last_fours = (width - odd) / 4;
+    const int8_t *b = a + width * channels;
+    if (channels <= 255)
+        TML_DWP_WINDOW(NEAR);
+    else
+        TML_DWP_WINDOW(FAR);
+}
+
+/* The rows of a window that are there, from kernel row -at on, one by one; others stay as they are. */
+TML_INLINE void tml_dwp_rows_dsp(int32_t *plane, const int8_t *x, int at, int height, int width, int channels,
+                                 int kernel, int pad_left, int pitch) {
+    TML_NO_UNROLL
+    for (int i = 0; i < kernel; ++i, ++at) {
+        const int last = i == kernel - 1, step = last ? 1 : 2;
+        int16_t *to = (int16_t *)(void *)(plane + i / 2 * pitch) + (last ? pad_left : 2 * pad_left + i % 2);
+        const int8_t *from = x + at * width * channels;
+        if ((unsigned)at < (unsigned)height) {
+            TML_UNROLL(4)
+            for (int j = 0; j < width; ++j, from += channels, to += step) *to = *from;
+        }
+    }
+}
+
+/* One row of output from the `height` rows of its window that are there, the first of them at x, `pad_top` rows of zero
+ * points above them; both need not be constants. kernel_h = kernel_w. Scratch: 2 * pitch * kernel_h bytes, rounded up
+ * to whole words, and 32 more, since the last columns' blocks read on. y may be x: a channel's bytes are gathered before
+ * they are overwritten. Of the columns
+ * `gather` fours are gathered at once, which divide the fours of the width, and last_gather of the last row, whose first
+ * column is alone where pad_left is odd; 0 where there are none, at most 6. */
+TML_INLINE void tml_depthwise_row_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
+                                      int width, int channels, int kernel_h, int kernel_w, int stride_w, int pad_top,
+                                      int pad_left, int out_w, int pitch, int gather, int last_gather, int32_t zero_point,
+                                      int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int pairs = kernel_h / 2, row = width * channels;
+    const int words = 3 + pairs * kernel_w + (stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2);
+    const int fast = (rounding == TML_LINEAR || rounding == TML_DOUBLE_FAST) && lo == -128 && hi == 127;
+    int32_t *const plane = (int32_t *)scratch;
+    tml_dw_fill_dsp((int16_t *)scratch, pairs * pitch + (pitch + 1) / 2, zero_point);
+    TML_PUBLISH(x);
+    TML_NO_UNROLL
+    for (int c = 0; c < channels; ++c, ++x, ++y, w += words) {
+        if (pad_top <= 0 && pad_top + height >= kernel_h)
+            tml_dwp_window_dsp(plane + pad_left, x - pad_top * row, width, channels, pairs, pad_left, pitch, gather,
+                               last_gather);
+        else
+            tml_dwp_rows_dsp(plane, x, -pad_top, height, width, channels, kernel_h, pad_left, pitch);
+        const int32_t *read = plane;
+        TML_PUBLISH(read);
+        if (fast)
+            tml_dwp_channel_dsp(read, w, y, kernel_h, stride_w, out_w, channels, pitch, words, rounding, zp);
+        else
+            tml_dwp_outputs_dsp(read, w, y, kernel_h, stride_w, out_w, channels, pitch, rounding, zp, lo, hi);
+    }
+}
+
+#endif
