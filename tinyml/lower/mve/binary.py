@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -12,7 +12,16 @@ from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import BinaryAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.binary import NO_LINE, Sum, describe, exact
+from tinyml.lower.linear_sum import (
+    Arithmetic,
+    Linear,
+    Sum,
+    describe,
+    find_linear,
+    proven_by,
+    same_shape,
+    sums,
+)
 from tinyml.lower.mve.product import Ints64
 from tinyml.lower.ops.binary import broadcast_loops, in_place, operands, sum_multipliers
 from tinyml.lower.ops.common import first_output, make_step
@@ -20,71 +29,37 @@ from tinyml.lower.program import Arg, Int, Out, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_binary_mve.h"
-_LEFT_SHIFT = 20
 _SHIFTS = range(16, 23)
 _NUDGES = 2
 _REACH = 2**31
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """``(mul_a * a + mul_b * b + offset) >> shift``, then clamped."""
+def _shifts(factor_a: float, factor_b: float) -> Sequence[int]:
+    """From 16 on; those beyond take two more instructions."""
+    return [s for s in _SHIFTS if (abs(factor_a) + abs(factor_b)) * 128 * 2**s < _REACH]
 
-    mul_a: int
-    mul_b: int
-    offset: int
-    shift: int
+
+def _product(multiplier: int, operand: Ints64) -> Ints64:
+    return multiplier * operand
+
+
+def _fits(found: Linear, of_a: Ints64, of_b: Ints64) -> bool:
+    first = abs(found.offset) + 128 * abs(found.mul_a)
+    return first < _REACH and all(-_REACH <= end < _REACH for end in sums(found, of_a, of_b))
+
+
+ARITHMETIC = Arithmetic(_shifts, _product, _fits, _NUDGES)
 
 
 @lru_cache(maxsize=256)
 def linear(numbers: Sum) -> Linear | None:
-    """A linear function that equals TFLite's for every pair of operands, with the least shift; None without one.
-
-    For given multipliers each pair bounds the offset from both sides. Shifts beyond 16 take two more instructions.
-    """
-    if max(numbers.scale_a[1], numbers.scale_b[1], numbers.scale_out[1]) > 0:
-        return None
-    factor_out = float(np.ldexp(numbers.scale_out[0], numbers.scale_out[1] - 31 + _LEFT_SHIFT))
-    factor_a = float(np.ldexp(numbers.scale_a[0], numbers.scale_a[1] - 31)) * factor_out
-    factor_b = float(np.ldexp(numbers.scale_b[0], numbers.scale_b[1] - 31)) * factor_out * numbers.sign
-    wanted = exact(numbers)
-    nudges = sorted(
-        ((i, j) for i in range(-_NUDGES, _NUDGES + 1) for j in range(-_NUDGES, _NUDGES + 1)),
-        key=lambda n: abs(n[0]) + abs(n[1]),
-    )
-    for shift in _SHIFTS:
-        if (abs(factor_a) + abs(factor_b)) * 128 * 2**shift >= _REACH:
-            return None
-        mul_a, mul_b = round(factor_a * 2**shift), round(factor_b * 2**shift)
-        for nudge_a, nudge_b in nudges:
-            offset = _offset(numbers, wanted, mul_a + nudge_a, mul_b + nudge_b, shift)
-            if offset is not None:
-                return Linear(mul_a + nudge_a, mul_b + nudge_b, offset, shift)
-    return None
-
-
-def _offset(numbers: Sum, wanted: Ints64, mul_a: int, mul_b: int, shift: int) -> int | None:
-    """The offset in the middle of those that hold for every pair, where no intermediate leaves int32."""
-    x = np.arange(-128, 128, dtype=np.int64)
-    products = (mul_a * x)[:, None] + (mul_b * x)[None, :]
-    from_below = np.where(wanted > numbers.low, (wanted << shift) - products, -(2**62)).max()
-    from_above = np.where(wanted < numbers.high, ((wanted + 1) << shift) - 1 - products, 2**62).min()
-    if from_below > from_above:
-        return None
-    offset = int(from_below + from_above) // 2
-    ends = (offset + int(products.min()), offset + int(products.max()), offset - 128 * abs(mul_a), offset)
-    return offset if all(-_REACH <= end < _REACH for end in ends) and abs(offset) + 128 * abs(mul_a) < _REACH else None
-
-
-def _same_shape(graph: Graph, op: Op) -> bool:
-    return all(graph.tensor(i).shape == first_output(graph, op).shape for i in op.inputs)
+    """``(mul_a * a + mul_b * b + offset) >> shift`` that is exact, with the least shift; None without one."""
+    return find_linear(numbers, ARITHMETIC)
 
 
 def linear_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Operands of the output's shape, and a linear function that is exact for every pair of values."""
-    if not _same_shape(graph, op):
-        return unfit("operands of different shapes")
-    return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
+    return same_shape(graph, op) and proven_by(graph, op, linear)
 
 
 def sum_applies(graph: Graph, op: Op, target: Target) -> Verdict:
@@ -93,7 +68,7 @@ def sum_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     Shifts are within VRSHL's exact range, -31 to 0: TFLite's multipliers have none further to the right, and a
     constraint of the graph leaves none to the left.
     """
-    return APPLIES if _same_shape(graph, op) else unfit("operands of different shapes")
+    return same_shape(graph, op)
 
 
 def mul_applies(graph: Graph, op: Op, target: Target) -> Verdict:
