@@ -39,6 +39,7 @@ STAGES = (
     "report",
     "compiled",
     "pipeline",
+    "tflm",
     "vision",
     "hearing",
     "stream",

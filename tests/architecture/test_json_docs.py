@@ -18,12 +18,15 @@ from tests.support.shared import REPOSITORY, require_module
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
+from tinyml.firmware.elf import RegionSize
+from tinyml.firmware.tflm import Arena
 from tinyml.lower.program import PassedOver
 from tinyml.plan.realtime import AudioLoad
 from tinyml.report.pictures import PicturesResult, PictureVerdict
 from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
 from tinyml.report.sound import AudioReport, ClipsResult, SoundFile, SoundResult
 from tinyml.report.stream import StreamResult
+from tinyml.report.tflm import TflmResult
 from tinyml.streaming.detector import Detection
 from tinyml.streaming.score import StreamScore, WordScore
 from tinyml.streaming.settings import DetectorSettings
@@ -140,6 +143,13 @@ def test_emulate_sound() -> None:
     check("emulate --wav", SoundResult("m", "b", "unicorn", (file,), LOAD).to_json())
     clips = ClipsResult("m", "b", "unicorn", ("yes", "no"), 3, ((1, 1), (0, 1)), 1.5)
     check("emulate --dataset", clips.to_json())
+
+
+def test_build_over_tflm() -> None:
+    region = RegionSize("FLASH", "flash", 1024, 512)
+    arena = Arena(100, 20, 3, "1 op")
+    result = TflmResult("m", "b", "benchmark", "l", ("AddAdd()",), arena, "p", "e", "gcc", 1.5, (region,))
+    check("build --engine tflm", result.to_json())
 
 
 def test_stream() -> None:

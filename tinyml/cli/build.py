@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from tinyml.cli.options import (
     pipeline_options,
 )
 
+if TYPE_CHECKING:
+    from tinyml.pipeline import Options
+
 
 @click.command("build")
 @click.argument("model", required=False)
@@ -26,10 +29,23 @@ from tinyml.cli.options import (
 @output_option
 @compile_options
 @emulation_options
+@click.option(
+    "--engine",
+    type=click.Choice(["tinyml", "tflm"]),
+    default="tinyml",
+    show_default=True,
+    help="Whose code runs the network; tflm is TensorFlow Lite Micro with CMSIS-NN, which is not proven.",
+)
 @click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
 @json_option
 def command(
-    model: str | None, board: str | None, output: Path | None, no_emulate: bool, as_json: bool, **values: Any
+    model: str | None,
+    board: str | None,
+    output: Path | None,
+    engine: str,
+    no_emulate: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Build MODEL's firmware for a board and prove it bit for bit in emulation.
 
@@ -43,9 +59,26 @@ def command(
 
     if no_emulate:
         values["emulator"] = "none"
+    if engine == "tflm":
+        _over_tflm(chosen_model(model), chosen_board(board), output, pipeline_options(values), as_json)
+        return
     with status("building"):
         result = pipeline.build(chosen_model(model), chosen_board(board), output, pipeline_options(values))
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_report(*build_report(result))
+
+
+def _over_tflm(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:
+    from tinyml.cli.progress import status
+    from tinyml.report.tables import print_report
+    from tinyml.report.tflm import tflm_report
+    from tinyml.tflm import build_over_tflm
+
+    with status("building"):
+        result = build_over_tflm(model, board, output, options)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(*tflm_report(result))

@@ -46,15 +46,17 @@ def render_project(
     toolchain: str = "auto",
     network_flags: Sequence[str] = DEFAULT_NETWORK_FLAGS,
     app_values: Mapping[str, str] | None = None,
+    lib_deps: Sequence[str] = (),
+    library_flags: Sequence[str] = (),
     force: bool = False,
 ) -> Project:
     """Writes the project into ``output_dir`` and returns it.
 
     ``sources`` maps ``network.h`` and ``network.c`` to their text; ``manifest`` is what the caller records of model,
     options and budgets (JSON values); ``network_flags`` are the compiler's flags for the network alone; ``app_values``
-    are the macros that the application needs (:mod:`tinyml.firmware.app_values`). A new folder appears complete or not
-    at all. In an existing one of ours only what changed is written, so that a warm build stays warm, and files that the
-    user added stay.
+    are the macros that the application needs (:mod:`tinyml.firmware.app_values`), ``lib_deps`` and ``library_flags``
+    what another engine takes from a library. A new folder appears complete or not at all. In an existing one of ours
+    only what changed is written, so that a warm build stays warm, and files that the user added stay.
 
     Raises UsageError where ``output_dir`` exists and is not a project of ours, where a file of it was edited (unless
     ``force``), and where it can't be written.
@@ -67,6 +69,8 @@ def render_project(
         toolchain=toolchain,
         network_flags=tuple(network_flags),
         app_values=app_values,
+        lib_deps=tuple(lib_deps),
+        library_flags=tuple(library_flags),
     )
     hashes = {name: _hash(text) for name, text in sorted(files.items())}
     content = {

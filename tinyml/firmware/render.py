@@ -35,12 +35,15 @@ def render_files(
     toolchain: str,
     network_flags: tuple[str, ...],
     app_values: Mapping[str, str] | None = None,
+    lib_deps: tuple[str, ...] = (),
+    library_flags: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Every file of the project but its manifest, by its path inside the project.
 
     ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). ``app_values`` are the
-    macros of ``app_config.h`` that the application needs besides those of every one, as C text. Raises UsageError for
-    an unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
+    macros of ``app_config.h`` that the application needs besides those of every one, as C text; ``lib_deps`` are the
+    libraries of an engine that is not tinyml's, compiled as all else with ``library_flags``. Raises UsageError for an
+    unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
     """
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
@@ -69,6 +72,8 @@ def render_files(
         app=app,
         toolchain=toolchain,
         network_flags=network_flags,
+        lib_deps=lib_deps,
+        library_flags=library_flags,
         baud=baud,
         environments=[{"name": e.name, "board": e.board_id, "trace": e.trace} for e in listed],
     )

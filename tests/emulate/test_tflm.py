@@ -1,0 +1,60 @@
+"""Firmware over TensorFlow Lite Micro's interface, built against a stand-in for the library and run in emulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.shared import require_module
+from tests.support.tflite_builder import Builder
+from tests.support.tflm_stub import write_library
+from tests.support.trivial_network import any_toolchain, require_toolchain
+from tinyml.boards import load_board
+from tinyml.compiled import Options
+from tinyml.emulate.run import run_firmware
+from tinyml.errors import BuildError
+from tinyml.tflite.read import read_graph
+from tinyml.tflm import build_over_tflm
+
+
+def small_model(path: Path) -> Path:
+    builder = Builder()
+    weights = (np.arange(16 * 3 * 3 * 8) % 3 - 1).astype(np.int8).reshape(16, 3, 3, 8)
+    path.write_bytes(builder.build([builder.conv_2d(builder.input((1, 6, 6, 8)), weights)]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("app", "board", "toolchain"),
+    [("benchmark", "nano33ble", "gcc"), ("mlperf_tiny", "mps2-an386", "gcc"), ("benchmark", "pico", "zig")],
+)
+def test_the_same_applications_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: str, board: str, toolchain: str
+) -> None:
+    require_module("unicorn")
+    model = small_model(tmp_path / "small.tflite")
+    graph = read_graph(model)
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path / "library", graph)))
+    options = Options(app=app, toolchain=require_toolchain(toolchain))
+    result = build_over_tflm(model, board, tmp_path / "p", options)
+    assert result.library.startswith("symlink://") and len(result.ops) == 1
+    ram = next(region for region in result.regions if region.kind == "ram")
+    assert ram.used_bytes > result.arena.size_bytes
+    size, out_size = (graph.tensors[index].size_bytes for index in (graph.inputs[0], graph.outputs[0]))
+    inputs = [bytes((7 * i + n) % 256 for i in range(size)) for n in range(3)]
+    run = run_firmware(Path(result.elf), load_board(board), inputs, emulator="unicorn", count=False)
+    assert run.outputs == [bytes((one[k % size] + 1) % 256 for k in range(out_size)) for one in inputs]
+
+
+def test_a_model_of_another_schema_ends_with_a_line_on_the_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_module("unicorn")
+    model = small_model(tmp_path / "small.tflite")
+    library = write_library(tmp_path / "library", read_graph(model), schema_version=4)
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(library))
+    result = build_over_tflm(model, "mps2-an386", tmp_path / "p", Options(toolchain=any_toolchain()))
+    with pytest.raises(BuildError, match="exit code 113"):
+        run_firmware(Path(result.elf), load_board("mps2-an386"), [bytes(288)], emulator="unicorn", count=False)

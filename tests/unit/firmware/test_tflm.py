@@ -1,0 +1,135 @@
+"""The engine over TensorFlow Lite Micro: its sources as text, the arena's estimate, where the library is from."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.shared import require_shared
+from tests.support.tflite_builder import Builder
+from tinyml.compiled import Options
+from tinyml.errors import UnsupportedError, UsageError
+from tinyml.firmware import tflm
+from tinyml.firmware.tflm import LIBRARY, estimate_arena, registrations, tflm_sources
+from tinyml.graph.ir import Graph
+from tinyml.graph.ops import SPECS
+from tinyml.tflite.read import read_graph
+from tinyml.tflm import render_over_tflm
+
+KWS = "models/kws_ref_model.tflite"
+
+
+@pytest.fixture(autouse=True)
+def no_local_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TINYML_TFLM_DIR", raising=False)
+
+
+def graph(name: str) -> Graph:
+    return read_graph(require_shared(f"models/{name}.tflite"))
+
+
+def test_just_the_models_ops_in_their_int8_variants() -> None:
+    assert registrations(graph("kws_ref_model")) == (
+        "AddConv2D(tflite::Register_CONV_2D_INT8())",
+        "AddDepthwiseConv2D(tflite::Register_DEPTHWISE_CONV_2D_INT8())",
+        "AddAveragePool2D(tflite::Register_AVERAGE_POOL_2D_INT8())",
+        "AddReshape()",
+        "AddFullyConnected(tflite::Register_FULLY_CONNECTED_INT8())",
+        "AddSoftmax(tflite::Register_SOFTMAX_INT8())",
+    )
+    assert registrations(graph("ad01_int8")) == ("AddFullyConnected(tflite::Register_FULLY_CONNECTED_INT8())",)
+
+
+def test_every_op_of_tinyml_but_one_is_known_there() -> None:
+    assert set(SPECS) - set(tflm._REGISTRATIONS) == {"RELU_N1_TO_1"}
+
+
+def test_an_op_that_it_does_not_have() -> None:
+    builder = Builder()
+    given = builder.input((1, 4, 4, 2))
+    model = builder.build([builder.elementwise("RELU_N1_TO_1", given)])
+    with pytest.raises(UnsupportedError, match="no op RELU_N1_TO_1"):
+        registrations(read_graph(model))
+
+
+def test_the_sources_hold_the_model_and_its_formats() -> None:
+    model = require_shared(KWS).read_bytes()
+    sources = tflm_sources(read_graph(model), model, "kws", '"kws"')
+    assert set(sources) == {"network.h", "network.cc", "network_model.c"}
+    numbers = re.findall(r"0x([0-9a-f]{2})", sources["network_model.c"])
+    assert bytes.fromhex("".join(numbers)) == model
+    assert "aligned(16)" in sources["network_model.c"]
+    header = sources["network.h"]
+    for line in (
+        "NETWORK_INPUT_0_SHAPE {1, 49, 10, 1}",
+        "NETWORK_INPUT_0_SCALE 0.584702909f",
+        "NETWORK_INPUT_0_ZERO_POINT 83",
+        "NETWORK_OUTPUT_0_ZERO_POINT (-128)",
+        "NETWORK_INPUT_BYTES 490",
+    ):
+        assert f"#define {line}\n" in header
+    assert "MicroMutableOpResolver<6>" in sources["network.cc"]
+    assert all(max(map(len, text.splitlines())) <= 140 for text in sources.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors_bytes", "scratch_bytes"),
+    [
+        ("kws_ref_model", 2 * 25 * 5 * 64, 4 * 9 * 32),
+        ("pretrainedResnet_quant", 3 * 32 * 32 * 16, 4 * 9 * 64),
+        ("ad01_int8", 640 + 128, 4 * 640),
+    ],
+)
+def test_the_arena_is_estimated_from_the_graph(name: str, tensors_bytes: int, scratch_bytes: int) -> None:
+    arena = estimate_arena(graph(name))
+    assert arena.tensors_bytes == tensors_bytes
+    if name != "kws_ref_model":
+        assert arena.scratch_bytes == scratch_bytes
+    total = arena.tensors_bytes + arena.scratch_bytes + arena.persistent_bytes
+    assert total * 1.125 <= arena.size_bytes < total * 1.125 + 1024 and arena.size_bytes % 1024 == 0
+    assert f"{len(graph(name).ops)} ops" in arena.basis
+
+
+def small_model(path: Path) -> Path:
+    builder = Builder()
+    weights = (np.arange(16 * 3 * 3 * 8) % 3 - 1).astype(np.int8).reshape(16, 3, 3, 8)
+    path.write_bytes(builder.build([builder.conv_2d(builder.input((1, 6, 6, 8)), weights)]))
+    return path
+
+
+def test_the_project_pins_the_library(tmp_path: Path) -> None:
+    model = small_model(tmp_path / "small.tflite")
+    render_over_tflm(model, "nano33ble", tmp_path / "p", Options())
+    ini = configparser.ConfigParser()
+    ini.read(tmp_path / "p/platformio.ini")
+    assert ini["env"]["lib_deps"].split() == [LIBRARY]
+    assert re.fullmatch(r"https://github\.com/[\w/-]+\.git#[0-9a-f]{40}", LIBRARY)
+    assert "-DTF_LITE_STATIC_MEMORY" in ini["env"]["build_flags"]
+    trace = ini["env:nano33ble-trace"]["build_flags"]
+    assert "-DTF_LITE_STATIC_MEMORY" in trace and "-DTML_TRACE=1" in trace
+    assert (tmp_path / "p/src/network.cc").is_file() and not (tmp_path / "p/src/network.c").exists()
+
+
+def test_the_own_engine_has_no_library(tmp_path: Path) -> None:
+    from tests.support.trivial_network import render
+
+    render(tmp_path / "p")
+    assert "lib_deps" not in (tmp_path / "p/platformio.ini").read_text("utf-8")
+
+
+def test_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(tmp_path))
+    with pytest.raises(UsageError, match=r"holds no library\.json"):
+        tflm.library()
+    (tmp_path / "library.properties").write_text("name=Arduino_TensorFlowLite\n")
+    assert tflm.library() == f"symlink://{tmp_path}"
+
+
+def test_listening_needs_to_know_the_time_of_an_inference(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="kws sizes its audio buffer"):
+        render_over_tflm(small_model(tmp_path / "m.tflite"), "nano33ble", tmp_path / "p", Options(app="kws"))
+    assert not (tmp_path / "p").exists()

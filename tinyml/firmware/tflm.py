@@ -1,0 +1,240 @@
+"""The other engine: the same applications over TensorFlow Lite Micro's interpreter with CMSIS-NN's kernels.
+
+``network.h`` is as for tinyml's own code, so that applications do not know the engine. The library is TensorFlow's own
+packaging of Lite Micro for Arduino, at one commit, or a local copy in the folder that ``TINYML_TFLM_DIR`` names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from tinyml import __version__
+from tinyml.codegen.literals import C_TYPES, c_float
+from tinyml.errors import UnsupportedError, UsageError
+from tinyml.graph.ir import DType, Graph, Op, Tensor
+
+LIBRARY = "https://github.com/tensorflow/tflite-micro-arduino-examples.git#2be8092d9f167b1473f072ff5794364819df8b52"
+"""A commit that public PlatformIO projects pin in their ``lib_deps``; its kernels for Cortex-M are CMSIS-NN's."""
+LOCAL_LIBRARY = "TINYML_TFLM_DIR"
+BUILD_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG")
+"""Tensors without the fields that only a heap needs, as the library's own builds for microcontrollers have it."""
+
+_ALIGNMENT = 16
+_ROW_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """How an op is registered: the resolver's method and, where there is one, the variant for int8 alone."""
+
+    method: str
+    int8: str = ""
+
+
+_REGISTRATIONS = {
+    "ADD": _Registration("AddAdd"),
+    "AVERAGE_POOL_2D": _Registration("AddAveragePool2D", "AVERAGE_POOL_2D_INT8"),
+    "CONCATENATION": _Registration("AddConcatenation"),
+    "CONV_2D": _Registration("AddConv2D", "CONV_2D_INT8"),
+    "DEPTHWISE_CONV_2D": _Registration("AddDepthwiseConv2D", "DEPTHWISE_CONV_2D_INT8"),
+    "DEQUANTIZE": _Registration("AddDequantize"),
+    "EXPAND_DIMS": _Registration("AddExpandDims"),
+    "FULLY_CONNECTED": _Registration("AddFullyConnected", "FULLY_CONNECTED_INT8"),
+    "HARD_SWISH": _Registration("AddHardSwish"),
+    "LEAKY_RELU": _Registration("AddLeakyRelu"),
+    "LOGISTIC": _Registration("AddLogistic"),
+    "MAX_POOL_2D": _Registration("AddMaxPool2D", "MAX_POOL_2D_INT8"),
+    "MEAN": _Registration("AddMean"),
+    "MUL": _Registration("AddMul", "MUL_INT8"),
+    "PAD": _Registration("AddPad"),
+    "PADV2": _Registration("AddPadV2"),
+    "QUANTIZE": _Registration("AddQuantize"),
+    "RELU": _Registration("AddRelu"),
+    "RELU6": _Registration("AddRelu6"),
+    "RESHAPE": _Registration("AddReshape"),
+    "SOFTMAX": _Registration("AddSoftmax", "SOFTMAX_INT8"),
+    "SQUEEZE": _Registration("AddSqueeze"),
+    "SUB": _Registration("AddSub"),
+    "SUM": _Registration("AddSum"),
+    "TANH": _Registration("AddTanh"),
+}
+"""``tensorflow/lite/micro/micro_mutable_op_resolver.h`` and the headers in ``micro/kernels/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """An estimate of the interpreter's arena and what it rests on; each part in bytes."""
+
+    tensors_bytes: int
+    scratch_bytes: int
+    persistent_bytes: int
+    basis: str
+
+    @property
+    def size_bytes(self) -> int:
+        """The sum with an eighth more, in whole KiB: the kernels' scratch differs between versions of CMSIS-NN."""
+        total = self.tensors_bytes + self.scratch_bytes + self.persistent_bytes
+        return -(-(total + total // 8) // 1024) * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _OpCall:
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Border:
+    index: int
+    name: str
+    c_type: str
+    shape: str
+    elements: int
+    size_bytes: int
+    scale: str
+    zero_point: str
+
+
+def library() -> str:
+    """What ``lib_deps`` names: the pinned commit, or the local copy that the environment names.
+
+    Raises UsageError where that folder does not hold the library.
+    """
+    local = os.environ.get(LOCAL_LIBRARY)
+    if not local:
+        return LIBRARY
+    folder = Path(local).expanduser().absolute()
+    if not any((folder / name).is_file() for name in ("library.json", "library.properties")):
+        raise UsageError(
+            f"{LOCAL_LIBRARY} names {folder}, which holds no library.json or library.properties",
+            hint=f"clone {LIBRARY.split('#')[0]} there, or unset {LOCAL_LIBRARY}",
+        )
+    return f"symlink://{folder}"
+
+
+def registrations(graph: Graph) -> tuple[str, ...]:
+    """The resolver's calls for the ops of ``graph``, in the order of the file, each once.
+
+    An op has its variant for int8 where all its uses have int8 activations. Raises UnsupportedError for an op that
+    TensorFlow Lite Micro does not have.
+    """
+    kinds = dict.fromkeys(op.kind for op in graph.ops)
+    return tuple(_call(kind, [op for op in graph.ops if op.kind == kind], graph) for kind in kinds)
+
+
+def estimate_arena(graph: Graph) -> Arena:
+    """How large an arena the interpreter needs for ``graph``, which is the file's, with no pass run over it.
+
+    Tensors are packed as its greedy planner packs them (largest first, at the first offset free over their lifetime,
+    16-byte aligned: ``greedy_memory_planner.cc``). Scratch is the largest of CMSIS-NN's buffers (``arm_nnfunctions.h``:
+    4 bytes for each value under a kernel of CONV_2D, 2 for DEPTHWISE_CONV_2D, 4 an output channel of FULLY_CONNECTED).
+    The interpreter keeps about 64 bytes an op, 16 a tensor, 8 an output channel of a convolution and 1,536 of its own.
+    """
+    tensors = _greedy_bytes(graph)
+    scratch = max((_scratch_bytes(op, graph) for op in graph.ops), default=0)
+    channels = sum(
+        graph.tensors[op.outputs[0]].shape[-1] for op in graph.ops if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
+    )
+    persistent = 1536 + 64 * len(graph.ops) + 16 * len(graph.tensors) + 8 * channels
+    basis = f"{len(graph.ops)} ops, {len(graph.tensors)} tensors, {channels} channels with a scale of their own"
+    return Arena(tensors, scratch, persistent, basis)
+
+
+def tflm_sources(graph: Graph, model: bytes, name: str, model_literal: str) -> dict[str, str]:
+    """``network.h``, ``network.cc`` and ``network_model.c`` for the file ``model``, whose graph is ``graph``.
+
+    ``model_literal`` is the model's name as a C string. Raises UnsupportedError as :func:`registrations` does.
+    """
+    values = {
+        "model": name.replace("*/", "* /"),
+        "model_literal": model_literal,
+        "model_hash": hashlib.sha256(model).hexdigest(),
+        "model_bytes": len(model),
+        "version": __version__,
+        "arena": estimate_arena(graph),
+        "ops": [_OpCall(call) for call in registrations(graph)],
+        "inputs": [_border(i, graph.tensors[index]) for i, index in enumerate(graph.inputs)],
+        "outputs": [_border(i, graph.tensors[index]) for i, index in enumerate(graph.outputs)],
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return {
+        "network.h": environment.get_template("tflm_network.h.j2").render(values),
+        "network.cc": environment.get_template("tflm_network.cc.j2").render(values),
+        "network_model.c": _model_array(model),
+    }
+
+
+def _call(kind: str, ops: Sequence[Op], graph: Graph) -> str:
+    found = _REGISTRATIONS.get(kind)
+    if found is None:
+        raise UnsupportedError(
+            f"TensorFlow Lite Micro has no op {kind}, which the model uses {len(ops)} times",
+            hint="build it with tinyml's own engine: leave --engine out",
+        )
+    int8 = all(graph.tensors[index].dtype is DType.INT8 for op in ops for index in (op.inputs[0], *op.outputs))
+    return f"{found.method}(tflite::Register_{found.int8}())" if found.int8 and int8 else f"{found.method}()"
+
+
+def _greedy_bytes(graph: Graph) -> int:
+    lives: dict[int, tuple[int, int]] = dict.fromkeys(graph.inputs, (-1, -1))
+    for step, op in enumerate(graph.ops):
+        for index in (*op.inputs, *op.outputs):
+            if index >= 0 and graph.tensors[index].data is None:
+                lives[index] = (lives.get(index, (step, step))[0], step)
+    lives |= {index: (lives.get(index, (-1, 0))[0], len(graph.ops)) for index in graph.outputs}
+    placed: list[tuple[int, int, tuple[int, int]]] = []
+    for index, life in sorted(lives.items(), key=lambda item: -graph.tensors[item[0]].size_bytes):
+        size = -(-graph.tensors[index].size_bytes // _ALIGNMENT) * _ALIGNMENT
+        start = 0
+        for low, high, other in sorted(placed):
+            if other[0] <= life[1] and life[0] <= other[1] and start + size > low:
+                start = max(start, high)
+        placed.append((start, start + size, life))
+    return max((high for _, high, _ in placed), default=0)
+
+
+def _scratch_bytes(op: Op, graph: Graph) -> int:
+    if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return 0
+    shape = graph.tensors[op.inputs[1]].shape
+    if op.kind == "FULLY_CONNECTED":
+        return 4 * shape[0]
+    under_kernel = shape[1] * shape[2] * shape[3]
+    return (4 if op.kind == "CONV_2D" else 2) * under_kernel
+
+
+def _border(index: int, tensor: Tensor) -> _Border:
+    zero_point = str(tensor.zero_point) if tensor.quant else "0"
+    return _Border(
+        index=index,
+        name=tensor.name.encode("ascii", "replace").decode().replace("*/", "* /").replace("\n", " "),
+        c_type=C_TYPES[tensor.dtype.value],
+        shape=", ".join(map(str, tensor.shape)),
+        elements=tensor.elements,
+        size_bytes=tensor.size_bytes,
+        scale=c_float(tensor.scale) if tensor.quant else "",
+        zero_point=f"({zero_point})" if zero_point.startswith("-") else zero_point,
+    )
+
+
+def _model_array(model: bytes) -> str:
+    rows = [
+        "    " + ", ".join(f"0x{byte:02x}" for byte in model[at : at + _ROW_BYTES]) + ","
+        for at in range(0, len(model), _ROW_BYTES)
+    ]
+    head = (
+        "/* The model's file, aligned as its readers need it. Written by tinyml: changes here get lost. */\n"
+        f"extern const unsigned char network_model[{len(model)}];\n\n"
+        f"const unsigned char network_model[{len(model)}] __attribute__((aligned(16))) = {{\n"
+    )
+    return head + "\n".join(rows) + "\n};\n"

@@ -1,0 +1,105 @@
+"""``tinyml build --engine tflm``: an application over TensorFlow Lite Micro's interpreter instead of tinyml's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinyml import __version__
+from tinyml.boards import Board, load_board
+from tinyml.compiled import Options
+from tinyml.errors import BuildError, UsageError
+from tinyml.firmware.app_values import app_values
+from tinyml.firmware.apps import require_app
+from tinyml.firmware.build import build_project
+from tinyml.firmware.elf import measure
+from tinyml.firmware.project import Project, render_project
+from tinyml.firmware.render import c_string
+from tinyml.firmware.tflm import (
+    BUILD_FLAGS,
+    LIBRARY,
+    LOCAL_LIBRARY,
+    estimate_arena,
+    library,
+    registrations,
+    tflm_sources,
+)
+from tinyml.graph.ir import Graph
+from tinyml.pipeline import default_output
+from tinyml.report.tflm import TflmResult
+from tinyml.sources import ModelSource, load_source
+from tinyml.tflite.read import read_graph
+
+
+def render_over_tflm(
+    model: Any, board: str | Board, output: Path | None, options: Options
+) -> tuple[ModelSource, Graph, Project]:
+    """Write the project of ``options.app``; the model's own graph, as the interpreter runs the file as it is.
+
+    Raises UsageError for an application that needs to know how long an inference takes, UnsupportedError for an op
+    that TensorFlow Lite Micro does not have.
+    """
+    target = board if isinstance(board, Board) else load_board(board)
+    require_app(options.app, target)
+    if options.app == "kws":
+        raise UsageError(
+            "the application kws sizes its audio buffer by the time of an inference, which is not known over TFLM",
+            hint="build it with tinyml's own engine, or measure TFLM with --app mlperf_tiny",
+        )
+    source = load_source(model)
+    graph = read_graph(source.content, name=source.name)
+    labels = source.labels or graph.labels or options.labels
+    project = render_project(
+        target,
+        tflm_sources(graph, source.content, source.name, c_string(source.name)),
+        app=options.app,
+        output_dir=output or default_output(target, f"{options.app}-tflm"),
+        manifest={
+            "tinyml_version": __version__,
+            "engine": "tflm",
+            "library": library(),
+            "model": source.name,
+            "origin": source.origin,
+            "model_sha256": source.sha256,
+            "board": target.name,
+            "app": options.app,
+        },
+        model_name=source.name,
+        toolchain=options.toolchain,
+        app_values=app_values(options.app, target, graph, labels, source.manifest),
+        lib_deps=(library(),),
+        library_flags=BUILD_FLAGS,
+    )
+    return source, graph, project
+
+
+def build_over_tflm(
+    model: Any, board: str | Board, output: Path | None = None, options: Options | None = None
+) -> TflmResult:
+    """Build the firmware with the library that :func:`tinyml.firmware.tflm.library` names.
+
+    Nothing is proven: the kernels are not tinyml's. Raises as :func:`render_over_tflm` does, DoesNotFitError where the
+    image is too large, BuildError where the library can't be had or does not compile; the project stays to look at.
+    """
+    options = options or Options()
+    source, graph, project = render_over_tflm(model, board, output, options)
+    try:
+        built = build_project(project)
+    except BuildError as error:
+        raise BuildError(
+            error.message,
+            hint=f"the library is {library()}; {LOCAL_LIBRARY} may name a local copy of {LIBRARY.split('#')[0]}",
+        ) from error
+    return TflmResult(
+        model=source.name,
+        board=project.board.name,
+        app=options.app,
+        library=library(),
+        ops=registrations(graph),
+        arena=estimate_arena(graph),
+        project=str(project.directory),
+        elf=str(built.elf),
+        toolchain=built.toolchain,
+        seconds=built.seconds,
+        regions=measure(built.elf, project.board).regions,
+    )
