@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench.anchors import BOARDS, CATALOGUE_MODELS, LIMITS, MODEL_FILES
+from tests.bench.anchors import BOARDS, CATALOGUE_MODELS, LIMITS, MODEL_FILES, SPEED_MODELS
 from tests.bench.measure import measure
-from tests.support.instruction_bars import BARS_FILE
+from tests.support.instruction_bars import BARS_FILE, bar_name
 from tests.support.shared import shared_dir
 from tinyml.cli.output import print_table
 from tinyml.files import write_file
@@ -52,7 +52,7 @@ def kind_rows(rows: list[dict[str, Any]]) -> list[list[str]]:
     sums: dict[tuple[str, str], list[int]] = {}
     seen = set()
     for row in rows:
-        if "error" in row or (row["model"], row["isa"]) in seen:
+        if "error" in row or row["model"].endswith("speed") or (row["model"], row["isa"]) in seen:
             continue
         seen.add((row["model"], row["isa"]))
         for kind, found in row["kinds"].items():
@@ -90,6 +90,8 @@ def main() -> int:
         if model in wanted:
             print(f"{model} on {board} …", file=sys.stderr)
             rows.append(measure(model, source, board))
+            if board in SPEED_MODELS.get(model, ()):
+                rows.append(measure(model, source, board, "speed"))
     print_table(HEADINGS, [cells(row) for row in rows], right=tuple(range(3, len(HEADINGS))))
     print()
     headings = ["kernels", "kind of layer", "MACs", "instructions per MAC", "limit", "per output element"]
@@ -103,9 +105,10 @@ def main() -> int:
 
 def write_bars(rows: list[dict[str, Any]]) -> None:
     """Replaces the bars of what was measured; the others stay."""
+    barred = {*MODEL_FILES, *(bar_name(model, "speed") for model in SPEED_MODELS)}
     bars = json.loads(BARS_FILE.read_text("utf-8")) if BARS_FILE.is_file() else {}
     for row in rows:
-        if "error" not in row and row["model"] in MODEL_FILES:
+        if "error" not in row and row["model"] in barred:
             bars.setdefault(row["board"], {})[row["model"]] = row["instructions_gcc"]
     write_file(BARS_FILE, json.dumps(bars, indent=2, sort_keys=True) + "\n")
 

@@ -21,6 +21,8 @@ MODEL_FILES = {
     "ad": "models/ad01_int8.tflite",
 }
 BOARDS = ("nucleo_l4r5zi", "disco_f746ng", "mps2-an505", "mps3-an547", "mps2-an385", "pico")
+SPEED_MODELS = {"ic": ("nucleo_l4r5zi",)}
+"""Measured with ``--optimize speed`` as well."""
 CATALOGUE_MODELS = {"mcunet_vww1": ("nucleo_l4r5zi",), "mcunet_in3": ("nucleo_h743zi",)}
 TINYENGINE_INSTRUCTIONS = {"mcunet_vww1": 34_750_000, "mcunet_in3": 239_800_000}
 TINYENGINE_ARENA_BYTES = {"mcunet_vww1": 93_992, "mcunet_in3": 266_344}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.bench.anchors import TFLM_ARENA_BYTES, TFLM_INSTRUCTIONS, TINYENGINE_ARENA_BYTES, TINYENGINE_INSTRUCTIONS
+from tests.support.instruction_bars import bar_name
 from tinyml import pipeline
 from tinyml.errors import TinymlError
 from tinyml.graph.ir import Graph
@@ -25,18 +26,19 @@ OTHERS = {
 }
 
 
-def measure(model: str, source: str | Path, board: str) -> dict[str, Any]:
+def measure(model: str, source: str | Path, board: str, optimize: str = "balanced") -> dict[str, Any]:
     """One row: exact counts of one inference by both compilers, the estimate, and the ELF's sizes, or why not."""
-    row: dict[str, Any] = {"model": model, "board": board}
+    row: dict[str, Any] = {"model": bar_name(model, optimize), "board": board}
     try:
         for toolchain in TOOLCHAINS:
-            profile = pipeline.profile(source, board, None, Options(toolchain=toolchain))
+            profile = pipeline.profile(source, board, None, Options(toolchain=toolchain, optimize=optimize))
             row[f"instructions_{toolchain}"] = profile.instructions
             if toolchain == TOOLCHAINS[0]:
                 row |= {key: profile.to_json()[key] for key in ("core", "macs", "cycles", "latency_ms", "energy_uj")}
-                program = pipeline.compile_model(source, board).program
+                program = pipeline.compile_model(source, board, Options(optimize=optimize)).program
                 row["isa"], row["kinds"] = program.target.isa.value, by_kind(program, profile.layers)
-        fit = pipeline.check(source, board, Options(toolchain=TOOLCHAINS[0]), compile_firmware=True).to_json()
+        options = Options(toolchain=TOOLCHAINS[0], optimize=optimize)
+        fit = pipeline.check(source, board, options, compile_firmware=True).to_json()
     except TinymlError as error:
         return row | {"error": error.message}
     row |= {key: fit[key] for key in ("arena_bytes", "weights_bytes", "code_bytes")}

@@ -27,10 +27,12 @@ def require_emulator(board: str) -> str:
     return "qemu"
 
 
-def prove(model: Path, board: str, output: Path, inputs: int, toolchain: str = "auto") -> int:
+def prove(
+    model: Path, board: str, output: Path, inputs: int, toolchain: str = "auto", optimize: str = "balanced"
+) -> int:
     """Builds and runs; returns the instructions of one inference. The three extremes come before the random inputs."""
     emulator = require_emulator(board)
-    options = Options(inputs=inputs, trace=True, emulator=emulator, toolchain=toolchain)
+    options = Options(inputs=inputs, trace=True, emulator=emulator, toolchain=toolchain, optimize=optimize)
     result = build(model, board, output, options)
     proof = result.emulation
     assert proof is not None
@@ -48,6 +50,15 @@ def prove(model: Path, board: str, output: Path, inputs: int, toolchain: str = "
 def test_mlperf_tiny(tmp_path: Path, model: str, board: str) -> None:
     path = require_shared(f"models/{model}.tflite")
     hold_to_bar(board, path.name, prove(path, board, tmp_path / "p", inputs=100, toolchain=require_toolchain("gcc")))
+
+
+@pytest.mark.shared
+def test_winograd_on_a_whole_model(tmp_path: Path) -> None:
+    """For speed, and the count held to a bar of its own."""
+    path = require_shared("models/pretrainedResnet_quant.tflite")
+    gcc = require_toolchain("gcc")
+    count = prove(path, "nucleo_l4r5zi", tmp_path / "p", inputs=20, toolchain=gcc, optimize="speed")
+    hold_to_bar("nucleo_l4r5zi", path.name, count, "speed")
 
 
 @pytest.mark.shared
