@@ -25,6 +25,7 @@ from tinyml.emulate.keyword_load import measured_load
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import BuildError, MismatchError
+from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.app_values import app_values
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
@@ -35,13 +36,12 @@ from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, forget_in_manifest, record_in_manifest, render_project
 from tinyml.plan.budget import Budget, make_budget, require_fits
-from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.cost import waits_unknown
 from tinyml.plan.instruction_mix import total
 from tinyml.plan.regions import place
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
-from tinyml.report.results import BuildResult, CheckResult, EmulationResult, ProfileResult
+from tinyml.report.results import BuildResult, ByRows, CheckResult, EmulationResult, ProfileResult
 from tinyml.report.sound import AudioReport
 from tinyml.sources import ModelSource
 
@@ -249,7 +249,7 @@ def _manifest(compiled: Compiled, options: Options) -> dict[str, Any]:
 
 
 def _estimated(compiled: Compiled, options: Options) -> Budget:
-    sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
+    sizes = estimate_app_sizes(compiled.program, compiled.board, options.app, options.toolchain)
     return make_budget(compiled.board, compiled.program, compiled.plan, sizes, options.limits)
 
 
@@ -267,7 +267,7 @@ def _require_fits(compiled: Compiled, budget: Budget, options: Options) -> None:
 def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
     """Boards on which the same network fits, smallest RAM first; the plan is this board's, the rest an estimate."""
     fitting = {}
-    sizes = estimate_sizes(compiled.program, compiled.board, options.app, options.toolchain)
+    sizes = estimate_app_sizes(compiled.program, compiled.board, options.app, options.toolchain)
     for board in sorted(list_boards(), key=lambda b: b.ram.available_bytes):
         plan = place(compiled.program, compiled.whole_plan, board, sizes, options.limits)
         if make_budget(board, compiled.program, plan, sizes, options.limits).fits:
@@ -278,7 +278,15 @@ def _boards_that_fit(compiled: Compiled, options: Options) -> dict[str, str]:
 def _check_result(
     compiled: Compiled, budget: Budget, *, compiled_firmware: bool, more_warnings: tuple[str, ...] = ()
 ) -> CheckResult:
+    steps = compiled.program.steps
+    rows = ByRows(
+        chains=tuple((steps[first].name, steps[last].name) for first, last in compiled.program.segments),
+        fed_by_rows=compiled.program.fed_by_rows,
+        more_work=compiled.more_work,
+        least_bytes=compiled.least_bytes,
+    )
     return CheckResult(
+        by_rows=rows,
         model=compiled.source.name,
         origin=compiled.source.origin,
         model_sha256=compiled.source.sha256,

@@ -51,7 +51,7 @@ def render_over_tflm(
     labels = source.labels or graph.labels or options.labels
     project = render_project(
         target,
-        tflm_sources(graph, source.content, source.name, c_string(source.name)),
+        tflm_sources(graph, source.content, source.name, c_string(source.name), mve="mve" in target.features),
         app=options.app,
         output_dir=output or default_output(target, f"{options.app}-tflm"),
         manifest={
@@ -96,7 +96,7 @@ def build_over_tflm(
         app=options.app,
         library=library(),
         ops=registrations(graph),
-        arena=estimate_arena(graph),
+        arena=estimate_arena(graph, mve="mve" in project.board.features),
         project=str(project.directory),
         elf=str(built.elf),
         toolchain=built.toolchain,

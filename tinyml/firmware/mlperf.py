@@ -24,6 +24,7 @@ FIRMWARE = "ULPMark for tinyML Firmware V0.0.1"
 RAW, CODES, IMAGE, FLOAT = 0, 1, 2, 3
 _OUTPUT_TYPES = {DType.INT8: 0, DType.UINT8: 1, DType.INT16: 2, DType.INT32: 3, DType.FLOAT32: 4}
 _CUSTOM_NAME_CHARACTERS = 32
+_COMMAND_AND_CONSOLE_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,20 @@ def benchmark_of(graph: Graph) -> Benchmark | None:
     return next((b for b in BENCHMARKS if (b.input_shape, b.outputs) == (shape, result.elements)), None)
 
 
+def buffer_bytes(graph: Graph) -> int:
+    """Bytes of one input in the form that the host sends."""
+    test = benchmark_of(graph)
+    sent_bytes = np.dtype(np.float32).itemsize if test is not None and test.feed == FLOAT else 1
+    return sent_bytes * sum(graph.tensors[index].size_bytes for index in graph.inputs)
+
+
+def mlperf_ram_bytes(graph: Graph) -> int:
+    """RAM of the application besides the network's: the input as it is sent and quantised, a command, the console's."""
+    test = benchmark_of(graph)
+    quantised_bytes = graph.tensors[graph.inputs[0]].size_bytes if test is not None and test.feed == FLOAT else 0
+    return buffer_bytes(graph) + quantised_bytes + _COMMAND_AND_CONSOLE_BYTES
+
+
 def mlperf_values(
     board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any], *, energy: bool = False
 ) -> dict[str, str]:
@@ -77,14 +92,13 @@ def mlperf_values(
             feed = RAW
         else:
             values["APP_MLPERF_CODES"] = "{" + ", ".join(map(str, _codes(*test.quantisation, inputs[0]))) + "}"
-    elements = sum(tensor.elements * tensor.dtype.size_bytes for tensor in inputs)
     return {
         "APP_MLPERF_VENDOR": f'"{VENDOR}"',
         "APP_MLPERF_FIRMWARE": f'"{FIRMWARE}"',
         "APP_MLPERF_MODEL": f'"{_custom_name(graph.name) if test is None else test.name}"',
         "APP_MLPERF_FEED": str(feed),
         "APP_MLPERF_ERROR": str(int(test is not None and test.error)),
-        "APP_MLPERF_BUFFER_BYTES": f"{elements * (4 if feed == FLOAT else 1)}u",
+        "APP_MLPERF_BUFFER_BYTES": f"{buffer_bytes(graph)}u",
         "APP_MLPERF_OUTPUTS": "{" + ", ".join(_format(graph.tensors[index]) for index in graph.outputs) + "}",
         "APP_MLPERF_ENERGY": str(int(energy)),
     } | values

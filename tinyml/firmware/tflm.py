@@ -127,16 +127,17 @@ def registrations(graph: Graph) -> tuple[str, ...]:
     return tuple(_call(kind, [op for op in graph.ops if op.kind == kind], graph) for kind in kinds)
 
 
-def estimate_arena(graph: Graph) -> Arena:
+def estimate_arena(graph: Graph, *, mve: bool = False) -> Arena:
     """How large an arena the interpreter needs for ``graph``, which is the file's, with no pass run over it.
 
     Tensors are packed as its greedy planner packs them (largest first, at the first offset free over their lifetime,
     16-byte aligned: ``greedy_memory_planner.cc``). Scratch is the largest of CMSIS-NN's buffers (``arm_nnfunctions.h``:
-    4 bytes for each value under a kernel of CONV_2D, 2 for DEPTHWISE_CONV_2D, 4 an output channel of FULLY_CONNECTED).
-    The interpreter keeps about 64 bytes an op, 16 a tensor, 8 an output channel of a convolution and 1,536 of its own.
+    4 bytes for each value under a kernel of CONV_2D, 2 for DEPTHWISE_CONV_2D, with ``mve`` 4 an output channel of
+    FULLY_CONNECTED). The interpreter keeps about 64 bytes an op, 16 a tensor, 8 an output channel of a convolution and
+    1,536 of its own.
     """
     tensors = _greedy_bytes(graph)
-    scratch = max((_scratch_bytes(op, graph) for op in graph.ops), default=0)
+    scratch = max((_scratch_bytes(op, graph, mve) for op in graph.ops), default=0)
     channels = sum(
         graph.tensors[op.outputs[0]].shape[-1] for op in graph.ops if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
     )
@@ -145,7 +146,7 @@ def estimate_arena(graph: Graph) -> Arena:
     return Arena(tensors, scratch, persistent, basis)
 
 
-def tflm_sources(graph: Graph, model: bytes, name: str, model_literal: str) -> dict[str, str]:
+def tflm_sources(graph: Graph, model: bytes, name: str, model_literal: str, *, mve: bool = False) -> dict[str, str]:
     """``network.h``, ``network.cc`` and ``network_model.c`` for the file ``model``, whose graph is ``graph``.
 
     ``model_literal`` is the model's name as a C string. Raises UnsupportedError as :func:`registrations` does.
@@ -156,7 +157,7 @@ def tflm_sources(graph: Graph, model: bytes, name: str, model_literal: str) -> d
         "model_hash": hashlib.sha256(model).hexdigest(),
         "model_bytes": len(model),
         "version": __version__,
-        "arena": estimate_arena(graph),
+        "arena": estimate_arena(graph, mve=mve),
         "ops": [_OpCall(call) for call in registrations(graph)],
         "inputs": [_border(i, graph.tensors[index]) for i, index in enumerate(graph.inputs)],
         "outputs": [_border(i, graph.tensors[index]) for i, index in enumerate(graph.outputs)],
@@ -203,12 +204,12 @@ def _greedy_bytes(graph: Graph) -> int:
     return max((high for _, high, _ in placed), default=0)
 
 
-def _scratch_bytes(op: Op, graph: Graph) -> int:
+def _scratch_bytes(op: Op, graph: Graph, mve: bool) -> int:
     if op.kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
         return 0
     shape = graph.tensors[op.inputs[1]].shape
     if op.kind == "FULLY_CONNECTED":
-        return 4 * shape[0]
+        return 4 * shape[0] if mve else 0
     under_kernel = shape[1] * shape[2] * shape[3]
     return (4 if op.kind == "CONV_2D" else 2) * under_kernel
 

@@ -12,8 +12,9 @@ from tinyml.boards import load_board
 from tinyml.errors import UsageError
 from tinyml.firmware.app_values import app_values
 from tinyml.firmware.apps import require_app
-from tinyml.firmware.mlperf import benchmark_of
+from tinyml.firmware.mlperf import benchmark_of, mlperf_ram_bytes
 from tinyml.graph.ir import DType, Graph, Quant, Tensor
+from tinyml.pipeline import Options, check
 from tinyml.tflite.read import read_graph
 
 BOARD = load_board("nucleo_l4r5zi")
@@ -45,6 +46,16 @@ def test_the_benchmarks_models(file: str, name: str, feed: str, buffer_bytes: st
     assert values["APP_MLPERF_MODEL"] == f'"{name}"'
     assert (values["APP_MLPERF_FEED"], values["APP_MLPERF_BUFFER_BYTES"]) == (feed, buffer_bytes)
     assert values["APP_MLPERF_ERROR"] == str(int(name == "ad01"))
+
+
+def test_the_applications_buffers_count_before_it_is_built() -> None:
+    model = require_shared("models/vww_96_int8.tflite")
+    alone, served = (
+        next(region for region in check(model, "nano33ble", Options(app=app)).budget.regions if region.kind == "ram")
+        for app in ("benchmark", "mlperf_tiny")
+    )
+    assert served.used_bytes - alone.used_bytes == 27_648 + 256
+    assert mlperf_ram_bytes(read_graph(require_shared("models/ad01_int8.tflite"))) == 2560 + 640 + 256
 
 
 def test_any_other_model_gets_its_own_bytes_and_name() -> None:

@@ -77,21 +77,22 @@ def test_the_sources_hold_the_model_and_its_formats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tensors_bytes", "scratch_bytes"),
-    [
-        ("kws_ref_model", 2 * 25 * 5 * 64, 4 * 9 * 32),
-        ("pretrainedResnet_quant", 3 * 32 * 32 * 16, 4 * 9 * 64),
-        ("ad01_int8", 640 + 128, 4 * 640),
-    ],
+    ("name", "smallest_bytes"),
+    [("kws_ref_model", 22_832), ("vww_96_int8", 100_720), ("pretrainedResnet_quant", 55_008), ("ad01_int8", 3_024)],
 )
-def test_the_arena_is_estimated_from_the_graph(name: str, tensors_bytes: int, scratch_bytes: int) -> None:
+def test_the_arena_is_large_enough_and_no_third_too_large(name: str, smallest_bytes: int) -> None:
+    """The smallest arenas with which TensorFlow Lite Micro was seen to run these models on Cortex-M4F."""
     arena = estimate_arena(graph(name))
-    assert arena.tensors_bytes == tensors_bytes
-    if name != "kws_ref_model":
-        assert arena.scratch_bytes == scratch_bytes
-    total = arena.tensors_bytes + arena.scratch_bytes + arena.persistent_bytes
-    assert total * 1.125 <= arena.size_bytes < total * 1.125 + 1024 and arena.size_bytes % 1024 == 0
-    assert f"{len(graph(name).ops)} ops" in arena.basis
+    assert smallest_bytes <= arena.size_bytes <= 1.36 * smallest_bytes
+    assert arena.size_bytes % 1024 == 0 and f"{len(graph(name).ops)} ops" in arena.basis
+
+
+def test_the_parts_of_the_arena() -> None:
+    arena = estimate_arena(graph("ad01_int8"), mve=True)
+    assert (arena.tensors_bytes, arena.scratch_bytes) == (640 + 128, 4 * 640)
+    assert estimate_arena(graph("ad01_int8")).scratch_bytes == 0
+    resnet = estimate_arena(graph("pretrainedResnet_quant"))
+    assert (resnet.tensors_bytes, resnet.scratch_bytes) == (3 * 32 * 32 * 16, 4 * 9 * 64)
 
 
 def small_model(path: Path) -> Path:
