@@ -52,7 +52,8 @@ class Options:
 class Compiled:
     """A model compiled for a board, up to but not including C.
 
-    ``whole_plan`` is the plan before it was spread over the board's RAMs.
+    ``whole_plan`` is the plan before it was spread over the board's RAMs. ``more_work`` and ``least_bytes`` are those
+    of :class:`tinyml.plan.choose.Planned`.
     """
 
     source: ModelSource
@@ -62,6 +63,8 @@ class Compiled:
     plan: Plan
     whole_plan: Plan
     packed: tuple[PackedWeights, ...] = ()
+    more_work: float = 0.0
+    least_bytes: int | None = None
 
 
 def compile_model(model: Any, board: str | Board, options: Options | None = None) -> Compiled:
@@ -87,4 +90,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     plan = place(choice.program, choice.plan, target_board, sizes, options.limits)
     check_plan(choice.program, plan)
     debug.show(4, "plan", plan)
-    return Compiled(source, target_board, graph, choice.program, plan, choice.plan, choice.packed)
+    return Compiled(
+        source, target_board, graph, choice.program, plan, choice.plan, choice.packed, planned.more_work,
+        planned.least_bytes,
+    )  # fmt: skip

@@ -57,7 +57,10 @@ class BlockHits:
 
 
 def count_points(image: Image, calls: int = 1) -> CountPoints:
-    """Finds what to count in ``image``, where ``calls`` of ``network_invoke`` are one inference. Raises BuildError where it has no ``network_invoke`` or nothing calls it."""
+    """Finds what to count in ``image``, where ``calls`` of ``network_invoke`` are one inference.
+
+    Raises BuildError where it has no ``network_invoke`` or nothing calls it.
+    """
     invoke = image.by_name.get(INVOKE)
     if invoke is None or invoke.kind != "STT_FUNC":
         raise BuildError(f"{image.path.name} has no function {INVOKE}, whose instructions are counted")

@@ -51,7 +51,9 @@ def run_unicorn(
     caches: bool = False,
     calls: int = 1,
 ) -> Emulation:
-    """Runs ``image`` on the inputs; ``calls`` of ``network_invoke`` are one inference. ``cpu`` is Unicorn's name of the core, such as ``CORTEX_M4``.
+    """Runs ``image`` on the inputs; ``calls`` of ``network_invoke`` are one inference.
+
+    ``cpu`` is Unicorn's name of the core, such as ``CORTEX_M4``.
 
     ``count`` counts the instructions of the first inference; ``native`` allows the compiled hook for it; ``caches``
     simulates the board's flash caches besides, which makes the run slower. Raises

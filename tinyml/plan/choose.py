@@ -35,11 +35,17 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """A program, whose segments run by rows, with its plan; ``more_work`` is what that adds, as a part (estimated)."""
+    """A program, whose segments run by rows, with its plan.
+
+    ``more_work`` is what running by rows adds to the instructions, as a part (estimated). ``least_bytes`` bounds every
+    plan of this kind from below, however many instructions it may take: the bytes that are live at once in the best;
+    None where no other plan was looked for.
+    """
 
     program: Program
     plan: Plan
     more_work: float = 0.0
+    least_bytes: int | None = None
 
 
 def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
@@ -72,7 +78,8 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         if plan.arena_bytes <= path.peak_bytes or following is None:
             break
         path = following
-    return min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
+    chosen_plan = min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
+    return replace(chosen_plan, least_bytes=search.least_bytes())
 
 
 def _next_path(search: Search, path: Path, most_work: float, smallest_bytes: int) -> Path | None:

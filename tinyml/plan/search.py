@@ -73,6 +73,11 @@ class Search:
         self.cuts = Cuts(program, find)
         self.steps = len(program.steps)
         self._paths: dict[int, Path | None] = {}
+        self._least: int | None = None
+
+    def least_bytes(self) -> int | None:
+        """The bytes that are live at once in the best of all plans: a bound for every placed one."""
+        return self._least_edge_peak()
 
     def least_peak(self) -> Path | None:
         """The path of the least peak, of those one of the least work."""
@@ -109,6 +114,11 @@ class Search:
 
     def _least_edge_peak(self) -> int | None:
         """The least peak of a path whose overlaps need not fit together: no path has a lower one; None without one."""
+        if self._least is None:
+            self._least = self._find_least_edge_peak()
+        return self._least
+
+    def _find_least_edge_peak(self) -> int | None:
         best = [0.0] + [float("inf")] * self.steps
         for end in range(1, self.steps + 1):
             for start in range(end - 1, -1, -1):

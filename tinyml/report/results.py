@@ -16,10 +16,34 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class ByRows:
+    """What of a network runs row by row: first and last layer of each chain.
+
+    ``more_work`` is what that adds to the instructions, as a part (estimated), ``least_bytes`` the bound of the arena
+    for any number of instructions.
+    """
+
+    chains: tuple[tuple[str, str], ...]
+    fed_by_rows: bool
+    more_work: float
+    least_bytes: int | None
+
+    def to_json(self) -> Json:
+        """The object under ``by_rows``."""
+        return {
+            "chains": [{"first": first, "last": last} for first, last in self.chains],
+            "fed_by_rows": self.fed_by_rows,
+            "more_instructions_percent": round(100 * self.more_work, 2),
+            "least_arena_bound_bytes": self.least_bytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """Whether and how a model fits a board.
 
-    ``warnings`` are sentences for the user, ``picture`` is the arena's, ``packed`` are the weights that lie packed.
+    ``warnings`` are sentences for the user, ``picture`` is the arena's, ``packed`` are the weights that lie packed,
+    ``by_rows`` the layers that run row by row.
     """
 
     model: str
@@ -31,6 +55,7 @@ class CheckResult:
     compiled: bool = False
     picture: MemoryPicture | None = None
     packed: tuple[PackedWeights, ...] = ()
+    by_rows: ByRows | None = None
 
     @property
     def fits(self) -> bool:
@@ -92,6 +117,7 @@ class CheckResult:
                 "bytes": budget.peak.size_bytes,
                 "buffers": [{"name": name, "bytes": size} for name, size in budget.peak.buffers],
             },
+            "by_rows": self.by_rows.to_json() if self.by_rows else None,
             "memory": self.picture.to_json() if self.picture else None,
             "warnings": list(self.warnings),
         }

@@ -60,6 +60,22 @@ def _bar(region: RegionUse) -> Text:
     return Text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {percent:.1f} %")
 
 
+def _by_rows(result: CheckResult) -> list[Text]:
+    """What runs row by row, and what more of it would bring."""
+    rows = result.by_rows
+    if rows is None:
+        return []
+    chains = ", ".join(first if first == last else f"{first} to {last}" for first, last in rows.chains)
+    lines = []
+    if rows.chains:
+        fed = "; the input comes row by row" if rows.fed_by_rows else ""
+        lines.append(Text(f"row by row {chains}: about {100 * rows.more_work:.1f} % more instructions{fed}"))
+    if rows.least_bytes is not None and rows.least_bytes < result.budget.arena_bytes:
+        bound = f"no plan needs less than {rows.least_bytes:,} bytes"
+        lines.append(Text(f"{bound}; --max-slowdown any looks for the least"))
+    return lines
+
+
 def check_report(result: CheckResult) -> list[RenderableType]:
     """The lines of ``tinyml check``."""
     budget = result.budget
@@ -74,6 +90,7 @@ def check_report(result: CheckResult) -> list[RenderableType]:
             f" of it scratch up to {budget.scratch_bytes:,}"
         ),
         Text(f"peak {peak.size_bytes:,} bytes at layer {peak.layer} ({peak.op}): {buffers}"),
+        *_by_rows(result),
         Text(""),
         budget_table(budget),
     ]
