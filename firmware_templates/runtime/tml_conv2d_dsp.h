@@ -11,6 +11,7 @@
 #define TML_CONV2D_DSP_H
 
 #include "tml_common_dsp.h"
+#include "tml_gemm_rest_dsp.h"
 
 /* Three pixels, two channels, two weight words: 17 instructions for 24 products. GCC left to intrinsics hoists the
  * loads and spills (1.3 instructions a product). The first step takes the biases as addends instead of moving them. */
@@ -167,14 +168,15 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
     }
 }
 
-/* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs, `blocks` times three at a time. Scratch: 12 * words bytes a
- * block, and where pixels is no multiple of 3 at least 3 * channels behind the first block's: the last three pixels are
- * computed there and the new ones of them kept. The inputs of blocks are all read before their outputs are written, so y
- * may be x where channels <= depth. */
+/* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs, `blocks` times three at a time. One or two that are left are
+ * expanded with those before them and computed alone, `tail` words a turn; for tail = 0 all three are, behind the first
+ * block's words, and the new ones kept. Scratch: 12 * words bytes a block, for tail = 0 at least 3 * channels behind the
+ * first block's. The inputs of blocks are all read before their outputs are written, so y may be x where channels <=
+ * depth. */
 TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
-                                  int channels, int words, int unroll, int blocks, int rounding, int32_t zp,
+                                  int channels, int words, int unroll, int blocks, int tail, int rounding, int32_t zp,
                                   int32_t lo, int32_t hi) {
-    const int rest = pixels % 3;
+    const int rest = pixels % 3, staged = rest != 0 && tail == 0;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const last = (int8_t *)(xb + 3 * words);
     if (blocks > 1) {
@@ -185,7 +187,7 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
         do {
             int count = left < blocks ? left : blocks;
             int32_t *o = xb;
-            if (rest != 0 && left == 0) {
+            if (staged && left == 0) {
                 count = 1;
                 from -= (3 - rest) * depth;
                 out = last;
@@ -197,18 +199,22 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             tml_gemm_blocks_dsp(xb, w, out, count, channels, words, unroll, rounding, zp, lo, hi);
             out += count * 3 * channels;
             left -= count;
-        } while (left >= (rest == 0));
+        } while (left >= !staged);
+        if (rest != 0 && !staged) tml_expand3_dsp(xb, x + (pixels - 3) * depth, 1, depth, 0, depth);
     } else {
         TML_NO_UNROLL
         for (int n = 0; n < pixels; n += 3) {
             const int whole = rest == 0 || n + 3 <= pixels;
             tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
+            if (!whole && !staged) break;
             tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, words, unroll, rounding, zp, lo, hi);
         }
     }
-    if (rest != 0) {
+    if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
-    }
+    else if (rest != 0)
+        tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * channels, rest, channels, words, tail, rounding, zp,
+                          lo, hi);
 }
 
 /* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
@@ -274,16 +280,16 @@ TML_INLINE void tml_patch_words_dsp(int32_t *o, const int8_t *x, int row, int co
 
 /* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it;
  * others (borders, ends of rows) one by one, for a depth that is no multiple of four through a copy of their bytes.
- * `blocks` times three pixels are expanded before they read the weights. Scratch: 12 * words * blocks, and for the copy
- * and a last block of less than three pixels 3 * max(patch bytes rounded up to 4, channels), or only what is needed of
- * the two. */
+ * `blocks` times three pixels are expanded before they read the weights. A last block of less than three pixels reads
+ * `tail` words a turn; for tail = 0 it is computed whole, in scratch. Scratch: 12 * words * blocks, for the copy 3 * patch
+ * bytes rounded up to 4, for tail = 0 3 * channels, the larger of these. */
 TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
                                int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
-                               int unroll, int blocks, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
-                               int32_t hi) {
+                               int unroll, int blocks, int tail, int32_t zero_point, int rounding, int32_t zp,
+                               int32_t lo, int32_t hi) {
     const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
-    const int patch = (kernel_h * run + 3) / 4 * 4;
+    const int patch = (kernel_h * run + 3) / 4 * 4, staged = rest != 0 && tail == 0;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const stage = (int8_t *)(xb + 3 * words * blocks);
     int32_t *xs = xb;
@@ -320,6 +326,7 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
             ox = 0;
             ++oy;
         }
+        if (!whole && !staged) break;
         if (blocks == 1) {
             tml_gemm_block_dsp(xb, w, whole ? y + n * channels : stage, channels, words, unroll, rounding, zp, lo, hi);
         } else {
@@ -333,7 +340,10 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
             }
         }
     }
-    if (rest != 0) tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
+    if (staged)
+        tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
+    else if (rest != 0)
+        tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * channels, rest, channels, words, tail, rounding, zp, lo, hi);
 }
 
 #endif

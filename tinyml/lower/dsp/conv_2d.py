@@ -16,6 +16,7 @@ from tinyml.lower.dsp.gemm import (
     Rows,
     choose_blocks,
     choose_loop,
+    choose_tail,
     fours_of,
     pack_pairs,
     padded_order,
@@ -99,15 +100,18 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     loop = choose_loop((depth + 1) // 2, target)
     order = padded_order(patch_order(1, depth), loop.words)
     blocks = choose_blocks(pixels, loop.words, pixels * (depth + channels), target)
+    tail = choose_tail(pixels, loop.words, target)
+    staged = 3 * channels if pixels % 3 and not tail else 0
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
-        Int("words", loop.words), Int("unroll", loop.unroll), Int("blocks", blocks), *product.requant.ints(),
+        Int("words", loop.words), Int("unroll", loop.unroll), Int("blocks", blocks), Int("tail", tail),
+        *product.requant.ints(),
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words + max(12 * loop.words * (blocks - 1), 3 * channels if pixels % 3 else 0),
+        scratch_bytes=12 * loop.words + max(12 * loop.words * (blocks - 1), staged),
         in_place=((0, 0),) if channels <= depth else (),
     )  # fmt: skip
     return replace(step, reason=_reasons(loop.reason, blocks))
@@ -130,13 +134,15 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     copied = 0 if depth % 4 == 0 else -(-patch // 4) * 4
     speedy = target.optimize is Optimize.SPEED
     blocks = choose_blocks(out_pixels, loop.words, x.size_bytes + output.size_bytes, target) if speedy else 1
+    tail = choose_tail(out_pixels, loop.words, target)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
-        "words": loop.words, "unroll": loop.unroll, "blocks": blocks, "in_zero_point": x.zero_point,
+        "words": loop.words, "unroll": loop.unroll, "blocks": blocks, "tail": tail,
+        "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
@@ -144,7 +150,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     step = make_step(
         graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
         consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words * blocks + 3 * max(copied, channels if out_pixels % 3 else 0),
+        scratch_bytes=12 * loop.words * blocks + 3 * max(copied, channels if out_pixels % 3 and not tail else 0),
     )  # fmt: skip
     refusal = winograd.refusal(graph, op) if speedy else ""
     return replace(step, reason=_reasons(loop.reason, blocks, refusal))

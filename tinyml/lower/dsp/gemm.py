@@ -23,6 +23,7 @@ ABSENT = -1
 _LIMIT = 1 << 23
 _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
+_TAIL_WORDS = 8
 _WORD_CODE_BYTES = 34
 AROUND_LOOP_BYTES = 320
 _STREAM_ENDS_WORDS, _LITERALS_BYTES, _MOST_BLOCKS = 6, 64, 4
@@ -108,6 +109,16 @@ def choose_blocks(pixels: int, words: int, tensors_bytes: int, target: Target) -
         return 1
     room_bytes = tensors_bytes // _SCRATCH_PART[target.optimize]
     return max(1, min(pixels // 3, _MOST_BLOCKS, 1 + room_bytes // (12 * words)))
+
+
+def choose_tail(pixels: int, words: int, target: Target) -> int:
+    """Weight words a turn of the loop for one or two pixels that are left of blocks of three; 0: none of its own.
+
+    For size they are computed as a whole block, of which what is not wanted is thrown away.
+    """
+    if pixels % 3 == 0 or target.optimize is Optimize.SIZE:
+        return 0
+    return next(part for part in range(min(words, _TAIL_WORDS), 0, -2) if words % part == 0)
 
 
 def ordered(weights: Ints64, order: list[int]) -> Ints64:
