@@ -11,6 +11,7 @@ from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
 from tests.kernels.twins import twin_cases, wanted
 from tests.support.host_build import random_inputs
+from tests.support.layer_shapes import DENSE_SHAPES
 from tests.support.step_build import StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.lower.dsp.fully_connected import choose_split
@@ -22,16 +23,7 @@ FAST, PORTABLE = "tml_fully_connected_dsp", "tml_fully_connected"
 
 # Rows, depth, channels, per channel, activation.
 SHAPES = [
-    (1, 64, 12, True, "NONE"),
-    (1, 640, 8, False, "RELU"),
-    (1, 8, 16, False, "RELU"),
-    (1, 1, 1, False, "NONE"),
-    (1, 7, 2, True, "RELU6"),
-    (3, 9, 3, True, "NONE"),
-    (2, 33, 5, False, "RELU_N1_TO_1"),
-    (4, 31, 4, False, "NONE"),
-    (1, 100, 10, True, "RELU"),
-    (1, 257, 7, True, "NONE"),
+    *DENSE_SHAPES,
     (1, 128, 12, False, "NONE"),
     (2, 201, 6, True, "NONE"),
     (3, 300, 5, True, "RELU"),

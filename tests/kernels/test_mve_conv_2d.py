@@ -11,6 +11,7 @@ from tests.kernels.cases import Rng
 from tests.kernels.in_qemu import prove_on_m55
 from tests.kernels.on_core import Expected
 from tests.kernels.test_dsp_conv_2d import convolution, single
+from tests.support.layer_shapes import POINTWISE_SHAPES, WINDOW_SHAPES
 from tinyml.lower.mve.conv_2d import choose_block, staged_pixels
 
 POINTWISE, GENERAL, SINGLE, PORTABLE = (
@@ -19,49 +20,21 @@ POINTWISE, GENERAL, SINGLE, PORTABLE = (
 
 # Height, width, channels in, channels out, kernel, stride, dilation, padding, activation, kernel chosen.
 SHAPES = [
+    *((*shape, POINTWISE) for shape in POINTWISE_SHAPES),
+    *((*shape, GENERAL) for shape in WINDOW_SHAPES),
     (1, 2, 16, 4, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
-    (1, 3, 4, 2, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
-    (2, 2, 8, 8, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE),
-    (5, 1, 7, 7, (1, 1), (1, 1), (1, 1), "VALID", "RELU6", POINTWISE),
-    (3, 3, 1, 5, (1, 1), (1, 1), (1, 1), "VALID", "NONE", POINTWISE),
     (5, 5, 1, 3, (1, 1), (1, 1), (1, 1), "VALID", "NONE", POINTWISE),
-    (4, 4, 2, 1, (1, 1), (1, 1), (1, 1), "VALID", "RELU", POINTWISE),
-    (7, 3, 3, 3, (1, 1), (1, 1), (1, 1), "SAME", "RELU_N1_TO_1", POINTWISE),
     (3, 5, 16, 6, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
     (4, 4, 32, 9, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE),
-    (4, 4, 37, 6, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE),
     (3, 3, 64, 11, (1, 1), (1, 1), (1, 1), "SAME", "NONE", POINTWISE),
-    (2, 4, 72, 13, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
     (2, 2, 128, 4, (1, 1), (1, 1), (1, 1), "SAME", "RELU6", POINTWISE),
-    (2, 2, 150, 4, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
     (1, 3, 272, 5, (1, 1), (1, 1), (1, 1), "SAME", "RELU", POINTWISE),
     (1, 1, 9, 6, (1, 1), (1, 1), (1, 1), "SAME", "RELU", SINGLE),
     (1, 1, 32, 16, (1, 1), (1, 1), (1, 1), "SAME", "NONE", SINGLE),
     (1, 4, 24, 5, (1, 1), (1, 2), (1, 1), "SAME", "NONE", GENERAL),
-    (6, 7, 5, 7, (1, 1), (2, 2), (1, 1), "SAME", "RELU", GENERAL),
-    (9, 9, 16, 8, (1, 1), (2, 2), (1, 1), "VALID", "NONE", GENERAL),
-    (8, 8, 2, 3, (1, 1), (3, 3), (1, 1), "VALID", "NONE", GENERAL),
-    (5, 5, 3, 4, (3, 3), (1, 1), (1, 1), "SAME", "RELU", GENERAL),
-    (5, 5, 3, 5, (3, 3), (1, 1), (1, 1), "VALID", "NONE", GENERAL),
-    (9, 11, 3, 8, (3, 3), (2, 2), (1, 1), "SAME", "RELU6", GENERAL),
     (6, 8, 16, 6, (3, 3), (1, 1), (1, 1), "SAME", "RELU", GENERAL),
     (5, 7, 16, 4, (3, 3), (2, 2), (1, 1), "SAME", "NONE", GENERAL),
     (7, 5, 32, 4, (3, 3), (1, 1), (1, 1), "SAME", "NONE", GENERAL),
-    (8, 8, 4, 2, (3, 3), (2, 2), (1, 1), "SAME", "NONE", GENERAL),
-    (10, 8, 1, 4, (10, 4), (2, 2), (1, 1), "SAME", "RELU", GENERAL),
-    (7, 6, 1, 3, (3, 3), (2, 2), (1, 1), "SAME", "NONE", GENERAL),
-    (7, 7, 6, 2, (5, 5), (1, 1), (1, 1), "SAME", "RELU", GENERAL),
-    (9, 1, 3, 2, (3, 1), (1, 1), (1, 1), "SAME", "NONE", GENERAL),
-    (1, 9, 3, 2, (1, 4), (1, 2), (1, 1), "SAME", "NONE", GENERAL),
-    (1, 12, 8, 2, (1, 7), (1, 1), (1, 1), "SAME", "NONE", GENERAL),
-    (9, 9, 2, 3, (3, 3), (1, 1), (2, 2), "SAME", "NONE", GENERAL),
-    (9, 9, 4, 3, (3, 2), (1, 1), (4, 3), "VALID", "NONE", GENERAL),
-    (9, 9, 4, 3, (3, 2), (1, 1), (3, 1), "VALID", "RELU", GENERAL),
-    (4, 4, 3, 2, (3, 3), (1, 1), (16, 16), "SAME", "NONE", GENERAL),
-    (3, 3, 2, 1, (5, 7), (1, 1), (1, 1), "SAME", "NONE", GENERAL),
-    (8, 8, 1, 1, (2, 2), (3, 3), (1, 1), "SAME", "NONE", GENERAL),
-    (8, 8, 13, 3, (2, 2), (5, 4), (1, 1), "VALID", "NONE", GENERAL),
-    (6, 6, 33, 3, (3, 3), (1, 1), (1, 1), "SAME", "NONE", GENERAL),
     (1, 1, 7, 5, (3, 3), (1, 1), (1, 1), "SAME", "RELU", PORTABLE),
 ]
 

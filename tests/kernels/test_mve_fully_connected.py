@@ -13,6 +13,7 @@ from tests.kernels.on_core import Expected, assert_equal
 from tests.kernels.test_dsp_fully_connected import dense
 from tests.kernels.twins import twin_cases, wanted
 from tests.support.host_build import random_inputs
+from tests.support.layer_shapes import DENSE_SHAPES
 from tests.support.qemu_steps import run_in_qemu
 from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Isa
@@ -21,19 +22,10 @@ FAST, PORTABLE = "tml_fully_connected_mve", "tml_fully_connected"
 
 # Rows, depth, channels, per channel, activation.
 SHAPES = [
-    (1, 64, 12, True, "NONE"),
-    (1, 640, 8, False, "RELU"),
-    (1, 8, 16, False, "RELU"),
-    (1, 1, 1, False, "NONE"),
-    (1, 7, 2, True, "RELU6"),
-    (3, 9, 3, True, "NONE"),
-    (2, 33, 5, False, "RELU_N1_TO_1"),
-    (4, 31, 4, False, "NONE"),
-    (1, 100, 10, True, "RELU"),
+    *DENSE_SHAPES,
     (2, 128, 9, True, "NONE"),
     (1, 144, 8, True, "NONE"),
     (3, 16, 23, False, "NONE"),
-    (1, 257, 7, True, "NONE"),
 ]
 
 
