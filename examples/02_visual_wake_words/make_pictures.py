@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 160, 120
-SPLITS = {"train": 300, "val": 40, "test": 40}
+SPLITS = {"train": 200, "val": 30, "test": 30}
 
 
 def colour(rng: random.Random, low: int, high: int) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ from tinyml.emulate.run import run_application
 from tinyml.errors import BuildError, UsageError
 from tinyml.features.frames import pack_frame
 from tinyml.pipeline import Options, application, emulate
+from tinyml.plan.choose import Goal
 from tinyml.vision import emulate_pictures
 
 BOARDS = ("mps2-an386", "nano33ble", "disco_f746ng", "pico")
@@ -65,6 +66,15 @@ def test_the_firmware_sees_what_the_reference_says(board: str, model: Path, pict
     assert result.different == 0 and len(result.pictures) == 6 and result.labels == ("notperson", "person")
     assert result.accuracy is not None and sum(map(sum, result.confusion)) == 6
     assert len({p.scores for p in result.pictures}) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["nano33ble", "pico"])
+def test_a_network_fed_by_rows_sees_the_same(board: str, model: Path, pictures: Path) -> None:
+    """The pico's camera holds a frame, so that rows go to the network as they come; the nano33ble's does not."""
+    require_module("unicorn")
+    options = Options(toolchain=any_toolchain(), memory=Goal(fed_by_rows=True))
+    assert emulate_pictures(model, board, options, images=[pictures]).different == 0
 
 
 @pytest.mark.slow

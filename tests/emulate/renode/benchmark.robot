@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation     The benchmark firmware prints its results on the serial line of an emulated nano33ble.
+Documentation     The benchmark firmware prints its results on the serial line of an emulated board.
 Suite Setup       Setup
 Suite Teardown    Teardown
 Test Teardown     Test Teardown
@@ -7,13 +7,15 @@ Resource          ${RENODEKEYWORDS}
 
 *** Variables ***
 ${PROJECT}        ${CURDIR}
+${BOARD}          nano33ble
+${UART}           uart0
 
 *** Test Cases ***
 Results Come Over The Serial Line
-    Execute Command           $elf=@${PROJECT}/.pio/build/nano33ble/firmware.elf
+    Execute Command           $elf=@${PROJECT}/.pio/build/${BOARD}/firmware.elf
     Execute Command           $log=@${PROJECT}/uart.log
-    Execute Script            ${PROJECT}/renode/nano33ble.resc
-    Create Terminal Tester    sysbus.uart0    timeout=10
+    Execute Script            ${PROJECT}/renode/${BOARD}.resc
+    Create Terminal Tester    sysbus.${UART}    timeout=10
     Start Emulation
     Wait For Line On Uart     "event":"start"
     Wait For Line On Uart     "event":"result","input":0

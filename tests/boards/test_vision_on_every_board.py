@@ -1,0 +1,34 @@
+"""Visual wake words on every board that has a camera, with every toolchain: no warning, it fits, and it is proven."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.emulate.test_pictures import model  # noqa: F401 - a fixture
+from tests.support.trivial_network import require_toolchain
+from tinyml.boards import Board, list_boards
+from tinyml.firmware.elf import measure
+from tinyml.firmware.parts.camera import sensor_of
+from tinyml.pipeline import Options, build
+
+BOARDS = [board for board in list_boards() if board.camera is not None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("toolchain", ["gcc", "zig"])
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_it_builds_fits_and_is_proven(board: Board, toolchain: str, model: Path, tmp_path: Path) -> None:  # noqa: F811
+    options = Options(app="vww", toolchain=require_toolchain(toolchain), inputs=1)
+    result = build(str(model), board, tmp_path / "project", options)
+    assert result.check.fits and result.emulation is not None and result.emulation.equal
+    sensor = sensor_of(board)
+    sizes = measure(Path(result.elf), board)
+    held = sensor.frame_bytes if sensor.holds_frame and board.camera and board.camera.driver != "host" else 0
+    assert held <= sizes.bss_bytes < held + 4096, "a line or two, sums of a row, the drivers' state"
+
+
+def test_most_boards_kinds_have_a_camera() -> None:
+    families = {board.family for board in BOARDS}
+    assert families >= {"nrf52", "stm32f7", "rp2040", "rp2350", "mps2", "mps3"}
