@@ -39,6 +39,16 @@ class Value:
     zero_point: int
 
 
+def _window(padding: str, stride: tuple[int, int], dilation: tuple[int, int] | None, activation: str) -> dict[str, Any]:
+    """The options that convolutions and poolings have in common."""
+    options: dict[str, Any] = {
+        "padding": padding, "strideH": stride[0], "strideW": stride[1], "fusedActivationFunction": activation,
+    }  # fmt: skip
+    if dilation is not None:
+        options |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
+    return options
+
+
 class Builder:
     """One model under construction."""
 
@@ -159,18 +169,8 @@ class Builder:
     ) -> int:
         """CONV_2D: ``weights`` int8 [O, KH, KW, C / groups], ``bias`` int32 [O]."""
         output = self._convolved(x, weights.shape[1:3], weights.shape[0], scale, zero_point, stride, dilation, padding)
-        return self.op(
-            "CONV_2D",
-            self._weighted(x, weights, weight_scale, bias, 0),
-            [output],
-            "Conv2DOptions",
-            padding=padding,
-            strideH=stride[0],
-            strideW=stride[1],
-            dilationHFactor=dilation[0],
-            dilationWFactor=dilation[1],
-            fusedActivationFunction=activation,
-        )
+        inputs = self._weighted(x, weights, weight_scale, bias, 0)
+        return self.op("CONV_2D", inputs, [output], "Conv2DOptions", **_window(padding, stride, dilation, activation))
 
     def depthwise_conv_2d(
         self,
@@ -189,19 +189,10 @@ class Builder:
         """DEPTHWISE_CONV_2D: ``weights`` int8 [1, KH, KW, C * multiplier], ``bias`` int32 [C * multiplier]."""
         channels = weights.shape[3]
         output = self._convolved(x, weights.shape[1:3], channels, scale, zero_point, stride, dilation, padding)
-        return self.op(
-            "DEPTHWISE_CONV_2D",
-            self._weighted(x, weights, weight_scale, bias, 3),
-            [output],
-            "DepthwiseConv2DOptions",
-            padding=padding,
-            strideH=stride[0],
-            strideW=stride[1],
-            dilationHFactor=dilation[0],
-            dilationWFactor=dilation[1],
-            depthMultiplier=channels // self.values[x].shape[3],
-            fusedActivationFunction=activation,
-        )
+        inputs = self._weighted(x, weights, weight_scale, bias, 3)
+        options = _window(padding, stride, dilation, activation)
+        options["depthMultiplier"] = channels // self.values[x].shape[3]
+        return self.op("DEPTHWISE_CONV_2D", inputs, [output], "DepthwiseConv2DOptions", **options)
 
     def fully_connected(
         self,
@@ -250,18 +241,8 @@ class Builder:
         """AVERAGE_POOL_2D or MAX_POOL_2D."""
         source = self.values[x]
         output = self._convolved(x, size, source.shape[3], source.scale, source.zero_point, stride, (1, 1), padding)
-        return self.op(
-            kind,
-            [x],
-            [output],
-            "Pool2DOptions",
-            padding=padding,
-            strideH=stride[0],
-            strideW=stride[1],
-            filterHeight=size[0],
-            filterWidth=size[1],
-            fusedActivationFunction=activation,
-        )
+        options = _window(padding, stride, None, activation) | {"filterHeight": size[0], "filterWidth": size[1]}
+        return self.op(kind, [x], [output], "Pool2DOptions", **options)
 
     def pad(self, x: int, paddings: Sequence[tuple[int, int]], value: int | None = None) -> int:
         """PAD, or PADV2 where a value is given."""
