@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyml.boards import Board
+from tinyml.firmware.kws import APP as KEYWORDS
+from tinyml.firmware.kws import usual_ram_bytes
 from tinyml.firmware.mlperf import mlperf_ram_bytes
-from tinyml.graph.ir import Graph
 from tinyml.lower.program import Program
 from tinyml.plan.budget import Sizes
 from tinyml.plan.code_size import estimate_sizes
 
 
-def app_ram_bytes(app: str, graph: Graph) -> int:
-    """RAM that ``app`` needs for ``graph`` besides what every firmware has; 0 where that is small or not known yet."""
-    return mlperf_ram_bytes(graph) if app in ("mlperf_tiny", "mlperf_tiny_energy") else 0
+def app_ram_bytes(app: str, program: Program, board: Board) -> int:
+    """RAM that ``app`` needs on ``board`` besides what every firmware has; 0 where that is small or not known yet."""
+    if app == KEYWORDS:
+        return usual_ram_bytes(program, board)
+    return mlperf_ram_bytes(program.graph) if app in ("mlperf_tiny", "mlperf_tiny_energy") else 0
 
 
 def estimate_app_sizes(program: Program, board: Board, app: str, toolchain: str) -> Sizes:
     """:func:`tinyml.plan.code_size.estimate_sizes` with the application's own buffers."""
     sizes = estimate_sizes(program, board, app, toolchain)
-    return replace(sizes, bss_bytes=sizes.bss_bytes + app_ram_bytes(app, program.graph))
+    return replace(sizes, bss_bytes=sizes.bss_bytes + app_ram_bytes(app, program, board))

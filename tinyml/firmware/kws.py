@@ -10,14 +10,22 @@ from tinyml.boards import Board
 from tinyml.errors import UsageError
 from tinyml.features.c_source import FrontendSource, frontend_source
 from tinyml.features.codes import same_codes
-from tinyml.features.config import FrontendConfig
+from tinyml.features.config import FrontendConfig, default_config
 from tinyml.features.tables import tables
 from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.render import c_string
 from tinyml.graph.ir import DType, Graph
 from tinyml.lower.program import Program
-from tinyml.plan.realtime import AudioLoad, Rhythm, network_instructions, plan_audio
+from tinyml.plan.realtime import (
+    CYCLES_AN_INSTRUCTION,
+    AudioLoad,
+    Rhythm,
+    frame_instructions,
+    network_instructions,
+    plan_audio,
+    ring_samples,
+)
 from tinyml.streaming.settings import DetectorSettings, DetectorTable, detector_table, settings_of
 
 APP = "kws"
@@ -141,6 +149,17 @@ def with_load(model: KeywordModel, load: AudioLoad) -> KeywordPlan:
     """The application with a load that is known."""
     table = detector_table(model.settings, model.labels, load.stride_ms)
     return KeywordPlan(model, load, table, frontend_source(model.config))
+
+
+def usual_ram_bytes(program: Program, board: Board) -> int:
+    """About the RAM of front-end, ring and window where only the network is known: with the default front-end."""
+    config = default_config()
+    isa, core_hz = program.target.isa.value, core_clock_hz(board)
+    rhythm = rhythm_of(config)
+    ms = CYCLES_AN_INSTRUCTION[isa] * 1000.0 / core_hz
+    ring = ring_samples(rhythm, frame_instructions(rhythm, isa) * ms, network_instructions(program) * ms)
+    window_bytes = sum(program.graph.tensors[index].elements for index in program.graph.inputs)
+    return frontend_source(config).ram_bytes + 2 * ring + window_bytes
 
 
 def _braces(items: Any) -> str:
