@@ -40,6 +40,7 @@ STAGES = (
     "compiled",
     "pipeline",
     "tflm",
+    "several",
     "vision",
     "hearing",
     "stream",

@@ -21,9 +21,19 @@ from tinyml.cli import main
 from tinyml.firmware.elf import RegionSize
 from tinyml.firmware.tflm import Arena
 from tinyml.lower.program import PassedOver
+from tinyml.plan.budget import Budget, Part, Peak, RegionUse, Sizes
 from tinyml.plan.realtime import AudioLoad
+from tinyml.report.memory_picture import MemoryPicture
 from tinyml.report.pictures import PicturesResult, PictureVerdict
-from tinyml.report.results import BuildResult, EmulationResult, LayerProfile, ProfileResult
+from tinyml.report.results import (
+    BuildResult,
+    CheckResult,
+    EmulationResult,
+    LayerProfile,
+    NetworkResult,
+    ProfileResult,
+    SeveralResult,
+)
 from tinyml.report.sound import AudioReport, ClipsResult, SoundFile, SoundResult
 from tinyml.report.stream import StreamResult
 from tinyml.report.tflm import TflmResult
@@ -152,6 +162,20 @@ def test_build_over_tflm() -> None:
     check("build --engine tflm", result.to_json())
 
 
+def test_build_of_several_models() -> None:
+    fit = CheckResult("m", "o", "0", 1, _budget())
+    picture = MemoryPicture(1, 1, (), (), -1, (1, 1))
+    network = NetworkResult("network_m", "m", "o", "0", 1, 2, 3, picture)
+    result = SeveralResult((network,), fit.budget, "p", "e", "gcc", 1.0, "LiteRT", "unicorn", 4)
+    check("build MODEL MODEL", result.to_json())
+
+
+def _budget() -> Budget:
+    sizes = Sizes(1, 1, 1, 1, True)
+    region = RegionUse("RAM", "ram", 10, (Part("arena", 1, True),))
+    return Budget("b", 1, 1, 0, 2, sizes, (region,), Peak("l", "o", 0, 1, (("x", 1),)))
+
+
 def test_stream() -> None:
     settings = DetectorSettings({"yes": 0.5}, {"yes": 1000})
     score = StreamScore(0.5, {"yes": WordScore(3, 1, 0)}, 400.0)
@@ -218,4 +242,4 @@ def test_every_verb_that_reports_has_its_section() -> None:
         if isinstance(command, click.Group):
             leaves = {f"{verb} {name}": leaf for name, leaf in command.commands.items()}
         found |= {name for name, leaf in leaves.items() if any("--json" in p.opts for p in leaf.params)}
-    assert found == {section for section in PAGE if " --" not in section}
+    assert found == {section for section in PAGE if " --" not in section and " MODEL" not in section}

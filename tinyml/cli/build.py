@@ -17,13 +17,14 @@ from tinyml.cli.options import (
     output_option,
     pipeline_options,
 )
+from tinyml.errors import UsageError
 
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
 
 @click.command("build")
-@click.argument("model", required=False)
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
 @board_option
 @app_option
 @output_option
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
 @json_option
 def command(
-    model: str | None,
+    models: tuple[str, ...],
     board: str | None,
     output: Path | None,
     engine: str,
@@ -49,25 +50,37 @@ def command(
 ) -> None:
     """Build MODEL's firmware for a board and prove it bit for bit in emulation.
 
-    The result is an ordinary PlatformIO project that `pio run` builds by itself. Leaves with 3 where the model does
+    The result is an ordinary PlatformIO project that `pio run` builds by itself. Several MODELs become one firmware,
+    which runs them in turn in one arena. Leaves with 3 where the model does
     not fit, 4 where it is not supported, 5 where the build fails and 7 where an output byte differs.
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
-    from tinyml.report.tables import build_report, print_report
+    from tinyml.report.results import BuildResult, SeveralResult
+    from tinyml.report.tables import build_report, print_report, several_report
     from tinyml.settings import chosen_board, chosen_model
+    from tinyml.several import build_several
 
     if no_emulate:
         values["emulator"] = "none"
     if engine == "tflm":
-        _over_tflm(chosen_model(model), chosen_board(board), output, pipeline_options(values), as_json)
+        if len(models) > 1:
+            raise UsageError("TensorFlow Lite Micro takes one model", hint="leave out --engine, or name one model")
+        _over_tflm(
+            chosen_model(next(iter(models), None)), chosen_board(board), output, pipeline_options(values), as_json
+        )
         return
     with status("building"):
-        result = pipeline.build(chosen_model(model), chosen_board(board), output, pipeline_options(values))
+        options = pipeline_options(values)
+        result: BuildResult | SeveralResult
+        if len(models) > 1:
+            result = build_several(models, chosen_board(board), output, options)
+        else:
+            result = pipeline.build(chosen_model(next(iter(models), None)), chosen_board(board), output, options)
     if as_json:
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
-        print_report(*build_report(result))
+        print_report(*(several_report(result) if isinstance(result, SeveralResult) else build_report(result)))
 
 
 def _over_tflm(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:

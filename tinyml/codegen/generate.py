@@ -44,8 +44,8 @@ def generate(
         "canaries": _idle(program, plan) if canaries else (),
     }
     return {
-        f"{prefix}.h": _ENVIRONMENT.get_template("network.h.j2").render(context),
-        f"{prefix}.c": _ENVIRONMENT.get_template("network.c.j2").render(context),
+        f"{prefix}.h": ENVIRONMENT.get_template("network.h.j2").render(context),
+        f"{prefix}.c": ENVIRONMENT.get_template("network.c.j2").render(context),
     }
 
 
@@ -106,4 +106,4 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-_ENVIRONMENT = _environment()
+ENVIRONMENT = _environment()

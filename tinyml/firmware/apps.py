@@ -61,9 +61,13 @@ APPS = (
 )
 
 
+SEVERAL = App("several", "runs several networks in turn on built-in inputs", ("apps/several",))
+"""What is built of several models at once; its ``main.c`` is its own proof."""
+
+
 def find_app(name: str) -> App:
     """The application called ``name``. Raises UsageError that lists those there are."""
-    for app in APPS:
+    for app in (*APPS, SEVERAL):
         if app.name == name:
             return app
     raise UsageError(f"there is no application {name!r}", hint=f"the applications are {', '.join(app_names())}")

@@ -13,7 +13,12 @@ from tinyml.plan.planner import Plan
 
 
 def measure_sizes(built: BuiltFirmware, board: Board, program: Program, plan: Plan) -> Sizes:
-    """Code, stack, data and constants of ``built``, next to the plan's arena and the program's weights.
+    """Code, stack, data and constants of ``built``, next to the plan's arena and the program's weights."""
+    return measure_beside(built, board, program.weights_bytes, plan.arena_bytes)
+
+
+def measure_beside(built: BuiltFirmware, board: Board, weights_bytes: int, arena_bytes: int) -> Sizes:
+    """Code, stack, data and constants of ``built``, next to arenas and weights of known size.
 
     The parts add up to what the image takes: bytes that the compiler added or dropped beside arena and weights, such as
     alignment, count as ``.bss`` and constants. Raises BuildError where the ELF file can't be read.
@@ -27,9 +32,9 @@ def measure_sizes(built: BuiltFirmware, board: Board, program: Program, plan: Pl
         code_bytes=sizes.code_bytes,
         stack_bytes=bound.size_bytes,
         data_bytes=sizes.data_bytes,
-        bss_bytes=max(zeroed - plan.arena_bytes, 0),
+        bss_bytes=max(zeroed - arena_bytes, 0),
         exact=True,
-        constants_bytes=max(read_only - program.weights_bytes, 0),
+        constants_bytes=max(read_only - weights_bytes, 0),
     )
 
 

@@ -161,7 +161,7 @@ def _app_config(sources: dict[str, str], model_name: str, values: Mapping[str, s
         return sorted(found, key=lambda name: int(name.split("_")[2]))
 
     inputs, outputs = sizes("INPUT"), sizes("OUTPUT")
-    if not inputs or not outputs:
+    if "networks.h" not in sources and not (inputs and outputs):
         raise BuildError("network.h defines no NETWORK_INPUT_0_BYTES or NETWORK_OUTPUT_0_BYTES")
     literal = c_string(model_name)
     return _render("app_config.h.j2", model_literal=literal, inputs=inputs, outputs=outputs, values=values)

@@ -7,13 +7,13 @@ part says which it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyml.boards import Board, MemoryRegion
 from tinyml.errors import DoesNotFitError
 from tinyml.lower.program import Program
-from tinyml.plan.planner import Plan
+from tinyml.plan.planner import Arena, Plan
 
 TOP_BUFFERS_SHOWN = 3
 
@@ -114,28 +114,8 @@ def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits
     All read-only data and the load image of ``.data`` go to the board's primary flash; ``.data``, ``.bss`` and stack to
     its primary RAM, and the arena too unless the plan says which regions hold it. Other regions are listed empty.
     """
-    limits = limits or Limits()
-    flash = (
-        Part("code", sizes.code_bytes, sizes.exact),
-        Part("weights", program.weights_bytes, True),
-        Part("other constants", sizes.constants_bytes, sizes.exact),
-        Part(".data image", sizes.data_bytes, sizes.exact),
-    )
-    arenas = {arena.region: arena.size_bytes for arena in plan.arenas} or {board.ram.name: plan.arena_bytes}
-    ram = (
-        Part("arena", arenas.get(board.ram.name, 0), True),
-        Part(".data", sizes.data_bytes, sizes.exact),
-        Part(".bss", sizes.bss_bytes, sizes.exact),
-        Part("stack", sizes.stack_bytes, sizes.exact),
-    )
-    regions = []
-    for region in board.regions:
-        if region == board.flash:
-            regions.append(_use(region, flash, limits.flash_bytes))
-        elif region == board.ram:
-            regions.append(_use(region, ram, limits.sram_bytes))
-        else:
-            regions.append(_use(region, (Part("arena", arenas.get(region.name, 0), True),), None))
+    weights = (Part("weights", program.weights_bytes, True),)
+    regions = region_uses(board, weights, plan.arena_bytes, plan.arenas, sizes, limits or Limits())
     return Budget(
         board=board.name,
         arena_bytes=plan.arena_bytes,
@@ -143,9 +123,44 @@ def make_budget(board: Board, program: Program, plan: Plan, sizes: Sizes, limits
         scratch_bytes=max((s.scratch_bytes for s in program.steps), default=0),
         weights_bytes=program.weights_bytes,
         sizes=sizes,
-        regions=tuple(regions),
+        regions=regions,
         peak=find_peak(program, plan),
     )
+
+
+def region_uses(
+    board: Board,
+    weights: tuple[Part, ...],
+    arena_bytes: int,
+    arenas: Sequence[Arena],
+    sizes: Sizes,
+    limits: Limits,
+    more_ram: tuple[Part, ...] = (),
+) -> tuple[RegionUse, ...]:
+    """What every region of ``board`` holds; ``more_ram`` is in the primary RAM besides arena, data and stack."""
+    flash = (
+        Part("code", sizes.code_bytes, sizes.exact),
+        *weights,
+        Part("other constants", sizes.constants_bytes, sizes.exact),
+        Part(".data image", sizes.data_bytes, sizes.exact),
+    )
+    held = {arena.region: arena.size_bytes for arena in arenas} or {board.ram.name: arena_bytes}
+    ram = (
+        Part("arena", held.get(board.ram.name, 0), True),
+        *more_ram,
+        Part(".data", sizes.data_bytes, sizes.exact),
+        Part(".bss", sizes.bss_bytes, sizes.exact),
+        Part("stack", sizes.stack_bytes, sizes.exact),
+    )
+    found = []
+    for region in board.regions:
+        if region == board.flash:
+            found.append(_use(region, flash, limits.flash_bytes))
+        elif region == board.ram:
+            found.append(_use(region, ram, limits.sram_bytes))
+        else:
+            found.append(_use(region, (Part("arena", held.get(region.name, 0), True),), None))
+    return tuple(found)
 
 
 def _use(region: MemoryRegion, parts: tuple[Part, ...], limit: int | None) -> RegionUse:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyml.lower.program import PassedOver
-from tinyml.plan.budget import Budget
+from tinyml.plan.budget import Budget, RegionUse
 from tinyml.plan.instruction_mix import InstructionMix
 from tinyml.plan.packed_weights import PackedWeights
 from tinyml.report.memory_picture import MemoryPicture
@@ -99,17 +99,7 @@ class CheckResult:
             if budget.sizes.exact
             else ["code_bytes", "constants_bytes", "stack_bytes", "data_bytes", "bss_bytes"],
             "compiled": self.compiled,
-            "regions": [
-                {
-                    "name": region.name,
-                    "kind": region.kind,
-                    "available_bytes": region.available_bytes,
-                    "used_bytes": region.used_bytes,
-                    "left_bytes": region.left_bytes,
-                    "parts": [{"label": p.label, "bytes": p.size_bytes, "exact": p.exact} for p in region.parts],
-                }
-                for region in budget.regions
-            ],
+            "regions": [region_json(region) for region in budget.regions],
             "peak": {
                 "layer": budget.peak.layer,
                 "op": budget.peak.op,
@@ -265,3 +255,76 @@ class ProfileResult:
             "energy_uj": None if self.energy_uj is None else round(self.energy_uj, 1),
             "estimated": ["cycles", "latency_ms", "energy_uj"],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkResult:
+    """One of several networks in a firmware; ``name`` begins the names of its C."""
+
+    name: str
+    model: str
+    origin: str
+    model_sha256: str
+    macs: int
+    weights_bytes: int
+    arena_bytes: int
+    picture: MemoryPicture
+
+    def to_json(self) -> Json:
+        """An entry of ``networks``."""
+        return {
+            "name": self.name,
+            "model": self.model,
+            "origin": self.origin,
+            "model_sha256": self.model_sha256,
+            "macs": self.macs,
+            "weights_bytes": self.weights_bytes,
+            "arena_bytes": self.arena_bytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralResult:
+    """A firmware of several networks, proven over ``inputs`` rounds of them all where ``emulator`` is not None."""
+
+    networks: tuple[NetworkResult, ...]
+    budget: Budget
+    project: str
+    elf: str
+    toolchain: str
+    seconds: float
+    reference: str
+    emulator: str | None = None
+    inputs: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """The object that ``tinyml build --json`` prints for several models."""
+        return {
+            "board": self.budget.board,
+            "fits": self.budget.fits,
+            "networks": [network.to_json() for network in self.networks],
+            "arena_bytes": self.budget.arena_bytes,
+            "regions": [region_json(region) for region in self.budget.regions],
+            "project": self.project,
+            "elf": self.elf,
+            "toolchain": self.toolchain,
+            "seconds": round(self.seconds, 3),
+            "emulator": self.emulator,
+            "inputs": self.inputs,
+            "equal": None if self.emulator is None else True,
+            "reference": self.reference,
+            "warnings": list(self.warnings),
+        }
+
+
+def region_json(region: RegionUse) -> Json:
+    """An entry of ``regions``."""
+    return {
+        "name": region.name,
+        "kind": region.kind,
+        "available_bytes": region.available_bytes,
+        "used_bytes": region.used_bytes,
+        "left_bytes": region.left_bytes,
+        "parts": [{"label": p.label, "bytes": p.size_bytes, "exact": p.exact} for p in region.parts],
+    }

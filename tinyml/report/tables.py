@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyml.plan.budget import Budget, RegionUse
-from tinyml.report.results import BuildResult, CheckResult, EmulationResult
+from tinyml.report.results import BuildResult, CheckResult, EmulationResult, SeveralResult
 
 BAR_WIDTH = 24
 
@@ -140,3 +140,23 @@ def build_report(result: BuildResult) -> list[RenderableType]:
     lines.append(Text(f"project {result.project}, built with {result.toolchain} in {result.seconds:.1f} s"))
     lines.append(Text(f"firmware {result.elf}"))
     return lines
+
+
+def several_report(result: SeveralResult) -> list[RenderableType]:
+    """The lines of ``tinyml build`` with several models: what each takes, what they share, the proof."""
+    lines: list[RenderableType] = [Text(f"{len(result.networks)} networks on {result.budget.board}, one arena for all")]
+    lines += [
+        Text(
+            f"{network.model}: MACs {network.macs:,}; weights {network.weights_bytes:,} bytes;"
+            f" arena {network.arena_bytes:,} bytes"
+        )
+        for network in result.networks
+    ]
+    shared = Text(f"shared arena {result.budget.arena_bytes:,} bytes")
+    lines += [shared, Text(""), budget_table(result.budget), Text("")]
+    if result.emulator is not None:
+        what = f"outputs against {result.reference} in {result.emulator} ({result.inputs} rounds of all networks): "
+        lines.append(Text.assemble(what, Text("equal", style="bold green")))
+    lines.append(Text(f"project {result.project}, built with {result.toolchain} in {result.seconds:.1f} s"))
+    lines.append(Text(f"firmware {result.elf}"))
+    return lines + [Text(f"warning: {w}", style="yellow") for w in result.warnings]
