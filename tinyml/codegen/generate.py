@@ -72,6 +72,7 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "arrays": arrays(program, names),
         "shared_kernels": builder.shared,
         "calls": [builder.call(i) for i in range(len(program.steps))],
+        "last_calls": builder.last_calls(),
         "segments": segments,
         "made_by_rows": {s.first: builder.traced_aliases(s.results) for s in segments_of(program)},
         "inside": {i for first, last in program.segments for i in range(first, last + 1)},

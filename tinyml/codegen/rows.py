@@ -88,8 +88,11 @@ class _Writer:
         if tensor == self.segment.fed:
             return "fed"
         i = self.maker[tensor]
-        count = self.segment.nodes[i].rows.count
-        return self.done(i) if count == 1 else f"{self.done(i)} * {count}"
+        rows = self.segment.nodes[i].rows
+        if rows.count == 1:
+            return self.done(i)
+        made = f"{self.done(i)} * {rows.count}"
+        return f"tml_least({made}, {rows.out_height})" if rows.left_over else made
 
     def readers(self, tensor: int) -> list[tuple[int, Node]]:
         return [(i, node) for i, node in enumerate(self.segment.nodes) if tensor in node.inputs]
@@ -148,7 +151,9 @@ class _Writer:
                 continue
             parts.append(f"{self.made(tensor)} >= {self._rows_for(i, node.rows)}")
         if node.after is not None:
-            parts.append(f"{self.made(node.after)} >= {self.made(node.output)} + {node.rows.count}")
+            wanted = f"{self.made(node.output)} + {node.rows.count}"
+            wanted = f"tml_least({wanted}, {node.rows.out_height})" if node.rows.left_over else wanted
+            parts.append(f"{self.made(node.after)} >= {wanted}")
         return " && ".join(parts)
 
     def _rows_for(self, i: int, rows: Rows) -> str:
@@ -190,7 +195,12 @@ class _Writer:
                 arguments.append(f"tml_least({whole}, {rows.in_height} - {self.first_row(i)})")
             else:
                 arguments.append(start)
-        return f"{self.prefix}_step_{self.segment.first + i:03d}({', '.join(arguments)});"
+        listed = ", ".join(arguments)
+        symbol = f"{self.prefix}_step_{self.segment.first + i:03d}"
+        if step.last is None:
+            return f"{symbol}({listed});"
+        is_last = f"{self.done(i)} == {rows.calls - 1}"
+        return f"if ({is_last}) {symbol}_last({listed}); else {symbol}({listed});"
 
     def traced(self, i: int) -> str:
         step, rows = self.segment.steps[i], self.segment.nodes[i].rows
@@ -199,14 +209,17 @@ class _Writer:
         if source < 0:
             return ""
         if rows.reduces:
-            size = self.program.graph.tensors[tensor].size_bytes
+            whole = self.program.graph.tensors[tensor].size_bytes
             address = self.at(tensor, "const ", None)
-            return f"if ({self.done(i)} + 1 == {rows.calls}) {self._trace(source, address, size)}"
-        size = rows.count * row_bytes(self.program, tensor)
+            return f"if ({self.done(i)} + 1 == {rows.calls}) {self._trace(source, address, whole)}"
+        each = row_bytes(self.program, tensor)
+        size = f"{rows.count * each}"
+        if rows.left_over:
+            size = f"({self.done(i)} == {rows.calls - 1} ? {rows.left_over * each} : {size})"
         return self._trace(source, self.at(tensor, "const ", self.made(tensor)), size)
 
-    def _trace(self, source: int, address: str, size: int) -> str:
-        return f"{self.prefix.upper()}_TRACE_ROWS({source}u, {address}, {size}u);"
+    def _trace(self, source: int, address: str, size: int | str) -> str:
+        return f"{self.prefix.upper()}_TRACE_ROWS({source}u, {address}, (uint32_t){size});"
 
     def fed(self) -> FedInput | None:
         tensor = self.segment.fed

@@ -150,8 +150,14 @@ class CallBuilder:
 
     def call(self, index: int) -> Call:
         """The call of step ``index``."""
-        step = self._program.steps[index]
-        shared = self._shared.get(index)
+        return self._call(self._program.steps[index], index, self._shared.get(index), "")
+
+    def last_calls(self) -> dict[int, Call]:
+        """The calls for rows that are left over at the end, by step."""
+        steps = enumerate(self._program.steps)
+        return {i: self._call(step.last, i, None, "_last") for i, step in steps if step.last is not None}
+
+    def _call(self, step: Step, index: int, shared: SharedKernel | None, suffix: str) -> Call:
         pieces: list[str] = []
         declared: list[str] = []
         for arg in step.args:
@@ -160,7 +166,7 @@ class CallBuilder:
             pieces.append(self._argument(arg, step, index))
             declared.extend(self._local(arg, step))
         return Call(
-            symbol=f"{self._prefix}_step_{index:03d}",
+            symbol=f"{self._prefix}_step_{index:03d}{suffix}",
             comment=self._comment(step, index),
             parameters=parameters(self._program, step, C_TYPES) if step.rows else "void",
             locals=tuple(declared),

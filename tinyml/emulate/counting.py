@@ -16,10 +16,10 @@ from tinyml.errors import BuildError
 from tinyml.firmware.image import Image, Symbol
 from tinyml.firmware.thumb import branch_target, decode
 from tinyml.firmware.thumb_kinds import block_kinds
-from tinyml.plan.instruction_mix import FlashMisses, InstructionMix, Kind
+from tinyml.plan.instruction_mix import FlashMisses, InstructionMix, Kind, total
 
 INVOKE = "network_invoke"
-_STEP = re.compile(r"network_step_\d+")
+_STEP = re.compile(r"(network_step_\d+)(_last)?")
 _SEGMENT = re.compile(r"network_segment_\d+")
 _NONE, _INVOKE_BODY, _INVOKE_ENTRY, _RETURN_SITE, _FIRST_STEP = 0, 1, 2, 3, 4
 FIRST_STEP = _FIRST_STEP
@@ -41,8 +41,8 @@ class CountPoints:
     segments: tuple[Symbol, ...] = ()
 
     def name(self, step: int) -> str:
-        """The symbol of ``step``; 0 is ``network_invoke`` itself."""
-        return self.steps[step - 1].name if step else INVOKE
+        """The symbol of ``step``, whose function for rows left over counts with it; 0 is ``network_invoke`` itself."""
+        return self.steps[step - 1].name.removesuffix("_last") if step else INVOKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +209,12 @@ def mixes(
             sums[kind] = sums.get(kind, 0) + times * block.hits
         if branches and block.hits > block.fell_through:
             sums[Kind.REFILL] = sums.get(Kind.REFILL, 0) + block.hits - block.fell_through
-    return {
-        points.name(step): InstructionMix(sums, None if misses is None else misses.get(step, FlashMisses()))
-        for step, sums in enumerate(counts)
-    }
+    found: dict[str, InstructionMix] = {}
+    for step, sums in enumerate(counts):
+        mix = InstructionMix(sums, None if misses is None else misses.get(step, FlashMisses()))
+        name = points.name(step)
+        found[name] = total((found[name], mix)) if name in found else mix
+    return found
 
 
 def _slots(size: int, base: int, points: CountPoints) -> list[int]:

@@ -160,7 +160,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How a step runs row by row: a call makes ``count`` rows of its output.
+    """How a step runs row by row: a call makes ``count`` rows of its output, the last one those that are left.
 
     They need ``kernel`` rows of every input in ``positions`` (of the step's inputs), the first of them ``stride`` below
     the first of the call before; ``pad_top`` rows of padding lie above the input. The other inputs are read whole. A
@@ -181,7 +181,12 @@ class Rows:
     @property
     def calls(self) -> int:
         """Calls for a whole output."""
-        return self.in_height // self.kernel if self.reduces else self.out_height // self.count
+        return -(-self.in_height // self.kernel) if self.reduces else -(-self.out_height // self.count)
+
+    @property
+    def left_over(self) -> int:
+        """Rows that the last call makes (of a reduction: reads), 0 where it makes as many as the others."""
+        return self.in_height % self.kernel if self.reduces else self.out_height % self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +204,9 @@ class Step:
     ``inputs`` and ``outputs`` are indices of the graph's *activation* tensors (constants are in ``consts``).
     ``in_place`` lists (input position, output position) pairs for which the kernel is correct when both start at the
     same address. ``op_indices`` are the graph ops that the step does, most often one. ``rows`` is set where a call
-    makes some rows of the output only. ``reason`` says in a few words why this kernel was chosen, for ``tinyml
-    profile``; ``passed_over`` are the faster ones that were tried before.
+    makes some rows of the output only, and ``last`` then is the step for rows that are left over at the end, with the
+    same constants. ``reason`` says in a few words why this kernel was chosen, for ``tinyml profile``; ``passed_over``
+    are the faster ones that were tried before.
     """
 
     name: str
@@ -218,6 +224,7 @@ class Step:
     reason: str = ""
     rows: Rows | None = None
     passed_over: tuple[PassedOver, ...] = ()
+    last: Step | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

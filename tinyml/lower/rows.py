@@ -17,7 +17,19 @@ from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs
 from tinyml.graph.ops.concatenation import ConcatenationAttrs
 from tinyml.lower import row_reductions
 from tinyml.lower.kernels import build_step
-from tinyml.lower.program import Arg, Blocks, Int, Program, RowInt, Rows, Step, Target
+from tinyml.lower.program import (
+    Arg,
+    Blocks,
+    Int,
+    Ints,
+    Pointers,
+    Program,
+    RowInt,
+    Rows,
+    Step,
+    Target,
+    const_key,
+)
 
 _ELEMENTWISE = frozenset({"LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"})
 _BINARY = frozenset({"ADD", "SUB", "MUL"})
@@ -150,13 +162,33 @@ def _at_run_time(step: Step) -> tuple[Arg, ...]:
 
 
 def row_step(graph: Graph, op: Op, step: Step, target: Target, count: int = 1) -> Step | None:
-    """``step``, which does ``op`` of ``graph``, for ``count`` rows of output a call; None where it has no such form.
+    """``step``, which does ``op`` of ``graph``, for ``count`` rows of output a call (a reduction: of input).
 
-    ``count`` divides the output's rows (a reduction's: the input's).
+    None where it has no such form, or where the rows that are left over would need another kernel or other constants.
     """
     found = geometry(graph, op)
-    if found is None or (found.in_height if found.reduces else found.out_height) % count:
+    height = 0 if found is None else found.in_height if found.reduces else found.out_height
+    if found is None or count > height:
         return None
+    built = _calls_of(graph, op, step, target, found, count)
+    if built is None or height % count == 0:
+        return built
+    last = _calls_of(graph, op, step, target, found, height % count)
+    if last is None or not _alike(built, last):
+        return None
+    scratch_bytes = max(built.scratch_bytes, last.scratch_bytes)
+    return replace(built, scratch_bytes=scratch_bytes, last=replace(last, scratch_bytes=scratch_bytes))
+
+
+def _alike(one: Step, other: Step) -> bool:
+    """Whether both call one kernel with the same pointers and constants, only with other numbers."""
+    consts = [const_key(c) for c in one.consts] == [const_key(c) for c in other.consts]
+    pointers = [a for a in one.args if not isinstance(a, Int)] == [a for a in other.args if not isinstance(a, Int)]
+    same = one.kernel == other.kernel and one.inputs == other.inputs and one.in_place == other.in_place
+    return consts and pointers and same and not any(isinstance(a, Ints | Pointers) for a in one.args)
+
+
+def _calls_of(graph: Graph, op: Op, step: Step, target: Target, found: Geometry, count: int) -> Step | None:
     if found.reduces:
         rows = Rows(1, count, count, 0, found.in_height, 1, (0,), reduces=True)
         return replace(row_reductions.build(graph, op, target, count), macs=step.macs, rows=rows)

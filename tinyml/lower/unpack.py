@@ -226,12 +226,13 @@ def expand(packed: Packed) -> Words:
 def candidates(program: Program) -> dict[Place, Packed]:
     """The smaller form of every array of weights that has one and that a kernel takes by a pointer of its own.
 
-    Where the input comes by rows, the steps of the first segment have no time to expand anything before it.
+    Where the input comes by rows, the steps of the first segment have no time to expand anything before it; a step that
+    has another for rows left over keeps what both read.
     """
     found = {}
     fed = range(program.segments[0][1] + 1) if program.fed_by_rows and program.segments else range(0)
     for index, step in enumerate(program.steps):
-        if index in fed:
+        if index in fed or step.last is not None:
             continue
         in_lists = {item for arg in step.args if isinstance(arg, Pointers) for item in arg.items}
         for position, const in enumerate(step.consts):

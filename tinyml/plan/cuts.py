@@ -178,7 +178,7 @@ class Cuts:
         return segment if self._is_sound(segment) else None
 
     def row_step(self, index: int, count: int) -> Step | None:
-        """Step ``index`` by rows: ``count`` of them a call, or the largest number below that divides the output's."""
+        """Step ``index`` by rows: ``count`` of them a call, or the largest number below for which it has a form."""
         for rows in range(count, 0, -1):
             found = self.find(index, rows)
             if found is not None:

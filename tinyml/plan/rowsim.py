@@ -74,7 +74,8 @@ class _Run:
         rows = node.rows
         if self.calls[i] == rows.calls:
             return False
-        if node.after is not None and self.made[node.after] < self.made[node.output] + rows.count:
+        wanted = min(self.made[node.output] + rows.count, rows.out_height)
+        if node.after is not None and self.made[node.after] < wanted:
             return False
         last = self.calls[i] * rows.stride - rows.pad_top + rows.kernel
         return all(self.made[t] >= min(last, self.heights[t]) for t in self.nodes[i].inputs)
@@ -105,7 +106,8 @@ class _Run:
                 if (i <= maker or i > last) and self.live(tensor):
                     self.trace.passing.discard(tensor)
         finishes = not node.rows.reduces or self.calls[i] == node.rows.calls - 1
-        count = (1 if node.rows.reduces else node.rows.count) if finishes else 0
+        most = 1 if node.rows.reduces else node.rows.count
+        count = min(most, node.rows.out_height - self.made[node.output]) if finishes else 0
         if count:
             self.make(node.output, count)
             lies_in = self.early.get(node.output, node.output)
