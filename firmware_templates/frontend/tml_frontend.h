@@ -188,6 +188,17 @@ TML_FRONTEND_INLINE int32_t tml_log2_q9(uint64_t energy, int32_t shift, const ui
     return ((exponent + shift) << 9) + ((mantissa + 32) >> 6);
 }
 
+/* A band's energy in one unit for all frames: the floor is 2^16; saturates at 2^47 - 1. */
+TML_FRONTEND_INLINE int64_t tml_plain_energy(uint64_t energy, int32_t shift) {
+    if (tml_bit_length(energy) + shift > 47) return ((int64_t)1 << 47) - 1;
+    return (int64_t)(shift >= 0 ? energy << shift : energy >> -shift);
+}
+
+/* The smoothed energy after one more frame; smoothing in Q15. */
+TML_FRONTEND_INLINE int64_t tml_smooth_energy(int64_t noise, int64_t energy, int32_t smoothing) {
+    return noise + (((energy - noise) * smoothing) >> 15);
+}
+
 /* One coefficient of the cosine transform. */
 TML_FRONTEND_INLINE int32_t tml_cosine_row(const int16_t *logs, const int16_t *row, uint32_t bands) {
     int32_t sum = 0;

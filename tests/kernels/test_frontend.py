@@ -49,6 +49,7 @@ def random_definition(random: np.random.Generator) -> FrontendConfig:
             floor_power=int(2 ** random.uniform(16, 40)),
             coefficients=int(random.choice([0, int(random.integers(1, bands + 1))])),
             input_zero_point=int(random.integers(-128, 128)),
+            **_normalisation(random),
         )
         offsets = random.integers(-(1 << 26), 1 << 26, config.features)
         offsets[: config.features // 2] //= 64
@@ -60,6 +61,12 @@ def random_definition(random: np.random.Generator) -> FrontendConfig:
         except UsageError:
             continue
         return config
+
+
+def _normalisation(random: np.random.Generator) -> dict[str, int]:
+    if random.random() < 0.5:
+        return {}
+    return {"gain_strength": int(random.integers(1, 257)), "noise_smoothing": int(2 ** random.uniform(0, 15))}
 
 
 def long_sound(seed: int, seconds: int) -> NDArray[np.int16]:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml.features.config import GAIN_SHIFT, FrontendConfig
-from tinyml.features.tables import LOG_SEGMENT_BITS, FrontendTables, column
+from tinyml.features.tables import ENERGY_UNIT_BITS, LOG_SEGMENT_BITS, FrontendTables, column
 
 Ints = NDArray[np.int64]
 DCT_SHIFT = 7
+ENERGY_BITS = 47
 
 
 def multiply_high(values: Ints, factors: Ints) -> Ints:
@@ -134,7 +135,13 @@ def log2_q9(energies: Ints, shifts: Ints, tables: FrontendTables) -> Ints:
 
     Width: between -7,680 - 9 (one weight of 1/32768 at the floor) and 512 * 38 = 19,456.
     """
-    safe = np.maximum(energies, 1)
+    logs: Ints = whole_log2_q9(energies, tables) + (shifts << 9) - tables.log_offset
+    return logs
+
+
+def whole_log2_q9(values: Ints, tables: FrontendTables) -> Ints:
+    """``512 * log2(value)`` by the table; a value of 0 counts as 1."""
+    safe = np.maximum(values, 1)
     exponent = bit_length(safe) - 1
     fraction = np.where(exponent >= 16, safe >> np.maximum(exponent - 16, 0), safe << np.maximum(16 - exponent, 0))
     fraction &= 0xFFFF
@@ -143,8 +150,37 @@ def log2_q9(energies: Ints, shifts: Ints, tables: FrontendTables) -> Ints:
     rest = fraction & ((1 << (16 - LOG_SEGMENT_BITS)) - 1)
     low, high = table[segment], table[segment + 1]
     mantissa = low + (((high - low) * rest) >> (16 - LOG_SEGMENT_BITS))
-    logs: Ints = ((exponent + shifts) << 9) + ((mantissa + 32) >> 6) - tables.log_offset
+    logs: Ints = (exponent << 9) + ((mantissa + 32) >> 6)
     return logs
+
+
+def plain_energies(energies: Ints, shifts: Ints, tables: FrontendTables) -> Ints:
+    """The bands' energies in one unit for all frames: the floor is 2**16, and they saturate at 2**47 - 1.
+
+    ``(energy << shift) >> energy_shift``; the limit lies 93 dB above the floor.
+    """
+    shift = shifts - tables.energy_shift
+    wide = bit_length(energies) + shift > ENERGY_BITS
+    # energies of so many bits that a shift would leave int64 saturate, so they are shifted by nothing
+    left = np.where(wide, 0, np.maximum(shift, 0))
+    moved = (energies << left) >> np.maximum(-shift, 0)
+    return np.where(wide, (1 << ENERGY_BITS) - 1, moved)
+
+
+def smooth(noise: Ints, energies: Ints, smoothing: int) -> Ints:
+    """The smoothed energies after one more frame, ``noise + (((energy - noise) * smoothing) >> 15)``: below 2**47.
+
+    Width: the difference is below 2**47, so the product stays below 2**62.
+    """
+    return noise + (((energies - noise) * smoothing) >> 15)
+
+
+def normalise(logs: Ints, noise: Ints, strength: int, tables: FrontendTables) -> Ints:
+    """The logs less those of the smoothed energies times the strength: ``log - ((log_noise * strength) >> 8)``, int16.
+
+    Width: ``log_noise`` lies between -8,192 and 15,872, so the result between -23,561 and 27,648.
+    """
+    return logs - (((whole_log2_q9(noise, tables) - (ENERGY_UNIT_BITS << 9)) * strength) >> 8)
 
 
 def cosine_transform(logs: Ints, tables: FrontendTables) -> Ints:

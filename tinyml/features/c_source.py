@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tinyml.codegen.literals import wrap
 from tinyml.errors import UsageError
 from tinyml.features.config import FrontendConfig
-from tinyml.features.tables import FrontendTables, tables
+from tinyml.features.tables import ENERGY_UNIT_BITS, FrontendTables, tables
 
 TEMPLATE_HEADER = "tml_frontend.h"
 _WIDE_FFT_SIZE = 2048
@@ -35,7 +35,7 @@ def frontend_source(config: FrontendConfig) -> FrontendSource:
             hint="calibrate it on training clips (tinyml.features.calibrate) or start from default_config()",
         )
     made = tables(config)
-    ram = 8 * (config.fft_size // 2 + 1) + 2 * config.bands
+    ram = 8 * (config.fft_size // 2 + 1) + 2 * config.bands + (8 * config.bands + 1 if config.gain_strength else 0)
     flash = _table_bytes(config, made)
     return FrontendSource({"frontend.h": _header(config, ram, flash), "frontend.c": _source(config, made)}, ram, flash)
 
@@ -130,6 +130,7 @@ def _source(config: FrontendConfig, made: FrontendTables) -> str:
         _numbers("int32_t", "offsets", config.offsets),
         _numbers("int32_t", "gains", config.gains),
         f"\nstatic tml_bin bins[{half + 1}];\nstatic int16_t logs[{config.bands}];\n",
+        f"static int64_t noise[{config.bands}];\nstatic uint8_t listening;\n" if config.gain_strength else "",
         f"""
 TML_FRONTEND_STAGE void spectrum(const int16_t *ring, uint32_t mask, uint32_t first) {{
     tml_frontend_window(bins, ring, mask, first, window, {config.window_samples}u, {half}u);
@@ -142,9 +143,9 @@ TML_FRONTEND_STAGE void mel_logs(void) {{
     const int32_t shift = tml_frontend_block_shift(bins, {made.first_bin}u, {made.end_bin}u, all);
     for (uint32_t n = 0; n < {config.bands}u; ++n) {{
         const uint64_t energy = tml_mel_energy(bins, &mel_bands[n], mel_weights);
-        logs[n] = (int16_t)(tml_log2_q9(energy, shift, log2_table) - {made.log_offset});
+        {_log(config, made)}
     }}
-}}
+{"    listening = 1;" + chr(10) if config.gain_strength else ""}}}
 
 void frontend_frame(const int16_t *ring, uint32_t ring_samples, uint32_t first, int8_t *features) {{
     spectrum(ring, ring_samples - 1u, first);
@@ -157,6 +158,17 @@ void frontend_frame(const int16_t *ring, uint32_t ring_samples, uint32_t first, 
 """,
     ]
     return "".join(parts)
+
+
+def _log(config: FrontendConfig, made: FrontendTables) -> str:
+    log = f"tml_log2_q9(energy, shift, log2_table) - {made.log_offset}"
+    if not config.gain_strength:
+        return f"logs[n] = (int16_t)({log});"
+    unit = ENERGY_UNIT_BITS << 9
+    return f"""const int64_t now = tml_plain_energy(energy, shift - {made.energy_shift});
+        noise[n] = listening ? tml_smooth_energy(noise[n], now, {config.noise_smoothing}) : now;
+        const int32_t level = tml_log2_q9((uint64_t)noise[n], 0, log2_table) - {unit};
+        logs[n] = (int16_t)({log} - ((level * {config.gain_strength}) >> 8));"""
 
 
 def _value(config: FrontendConfig) -> str:

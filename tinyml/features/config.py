@@ -20,6 +20,9 @@ MAX_BANDS = 40
 GAIN_SHIFT = 20
 MAX_GAIN = 1 << 20
 MAX_OFFSET = 1 << 26
+FULL_STRENGTH, FULL_SMOOTHING = 1 << 8, 1 << 15
+_NEW_FIELDS = ("gain_strength", "noise_smoothing")
+"""Left out of the JSON where they are 0, so that definitions from before they were known keep their digests."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class FrontendConfig:
     ``clamp((((v - offsets[k]) * gains[k] + 2**19) >> 20) + input_zero_point)``. The model sees
     ``input_scale * (q - input_zero_point)``: the quantisation of the model's input tensor has to be exactly this one,
     and then the front-end's bytes are the network's input bytes.
+
+    ``gain_strength`` / 256 is the exponent of per-channel energy normalisation (PCEN, Wang et al. 2017,
+    arXiv:1607.05666): each band is divided by its own smoothed energy to that power before the logarithm, 0 for none.
+    The smoothed energy takes ``noise_smoothing`` / 32768 of every new frame; it begins with the first.
     """
 
     sample_rate_hz: int = 16_000
@@ -49,6 +56,8 @@ class FrontendConfig:
     gains: tuple[int, ...] = ()
     input_scale: float = 1.0 / 32.0
     input_zero_point: int = 0
+    gain_strength: int = 0
+    noise_smoothing: int = 0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -78,7 +87,7 @@ class FrontendConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The definition as a plain JSON object, every field by its name."""
-        values = asdict(self)
+        values = {name: value for name, value in asdict(self).items() if value or name not in _NEW_FIELDS}
         return {**values, "offsets": list(self.offsets), "gains": list(self.gains)}
 
     @classmethod
@@ -147,6 +156,14 @@ def _validate(config: FrontendConfig) -> None:
         (all(abs(offset) <= MAX_OFFSET for offset in config.offsets), f"an offset is beyond {MAX_OFFSET}"),
         (0.0 < config.input_scale < 1e6, f"input_scale is {config.input_scale}, not a positive number"),
         (-128 <= config.input_zero_point <= 127, f"input_zero_point is {config.input_zero_point}, not int8"),
+        (
+            0 <= config.gain_strength <= FULL_STRENGTH,
+            f"gain_strength is {config.gain_strength}, not 0 to {FULL_STRENGTH}",
+        ),
+        (
+            0 <= config.noise_smoothing <= FULL_SMOOTHING,
+            f"noise_smoothing is {config.noise_smoothing}, not 0 to {FULL_SMOOTHING}",
+        ),
     )
     for holds, text in rules:
         if not holds:

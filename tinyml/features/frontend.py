@@ -42,6 +42,30 @@ class Frontend:
         """The features before offset, gain and clamp: int32, log2 units with 15 fractional bits; shapes as above."""
         return self._values(clips).astype(np.int32)
 
+    def clip_values(
+        self, clip: NDArray[np.int16], noise: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Features before the affine of one clip under per-channel normalisation, and the smoothed energies after it.
+
+        ``noise`` [bands, 1] are those before it, None at the beginning of a stream.
+        """
+        config = self.config
+        windows = np.lib.stride_tricks.sliding_window_view(clip, config.window_samples)[:: config.hop_samples]
+        values = np.empty((len(windows), config.features), np.int64)
+        for start in range(0, len(windows), _FRAMES_AT_ONCE):
+            energies, shifts = band_energies(windows[start : start + _FRAMES_AT_ONCE], config, self.tables)
+            plain = arithmetic.plain_energies(energies, shifts, self.tables)
+            smoothed = np.empty_like(plain)
+            for frame in range(plain.shape[1]):
+                now = plain[:, frame : frame + 1]
+                noise = now if noise is None else arithmetic.smooth(noise, now, config.noise_smoothing)
+                smoothed[:, frame : frame + 1] = noise
+            logs = arithmetic.log2_q9(energies, shifts, self.tables)
+            logs = arithmetic.normalise(logs, smoothed, config.gain_strength, self.tables)
+            values[start : start + plain.shape[1]] = arithmetic.cosine_transform(logs, self.tables).T
+        assert noise is not None
+        return values, noise
+
     def stream(self) -> FrontendStream:
         """A new stream at its beginning; its frames are those that :meth:`process` gives for all samples pushed."""
         return FrontendStream(self)
@@ -60,6 +84,9 @@ class Frontend:
                 f"a clip of {batch.shape[1]} samples is shorter than one frame of {config.window_samples}",
                 hint="pad the clip with zeros",
             )
+        if config.gain_strength:
+            values = np.stack([self.clip_values(clip, None)[0] for clip in batch])
+            return values[0] if clips.ndim == 1 else values
         windows = np.lib.stride_tricks.sliding_window_view(batch, config.window_samples, axis=1)
         windows = windows[:, :: config.hop_samples][:, :frames]
         out = np.empty((batch.shape[0] * frames, config.features), dtype=np.int64)
@@ -76,13 +103,20 @@ class Frontend:
 
 def frame_values(frames: NDArray[np.int16], config: FrontendConfig, made: FrontendTables) -> NDArray[np.int64]:
     """Features before the affine, ``[frames, features]``, of windows of samples ``[frames, window_samples]``."""
+    energies, shifts = band_energies(frames, config, made)
+    return arithmetic.cosine_transform(arithmetic.log2_q9(energies, shifts, made), made).T
+
+
+def band_energies(
+    frames: NDArray[np.int16], config: FrontendConfig, made: FrontendTables
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The mel bands' energies ``[bands, frames]`` of windows of samples, and each frame's block shift."""
     windowed = arithmetic.apply_window(frames.T.astype(np.int64), made)
     *_, (real, imaginary) = arithmetic.fft_stages(windowed, made)
     spectrum = arithmetic.real_spectrum(real, imaginary, made)
     powers = arithmetic.power(*spectrum, config.floor_power)
     shifts = arithmetic.block_shift(powers)
-    logs = arithmetic.log2_q9(arithmetic.mel_energies(powers, shifts, made), shifts, made)
-    return arithmetic.cosine_transform(logs, made).T
+    return arithmetic.mel_energies(powers, shifts, made), shifts
 
 
 class FrontendStream:
@@ -91,6 +125,7 @@ class FrontendStream:
     def __init__(self, made: Frontend) -> None:
         self._frontend = made
         self._pending = np.empty(0, dtype=np.int16)
+        self._noise: NDArray[np.int64] | None = None
 
     def push(self, samples: NDArray[np.int16]) -> NDArray[np.int8]:
         """Take any number of int16 samples; the int8 features ``[frames, features]`` of the frames they complete."""
@@ -101,7 +136,11 @@ class FrontendStream:
         frames = config.frames(len(self._pending))
         if frames == 0:
             return np.empty((0, config.features), dtype=np.int8)
-        features = self._frontend.process(self._pending)
+        if config.gain_strength:
+            values, self._noise = self._frontend.clip_values(self._pending, self._noise)
+            features = arithmetic.to_int8(values.T, config).T
+        else:
+            features = self._frontend.process(self._pending)
         self._pending = self._pending[frames * config.hop_samples :].copy()
         return features
 

@@ -27,6 +27,7 @@ from tinyml.errors import UsageError
 from tinyml.features.config import FrontendConfig
 
 LOG_SEGMENT_BITS = 6
+ENERGY_UNIT_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class FrontendTables:
     ``window`` (window_samples), ``fft_cos``/``fft_sin`` (fft_size / 4 twiddles of the half-length complex transform),
     ``split_cos``/``split_sin`` (fft_size / 2 twiddles of the real transform's last step), ``reversal`` (order in which
     the complex transform reads its input), ``bands``, ``log2`` (65), ``dct`` (coefficients rows of bands columns),
-    ``first_bin`` and ``end_bin`` (the bins that any band weighs), ``log_offset`` (log2 units, Q9).
+    ``first_bin`` and ``end_bin`` (the bins that any band weighs), ``log_offset`` (log2 units, Q9), ``energy_shift``
+    (the right shift that brings a band's energy at the floor, with a weight of 1, to 2**16).
     """
 
     window: tuple[int, ...]
@@ -59,6 +61,7 @@ class FrontendTables:
     first_bin: int
     end_bin: int
     log_offset: int
+    energy_shift: int
 
     @property
     def table_bytes(self) -> int:
@@ -138,6 +141,7 @@ def tables(config: FrontendConfig) -> FrontendTables:
         first_bin=min(band.first_bin for band in bands),
         end_bin=max(band.first_bin + len(band.weights) for band in bands),
         log_offset=(config.floor_power.bit_length() - 1 + 15) << 9,
+        energy_shift=config.floor_power.bit_length() - 1 + 15 - ENERGY_UNIT_BITS,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.unit.features.sounds import extremes, reproducible, speech_like
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig, arithmetic, default_config, frontend
 from tinyml.features.calibrate import calibrate
+from tinyml.features.frontend import band_energies
 from tinyml.features.tables import column, tables
 
 CONFIGS = {
@@ -107,6 +109,46 @@ def test_one_clip_equals_that_clip_among_others_and_any_block_size(monkeypatch: 
     assert together.shape == (5, 49, 10) and together.dtype == np.int8
     monkeypatch.setattr(sys.modules["tinyml.features.frontend"], "_FRAMES_AT_ONCE", 7)
     assert np.array_equal(together[3], made.process(clips[3]))
+
+
+NORMALISED = FrontendConfig(gain_strength=200, noise_smoothing=800)
+
+
+def test_normalisation_takes_what_is_steady_out_of_the_features() -> None:
+    """A voice over a steady hum: loudness changes the features less than without normalisation."""
+    hum = (3_000 * np.sin(2 * np.pi * 400 * np.arange(32_000) / 16_000)).astype(np.int16)
+    plain, normalised = (frontend(replace(NORMALISED, gain_strength=strength)) for strength in (0, 200))
+    quiet, loud = (hum // 8).astype(np.int16), hum
+    difference = [
+        float(np.abs(made.process_unscaled(loud)[50:] - made.process_unscaled(quiet)[50:]).mean())
+        for made in (plain, normalised)
+    ]
+    assert difference[1] < 0.4 * difference[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_normalisation_streams_as_it_runs_over_a_whole_clip(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    made = frontend(calibrate(NORMALISED, np.stack([speech_like(s) for s in range(4)])))
+    clip = speech_like(seed, 40_000)
+    stream = made.stream()
+    cuts = np.sort(random.integers(0, len(clip), 12))
+    parts = [stream.push(part) for part in np.split(clip, cuts)]
+    assert np.array_equal(np.concatenate(parts), made.process(clip))
+    assert np.array_equal(made.process(np.stack([clip, clip]))[1], made.process(clip))
+
+
+@pytest.mark.parametrize("floor_power", [1 << 16, 1 << 23, 1 << 40])
+@pytest.mark.parametrize("name", extremes())
+def test_normalisation_stays_within_its_bit_widths(name: str, floor_power: int) -> None:
+    config = replace(NORMALISED, floor_power=floor_power, gain_strength=256)
+    made = tables(config)
+    windows = np.lib.stride_tricks.sliding_window_view(extremes()[name], config.window_samples)[:: config.hop_samples]
+    energies, shifts = band_energies(windows, config, made)
+    plain = arithmetic.plain_energies(energies, shifts, made)
+    assert plain.min() >= 0 and plain.max() < 1 << 47
+    logs = arithmetic.normalise(arithmetic.log2_q9(energies, shifts, made), plain, 256, made)
+    assert logs.min() >= -(1 << 15) and logs.max() < 1 << 15
 
 
 def test_silence_is_constant_and_louder_raises_the_first_coefficient() -> None:
