@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyml import debug
 from tinyml.boards import Board, load_board
+from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.apps import require_app
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
@@ -16,7 +17,6 @@ from tinyml.lower.lowering import lower, target_of
 from tinyml.lower.program import Optimize, Program
 from tinyml.plan.budget import Limits
 from tinyml.plan.choose import Goal, choose_plan
-from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
 from tinyml.plan.planner import Plan, check_plan
 from tinyml.plan.regions import place
@@ -83,7 +83,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(2, "passes", graph)
     program = lower(graph, target_of(target_board, Optimize(options.optimize)))
     debug.show(3, "lowered", program)
-    sizes = estimate_sizes(program, target_board, options.app, options.toolchain)
+    sizes = estimate_app_sizes(program, target_board, options.app, options.toolchain)
     planned = choose_plan(program, options.memory)
     room_bytes = arena_room_bytes(target_board, sizes, options.limits)
     choice = choose_packed(planned.program, planned.plan, room_bytes)
