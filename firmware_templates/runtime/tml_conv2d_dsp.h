@@ -170,8 +170,8 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
 
 /* 1x1, stride 1: `pixels` (at least 3) of `depth` inputs, `blocks` times three at a time. One or two that are left are
  * expanded with those before them and computed alone, `tail` words a turn; for tail = 0 all three are, behind the first
- * block's words, and the new ones kept. Scratch: 12 * words bytes a block, for tail = 0 at least 3 * channels behind the
- * first block's. The inputs of blocks are all read before their outputs are written, so y may be x where channels <=
+ * block's words, and the new ones kept. Scratch: 12 * words bytes a block, for tail = 0 at least 3 * channels behind
+ * the first block's. The inputs of blocks are all read before their outputs are written, so y may be x where channels <=
  * depth. */
 TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
                                   int channels, int words, int unroll, int blocks, int tail, int rounding, int32_t zp,
@@ -281,8 +281,8 @@ TML_INLINE void tml_patch_words_dsp(int32_t *o, const int8_t *x, int row, int co
 /* Any kernel, stride, dilation and padding. Three pixels in a row inside the input are expanded straight from it;
  * others (borders, ends of rows) one by one, for a depth that is no multiple of four through a copy of their bytes.
  * `blocks` times three pixels are expanded before they read the weights. A last block of less than three pixels reads
- * `tail` words a turn; for tail = 0 it is computed whole, in scratch. Scratch: 12 * words * blocks, for the copy 3 * patch
- * bytes rounded up to 4, for tail = 0 3 * channels, the larger of these. */
+ * `tail` words a turn; for tail = 0 it is computed whole, in scratch. Scratch: 12 * words * blocks, and behind it 3 *
+ * patch bytes rounded up to 4 for the copy or, for tail = 0, 3 * channels, the larger of these. */
 TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
                                int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,

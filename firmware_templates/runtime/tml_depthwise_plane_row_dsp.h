@@ -1,8 +1,8 @@
 /* DEPTHWISE_CONV_2D 5x5 or 7x7 of one row of output on cores with the DSP extension.
  *
  * One channel's window is gathered into a plane whose border holds the input's zero point (the zero point itself is
- * folded into the biases). Two rows lie in one row of words, the upper one in the low halves, so that one SMLAD takes two
- * taps of a column; the last row lies as halves, and two columns share a SMLAD.
+ * folded into the biases). Two rows lie in one row of words, the upper one in the low halves, so that one SMLAD takes
+ * two taps of a column; the last row lies as halves, and two columns share a SMLAD.
  *
  * Streams, one for each channel, w0 .. the taps of a row, v0 .. those of the row below:
  *     { bias, for each pair of rows [w0 v0] [w1 v1] .., the last row's words, mul, par }
@@ -260,7 +260,9 @@
                      ".endif\n\t" \
                      ".if %c[rest]\n\t" \
                      TML_DWP_SUMS_ALL(K, KIND, REST) \
-                     TML_DWP_OUTPUT("%[a]") TML_DWP_B_REST(TML_DWP_OUTPUT("%[b]")) TML_DWP_C_REST(TML_DWP_OUTPUT("%[c]")) \
+                     TML_DWP_OUTPUT("%[a]") \
+                     TML_DWP_B_REST(TML_DWP_OUTPUT("%[b]")) \
+                     TML_DWP_C_REST(TML_DWP_OUTPUT("%[c]")) \
                      ".endif\n\t" \
                      "add sp, #16" \
                      : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "+r"(x), [w] "+r"(w), "+r"(r5), \
@@ -276,11 +278,13 @@ TML_INLINE void tml_dwp_channel_dsp(const int32_t *plane, const int32_t *w, int8
                                     int out_w, int channels, int pitch, int words, int rounding, int32_t zp) {
     const int read = kernel == 5 ? (stride_w == 1 ? TML_DWP_READ_5_1 : TML_DWP_READ_5_2)
                                  : (stride_w == 1 ? TML_DWP_READ_7_1 : TML_DWP_READ_7_2);
-    const uintptr_t last = (uintptr_t)(plane + kernel / 2 * pitch), end = (uintptr_t)(plane + out_w / 4 * 4 * stride_w);
+    const uintptr_t first = (uintptr_t)plane, end = first + 16 * (uintptr_t)(out_w / 4 * stride_w);
+    const uintptr_t last = first + 4 * (uintptr_t)(kernel / 2 * pitch);
+    const uintptr_t done = first + 4 * (uintptr_t)((kernel / 2 - 1) * pitch) + (uintptr_t)read;
     const int32_t *x = plane;
     int32_t a, b, c, d;
     register int8_t *r5 __asm__("r5") = y;
-    register uintptr_t r6 __asm__("r6") = last - ((uintptr_t)plane + 4 * (uintptr_t)((kernel / 2 - 1) * pitch) + read) / 2;
+    register uintptr_t r6 __asm__("r6") = last - done / 2;
     register uintptr_t r8 __asm__("r8") = end;
     if (kernel == 5 && stride_w == 1) TML_DWP_CHANNEL(5, 5_1);
     if (kernel == 7 && stride_w == 1) TML_DWP_CHANNEL(7, 7_1);
@@ -311,15 +315,14 @@ TML_INLINE void tml_dwp_outputs_dsp(const int32_t *plane, const int32_t *stream,
 }
 
 /* One row of output from the `height` rows of its window that are there, the first of them at x, `pad_top` rows of zero
- * points above them; both need not be constants. kernel_h = kernel_w. Scratch: 2 * pitch * kernel_h bytes, rounded up
- * to whole words, and 32 more, since the last columns' blocks read on. y may be x: a channel's bytes are gathered before
- * they are overwritten. Of the columns
- * `gather` fours are gathered at once, which divide the fours of the width, and last_gather of the last row, whose first
- * column is alone where pad_left is odd; 0 where there are none, at most 6. */
+ * points above them; both need not be constants. kernel_h = kernel_w. Scratch: the plane, 2 * pitch * kernel_h bytes in
+ * whole words, and 32 more, since the last columns' blocks read on. y may be x: a channel's bytes are gathered before
+ * they are overwritten. Columns are gathered four at a time, `gather` fours a turn (a divisor of all of them, at most
+ * 6; 0 where there are none) and last_gather of the last row, whose first column is alone where pad_left is odd. */
 TML_INLINE void tml_depthwise_row_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
                                       int width, int channels, int kernel_h, int kernel_w, int stride_w, int pad_top,
-                                      int pad_left, int out_w, int pitch, int gather, int last_gather, int32_t zero_point,
-                                      int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                      int pad_left, int out_w, int pitch, int gather, int last_gather,
+                                      int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int pairs = kernel_h / 2, row = width * channels;
     const int words = 3 + pairs * kernel_w + (stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2);
     const int fast = (rounding == TML_LINEAR || rounding == TML_DOUBLE_FAST) && lo == -128 && hi == 127;

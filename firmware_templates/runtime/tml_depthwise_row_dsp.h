@@ -64,8 +64,8 @@
     TML_DWR_STORE_##AT(A)
 
 /* Stride 1: r6, r8 the sums, r4 P, r5 R, r9 Q, r10 .. r12 the upper taps, lr and w free; what registers are too few for
- * is on the stack. A step completes the sums A and B of two outputs and begins the next two in P and R: 28 instructions.
- */
+ * is on the stack. A step completes the sums A and B of two outputs and begins the next two in P and R: 28
+ * instructions. */
 #define TML_DWR_BEGIN_1(P, R, BIAS) \
     "smlad " P ", r10, " P ", " BIAS "\n\t" \
     "smlad " P ", r11, " R ", " P "\n\t" \
@@ -86,8 +86,8 @@
     TML_DWR_PREPARE("r9") \
     TML_DWR_OUTPUT(A, "%[w]", "lr", "r9", AT) \
     TML_DWR_OUTPUT(B, "%[w]", "lr", "r9", AT)
-/* What is left at the right end: 1: one output, whose last column is in the input; 2: one, whose last column is padding;
- * 3: two, the second's last column padding. */
+/* What is left at the right end: 1: one output, whose last column is in the input; 2: one, whose last column is
+ * padding; 3: two, the second's last column padding. */
 #define TML_DWR_LAST_1(A, B, P, R, AT) \
     ".if %c[last] != 0\n\t" \
     ".if %c[last] != 2\n\t" \
@@ -219,9 +219,10 @@
                      "bne 2b\n\t" \
                      "add sp, #32" \
                      : [x] "+r"(x), [y] "+r"(y), [w] "+r"(stream), "+r"(end) \
-                     : [o1] "r"(o1), [o2] "r"(o2), [channels] "i"(channels), [offset] "i"(zp), [twice] "i"(rounding == TML_DOUBLE_FAST), [span] "i"(span), \
-                       [pad] "i"(pad_left), [zero] "i"(zero_point & 0xFFFF), [turns] "i"(turns), [unroll] "i"(unroll), \
-                       [odd] "i"(odd), [last] "i"(last), [back_x] "i"(back_x), [back_y] "i"(back_y) \
+                     : [o1] "r"(o1), [o2] "r"(o2), [channels] "i"(channels), [offset] "i"(zp), \
+                       [twice] "i"(rounding == TML_DOUBLE_FAST), [span] "i"(span), [pad] "i"(pad_left), \
+                       [zero] "i"(zero_point & 0xFFFF), [turns] "i"(turns), [unroll] "i"(unroll), [odd] "i"(odd), \
+                       [last] "i"(last), [back_x] "i"(back_x), [back_y] "i"(back_y) \
                      : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory")
 
 /* A column's two upper rows as a pair and its lowest row; the zero point where it is outside of the input. */
@@ -230,24 +231,32 @@ TML_INLINE int32_t tml_dwr_column_dsp(const int8_t *x, int inside, int o1, int o
     return inside ? tml_pack_dsp(x[0], x[o1]) : tml_pack_dsp(zero_point, zero_point);
 }
 
-/* A channel of a row in C, for any padding and rounding, two columns for every output. */
+/* A channel of a row in C, for any padding and rounding. Columns are read once, since y may be x. */
 TML_INLINE void tml_dwr_channel_dsp(const int8_t *x, int8_t *y, const int32_t *w, int o1, int o2, int width,
                                     int channels, int stride_w, int pad_left, int out_w, int32_t zero_point,
                                     int rounding, int32_t zp, int32_t lo, int32_t hi) {
-    int column = -pad_left;
     int32_t p[3], q[3];
+    int column = -pad_left;
     x += column * channels;
+    TML_UNROLL(2)
+    for (int i = stride_w; i < 3; ++i, ++column, x += channels)
+        p[i] = tml_dwr_column_dsp(x, (unsigned)column < (unsigned)width, o1, o2, zero_point, &q[i]);
     TML_NO_UNROLL
     for (int j = 0; j < out_w; ++j, y += channels) {
         TML_UNROLL(3)
-        for (int i = 0; i < 3; ++i)
-            p[i] = tml_dwr_column_dsp(x + i * channels, (unsigned)(column + i) < (unsigned)width, o1, o2, zero_point,
-                                      &q[i]);
+        for (int i = 0; i < 3; ++i) {
+            if (i + stride_w < 3) {
+                p[i] = p[i + stride_w];
+                q[i] = q[i + stride_w];
+            } else {
+                p[i] = tml_dwr_column_dsp(x, (unsigned)column < (unsigned)width, o1, o2, zero_point, &q[i]);
+                x += channels;
+                ++column;
+            }
+        }
         int32_t acc = __smlad(w[7], p[2], __smlad(w[6], p[1], __smlad(w[5], p[0], w[4])));
         acc = __smlatb(w[1], q[2], __smlad(w[0], tml_pack_dsp(q[0], q[1]), acc));
         y[0] = (int8_t)tml_requant_dsp(acc, w[2], w[3], rounding, zp, lo, hi);
-        x += stride_w * channels;
-        column += stride_w;
     }
 }
 
@@ -269,8 +278,9 @@ TML_INLINE void tml_depthwise_row3_dsp(const int8_t *x, int8_t *y, const int32_t
     const int last = left == 0 ? 0 : start + 2 * whole >= width ? 2 : 2 * left - 1, near = channels <= 255;
     const int turns = unroll == 0 ? whole : whole / 2 / unroll, odd = unroll == 0 ? 0 : whole % 2;
     const int span = channels * (start + 2 * (whole - odd));
-    const int fast = (rounding == TML_LINEAR || rounding == TML_DOUBLE_FAST) && lo == -128 && hi == 127 && pad_left <= 1 && width >= start &&
-                     (left <= 1 || (left == each && last == 3)) && width * channels < 65536;
+    const int quick = (rounding == TML_LINEAR || rounding == TML_DOUBLE_FAST) && lo == -128 && hi == 127;
+    const int fast = quick && pad_left <= 1 && width >= start && (left <= 1 || (left == each && last == 3)) &&
+                     width * channels < 65536;
     const int read = start + 2 * whole + (last == 1 || last == 3), back_x = channels * read - 1;
     const int back_y = channels * out_w - 1;
     int masks = above != -1 || lowest != -1, together = masks || !fast ? 1 : channels;

@@ -1,5 +1,5 @@
-/* Gathers a channel's window for tml_depthwise_plane_row_dsp.h: rows in pairs, words of a column's upper and lower byte as
- * int16, and a last row of halves. */
+/* Gathers a channel's window for tml_depthwise_plane_row_dsp.h: rows in pairs, words of a column's upper and lower byte
+ * as int16, and a last row of halves. */
 #ifndef TML_DEPTHWISE_WINDOW_DSP_H
 #define TML_DEPTHWISE_WINDOW_DSP_H
 

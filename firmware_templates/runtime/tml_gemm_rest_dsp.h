@@ -1,5 +1,5 @@
-/* One or two pixels by two channels at a time, for what is left of a matrix product of three pixels: the same streams and
- * words as in tml_conv2d_dsp.h. */
+/* One or two pixels by two channels at a time, for what is left of a matrix product of three pixels: the same streams
+ * and words as in tml_conv2d_dsp.h. */
 #ifndef TML_GEMM_REST_DSP_H
 #define TML_GEMM_REST_DSP_H
 

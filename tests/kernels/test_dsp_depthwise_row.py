@@ -101,6 +101,7 @@ def test_ops_of_one_row(tmp_path: Path) -> None:
         for k in KERNELS
         for h, w, c, stride, padding, activation in (
             (1, 1, 7, (1, 1), "SAME", "RELU"), (1, 8, 3, (1, 1), "SAME", "RELU"), (1, 9, 4, (1, 1), "SAME", "NONE"),
+            (1, 9, 4, (1, 1), "SAME", "RELU_N1_TO_1"), (1, 9, 4, (2, 2), "SAME", "RELU_N1_TO_1"),
             (2, 9, 4, (2, 2), "SAME", "NONE"), (1, 24, 260, (1, 2), "SAME", "RELU"),
             (k, k, 6, (1, 1), "VALID", "RELU"), (k + 1, 20, 4, (2, 1), "VALID", "RELU"),
         )
