@@ -42,6 +42,7 @@ STAGES = (
     "tflm",
     "several",
     "vision",
+    "sketch",
     "hearing",
     "stream",
     "calibrate",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulate.test_pictures import model  # noqa: F401 - a fixture
+from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import require_toolchain
 from tinyml.boards import Board, list_boards
 from tinyml.firmware.elf import measure
@@ -16,10 +16,16 @@ from tinyml.pipeline import Options, build
 BOARDS = [board for board in list_boards() if board.camera is not None]
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for pictures."""
+    return tiny_vww(tmp_path_factory.mktemp("vww"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("toolchain", ["gcc", "zig"])
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
-def test_it_builds_fits_and_is_proven(board: Board, toolchain: str, model: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_it_builds_fits_and_is_proven(board: Board, toolchain: str, model: Path, tmp_path: Path) -> None:
     options = Options(app="vww", toolchain=require_toolchain(toolchain), inputs=1)
     result = build(str(model), board, tmp_path / "project", options)
     assert result.check.fits and result.emulation is not None and result.emulation.equal

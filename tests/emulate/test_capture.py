@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.emulate.test_pictures import model  # noqa: F401 - a fixture
 from tests.support.shared import require_module
+from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import any_toolchain
 from tinyml.capture import Assembler, Capture, DamagedError, capture, write_png
 from tinyml.cli import main
@@ -30,12 +30,18 @@ from tinyml.monitor.events import Event, decode
 from tinyml.pipeline import Options, application
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for pictures."""
+    return tiny_vww(tmp_path_factory.mktemp("vww"))
+
+
 def picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (150, 170, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module", params=["mps2-an386", "pico"])
-def answer(model: Path, request: pytest.FixtureRequest) -> tuple[bytes, np.ndarray]:  # noqa: F811
+def answer(model: Path, request: pytest.FixtureRequest) -> tuple[bytes, np.ndarray]:
     """What a firmware sends that was asked for its second of three frames, and that frame's input in Python."""
     require_module("unicorn")
     options = Options(app="vww", toolchain=any_toolchain())

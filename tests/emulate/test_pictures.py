@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.shared import require_module, require_shared, require_tool
 from tests.support.tflite_builder import Builder
+from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import any_toolchain
 from tinyml.cli import main
 from tinyml.emulate.pictures import CAMERA_FILE
@@ -26,18 +27,8 @@ BOARDS = ("mps2-an386", "nano33ble", "disco_f746ng", "pico")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier of 24 x 24 pictures with random weights."""
-    rng = np.random.default_rng(3)
-    builder = Builder()
-    image = builder.input((1, 24, 24, 3), scale=1 / 255, zero_point=-128)
-    weights = rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
-    features = builder.reshape(builder.conv_2d(image, weights, 0.002, stride=(4, 4)), (1, 4 * 6 * 6))
-    heads = rng.integers(-127, 128, (2, 144)).astype(np.int8)
-    scores = builder.softmax(builder.fully_connected(features, heads, 0.002))
-    path = tmp_path_factory.mktemp("vww") / "tiny_vww.tflite"
-    path.write_bytes(builder.build([scores]))
-    path.with_suffix(".json").write_text(json.dumps({"labels": ["notperson", "person"], "task": "persons"}))
-    return path
+    """A model for pictures."""
+    return tiny_vww(tmp_path_factory.mktemp("vww"))
 
 
 @pytest.fixture(scope="module")

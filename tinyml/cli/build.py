@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whose code runs the network; tflm is TensorFlow Lite Micro with CMSIS-NN, which is not proven.",
 )
+@click.option(
+    "--framework",
+    type=click.Choice(["baremetal", "arduino"]),
+    default="baremetal",
+    show_default=True,
+    help="arduino writes the project for the board's Arduino core; PlatformIO's registry is needed to build it.",
+)
 @click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
 @json_option
 def command(
@@ -44,6 +51,7 @@ def command(
     board: str | None,
     output: Path | None,
     engine: str,
+    framework: str,
     no_emulate: bool,
     as_json: bool,
     **values: Any,
@@ -63,6 +71,12 @@ def command(
 
     if no_emulate:
         values["emulator"] = "none"
+    if framework == "arduino":
+        if len(models) > 1 or engine != "tinyml":
+            raise UsageError("--framework arduino takes one model, with tinyml's own engine")
+        model = chosen_model(next(iter(models), None))
+        _for_arduino(model, chosen_board(board), output, pipeline_options(values), as_json)
+        return
     if engine == "tflm":
         if len(models) > 1:
             raise UsageError("TensorFlow Lite Micro takes one model", hint="leave out --engine, or name one model")
@@ -95,3 +109,15 @@ def _over_tflm(model: str, board: str, output: Path | None, options: Options, as
         click.echo(json.dumps(result.to_json(), indent=2))
     else:
         print_report(*tflm_report(result))
+
+
+def _for_arduino(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:
+    from tinyml.sketch import write_sketch
+
+    project = write_sketch(model, board, output, options)
+    if as_json:
+        found = {"project": str(project.directory), "board": project.board.name, "app": project.app}
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"project {project.directory}")
+    click.echo("`pio run` builds it there, with PlatformIO's registry; nothing was built or proven here")

@@ -16,6 +16,7 @@ from typing import Any
 from tinyml import __version__
 from tinyml.boards import Board
 from tinyml.errors import UsageError
+from tinyml.firmware.arduino import render_arduino
 from tinyml.firmware.environments import environments
 from tinyml.firmware.render import render_files
 
@@ -48,6 +49,7 @@ def render_project(
     app_values: Mapping[str, str] | None = None,
     lib_deps: Sequence[str] = (),
     library_flags: Sequence[str] = (),
+    framework: str = "baremetal",
     force: bool = False,
 ) -> Project:
     """Writes the project into ``output_dir`` and returns it.
@@ -55,23 +57,27 @@ def render_project(
     ``sources`` maps ``network.h`` and ``network.c`` to their text; ``manifest`` is what the caller records of model,
     options and budgets (JSON values); ``network_flags`` are the compiler's flags for the network alone; ``app_values``
     are the macros that the application needs (:mod:`tinyml.firmware.app_values`), ``lib_deps`` and ``library_flags``
-    what another engine takes from a library. A new folder appears complete or not at all. In an existing one of ours
-    only what changed is written, so that a warm build stays warm, and files that the user added stay.
+    what another engine takes from a library; ``framework`` is ``baremetal`` or ``arduino``. A new folder appears
+    complete or not at all. In an existing one of ours only what changed is written, so that a warm build stays warm,
+    and files that the user added stay.
 
     Raises UsageError where ``output_dir`` exists and is not a project of ours, where a file of it was edited (unless
     ``force``), and where it can't be written.
     """
-    files = render_files(
-        board,
-        dict(sources),
-        app=app,
-        model_name=model_name,
-        toolchain=toolchain,
-        network_flags=tuple(network_flags),
-        app_values=app_values,
-        lib_deps=tuple(lib_deps),
-        library_flags=tuple(library_flags),
-    )
+    if framework == "arduino":
+        files = render_arduino(board, sources, app=app, model_name=model_name, app_values=app_values or {})
+    else:
+        files = render_files(
+            board,
+            dict(sources),
+            app=app,
+            model_name=model_name,
+            toolchain=toolchain,
+            network_flags=tuple(network_flags),
+            app_values=app_values,
+            lib_deps=tuple(lib_deps),
+            library_flags=tuple(library_flags),
+        )
     hashes = {name: _hash(text) for name, text in sorted(files.items())}
     content = {
         **(manifest or {}),

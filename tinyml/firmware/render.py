@@ -57,16 +57,16 @@ def render_files(
     written = {path.name: path.read_text("utf-8") for path in own} | sources
     files |= {f"{'include' if name.endswith('.h') else 'src'}/{name}": text for name, text in written.items()}
     files |= _driver_files(board, drivers)
-    files |= _runtime_files(sources, written)
+    files |= runtime_files(sources, written)
     renode = sorted((templates_dir() / "renode").glob(f"{board.name}.re*"))
     files |= {f"renode/{path.name}": path.read_text("utf-8") for path in renode}
-    files["include/app_config.h"] = _app_config(sources, model_name, app_values or {})
+    files["include/app_config.h"] = app_config(sources, model_name, app_values or {})
     for environment in listed:
         if not environment.trace:
             files[f"ldscripts/{environment.board_id}.ld"] = _linker_script(board, environment)
             files[f"boards/{environment.board_id}.json"] = _board_json(board, environment, drivers)
     baud = 115200 if board.console is None else board.console.baud
-    files["platformio.ini"] = _render(
+    files["platformio.ini"] = render(
         "platformio.ini.j2",
         board=board,
         app=app,
@@ -78,7 +78,7 @@ def render_files(
         environments=[{"name": e.name, "board": e.board_id, "trace": e.trace} for e in listed],
     )
     qemu = next((e for e in listed if e.qemu_machine and not e.trace), None)
-    files["README.md"] = _render(
+    files["README.md"] = render(
         "README.md.j2",
         board=board,
         app=app,
@@ -110,7 +110,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """The text of one of the package's templates."""
     return _environment().get_template(template).render(**values)
 
 
@@ -119,13 +120,13 @@ def _driver_files(board: Board, drivers: Drivers) -> dict[str, str]:
     headers = [path.name for path in sorted(folder.glob("*.h"))]
     prefix = "lib/tinyml_drivers"
     files = {f"{prefix}/src/{name}": (folder / name).read_text("utf-8") for name in (*drivers.sources, *headers)}
-    config = _render("board_config.h.j2", title=_comment(board.title), defines=drivers.defines)
+    config = render("board_config.h.j2", title=comment(board.title), defines=drivers.defines)
     files[f"{prefix}/src/board_config.h"] = config
-    files[f"{prefix}/library.json"] = _library("tinyml_drivers", "Start-up, console, clock and cycle counter")
+    files[f"{prefix}/library.json"] = library("tinyml_drivers", "Start-up, console, clock and cycle counter")
     return files
 
 
-def _runtime_files(sources: dict[str, str], written: Mapping[str, str]) -> dict[str, str]:
+def runtime_files(sources: dict[str, str], written: Mapping[str, str]) -> dict[str, str]:
     """The kernel headers that the generated sources include, directly or through another kernel header.
 
     Headers among the files that are ``written`` already are the application's own.
@@ -144,16 +145,18 @@ def _runtime_files(sources: dict[str, str], written: Mapping[str, str]) -> dict[
         files[f"lib/tinyml_runtime/src/{name}"] = text
         wanted.extend(_INCLUDE.findall(text))
     if files:
-        files["lib/tinyml_runtime/library.json"] = _library("tinyml_runtime", "The kernels that the network uses")
+        files["lib/tinyml_runtime/library.json"] = library("tinyml_runtime", "The kernels that the network uses")
     return files
 
 
-def _library(name: str, description: str) -> str:
+def library(name: str, description: str) -> str:
+    """The ``library.json`` of a folder of ``lib/``."""
     version = re.match(r"\d+\.\d+\.\d+", __version__)
-    return _render("library.json.j2", name=name, version=version[0] if version else "0.0.0", description=description)
+    return render("library.json.j2", name=name, version=version[0] if version else "0.0.0", description=description)
 
 
-def _app_config(sources: dict[str, str], model_name: str, values: Mapping[str, str]) -> str:
+def app_config(sources: dict[str, str], model_name: str, values: Mapping[str, str]) -> str:
+    """``app_config.h``: what the application knows of its network, and its own macros."""
     header = sources.get("network.h", "")
 
     def sizes(direction: str) -> list[str]:
@@ -164,14 +167,14 @@ def _app_config(sources: dict[str, str], model_name: str, values: Mapping[str, s
     if "networks.h" not in sources and not (inputs and outputs):
         raise BuildError("network.h defines no NETWORK_INPUT_0_BYTES or NETWORK_OUTPUT_0_BYTES")
     literal = c_string(model_name)
-    return _render("app_config.h.j2", model_literal=literal, inputs=inputs, outputs=outputs, values=values)
+    return render("app_config.h.j2", model_literal=literal, inputs=inputs, outputs=outputs, values=values)
 
 
 def _linker_script(board: Board, environment: Environment) -> str:
     layout = memory_map(board, environment.relocated_to)
-    return _render(
+    return render(
         "cortex-m.ld.j2",
-        title=_comment(board.title),
+        title=comment(board.title),
         flash=layout.flash,
         ram=layout.ram,
         extra=layout.extra,
@@ -212,6 +215,6 @@ def _board_json(board: Board, environment: Environment, drivers: Drivers) -> str
     return json.dumps(content, indent=2) + "\n"
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
     """``text`` without what would end a C comment or a line."""
     return re.sub(r"[\x00-\x1f\x7f]", " ", text).replace("*/", "* /").replace("/*", "/ *")
