@@ -6,7 +6,8 @@
  *
  * Streams, one for each channel, w0 .. the taps of a row, v0 .. those of the row below:
  *     { bias, for each pair of rows [w0 v0] [w1 v1] .., the last row's words, mul, par }
- * The last row's words are those of a row in tml_depthwise_conv2d_dsp.h. */
+ * The last row's words are those of a row in tml_depthwise_conv2d_dsp.h. Packed streams, { bias, mul, par, bytes },
+ * have the low and high halves of two words as bytes 0 and 2, 1 and 3 of a word; they are expanded to those above. */
 #ifndef TML_DEPTHWISE_PLANE_ROW_DSP_H
 #define TML_DEPTHWISE_PLANE_ROW_DSP_H
 
@@ -314,23 +315,49 @@ TML_INLINE void tml_dwp_outputs_dsp(const int32_t *plane, const int32_t *stream,
     }
 }
 
+/* A packed stream as `words` words between the bias and the scale, in turns of `unpack` packed ones. */
+TML_INLINE void tml_dwp_unpack_dsp(int32_t *to, const int32_t *from, int words, int unpack) {
+    const int32_t *w = from + 3, *const end = w + (words + 1) / 2;
+    int32_t *o = to + 1;
+    TML_NO_UNROLL
+    do {
+        TML_UNROLL(16)
+        for (int i = 0; i < unpack; ++i)
+            __asm__ volatile("ldr r4, [%0], #4\n\t"
+                             "sxtb16 r5, r4\n\t"
+                             "sxtb16 r4, r4, ror #8\n\t"
+                             "strd r5, r4, [%1], #8"
+                             : "+r"(w), "+r"(o)
+                             :
+                             : "r4", "r5", "memory");
+    } while (w != end);
+    to[0] = from[0];
+    to[1 + words] = from[1];
+    to[2 + words] = from[2];
+}
+
 /* One row of output from the `height` rows of its window that are there, the first of them at x, `pad_top` rows of zero
  * points above them; both need not be constants. kernel_h = kernel_w. Scratch: the plane, 2 * pitch * kernel_h bytes in
- * whole words, and 32 more, since the last columns' blocks read on. y may be x: a channel's bytes are gathered before
+ * whole words, and 32 more, since the last columns' blocks read on; for packed streams (unpack > 0) one expanded
+ * besides. y may be x: a channel's bytes are gathered before
  * they are overwritten. Columns are gathered four at a time, `gather` fours a turn (a divisor of all of them, at most
  * 6; 0 where there are none) and last_gather of the last row, whose first column is alone where pad_left is odd. */
 TML_INLINE void tml_depthwise_row_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
                                       int width, int channels, int kernel_h, int kernel_w, int stride_w, int pad_top,
                                       int pad_left, int out_w, int pitch, int gather, int last_gather,
-                                      int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                      int unpack, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
+                                      int32_t hi) {
     const int pairs = kernel_h / 2, row = width * channels;
     const int words = 3 + pairs * kernel_w + (stride_w == 1 ? kernel_w - 1 : (kernel_w + 1) / 2);
     const int fast = (rounding == TML_LINEAR || rounding == TML_DOUBLE_FAST) && lo == -128 && hi == 127;
     int32_t *const plane = (int32_t *)scratch;
+    int32_t *const expanded = plane + pairs * pitch + (pitch + 1) / 2 + 8;
     tml_dw_fill_dsp((int16_t *)scratch, pairs * pitch + (pitch + 1) / 2, zero_point);
     TML_PUBLISH(x);
     TML_NO_UNROLL
-    for (int c = 0; c < channels; ++c, ++x, ++y, w += words) {
+    for (int c = 0; c < channels; ++c, ++x, ++y, w += unpack > 0 ? 3 + (words - 2) / 2 : words) {
+        if (unpack > 0) tml_dwp_unpack_dsp(expanded, w, words - 3, unpack);
+        const int32_t *stream = unpack > 0 ? expanded : w;
         if (pad_top <= 0 && pad_top + height >= kernel_h)
             tml_dwp_window_dsp(plane + pad_left, x - pad_top * row, width, channels, pairs, pad_left, pitch, gather,
                                last_gather);
@@ -338,10 +365,11 @@ TML_INLINE void tml_depthwise_row_dsp(const int8_t *x, int8_t *y, const int32_t 
             tml_dwp_rows_dsp(plane, x, -pad_top, height, width, channels, kernel_h, pad_left, pitch);
         const int32_t *read = plane;
         TML_PUBLISH(read);
+        TML_PUBLISH(stream);
         if (fast)
-            tml_dwp_channel_dsp(read, w, y, kernel_h, stride_w, out_w, channels, pitch, words, rounding, zp);
+            tml_dwp_channel_dsp(read, stream, y, kernel_h, stride_w, out_w, channels, pitch, words, rounding, zp);
         else
-            tml_dwp_outputs_dsp(read, w, y, kernel_h, stride_w, out_w, channels, pitch, rounding, zp, lo, hi);
+            tml_dwp_outputs_dsp(read, stream, y, kernel_h, stride_w, out_w, channels, pitch, rounding, zp, lo, hi);
     }
 }
 

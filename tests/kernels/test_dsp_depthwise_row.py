@@ -109,6 +109,16 @@ def test_ops_of_one_row(tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path)
 
 
+@pytest.mark.parametrize(("kernel", "words", "packed_words"), [(5, 17, 10), (7, 30, 17)])
+def test_taps_stay_bytes_for_size_and_where_expanding_is_cheap(kernel: int, words: int, packed_words: int) -> None:
+    def stream_words(width: int, optimize: Optimize) -> int:
+        model = depthwise(Rng(5), 9, width, 4, 1, (kernel, kernel), (1, 1), "SAME", "RELU")
+        return row_layer(model, Target(Isa.DSP, optimize)).step.consts[0].data.size // 4
+
+    assert stream_words(20, Optimize.SIZE) == stream_words(60, Optimize.BALANCED) == packed_words
+    assert stream_words(60, Optimize.SPEED) == stream_words(20, Optimize.BALANCED) == words
+
+
 def test_instructions_stay_near_the_whole_layers(tmp_path: Path) -> None:
     """What a row at a time costs for an output of a wide layer, the loop over its rows included."""
     limits = {
