@@ -34,6 +34,7 @@ sweep: $(VENV)/.installed-all ## thousands of random graphs against the referenc
 figures: $(VENV)/.installed-all ## measure the model catalogue again, after changes to kernels or plans
 	$(BIN)/python -m tinyml.report.figures
 	$(BIN)/python -m tinyml.report.models_page > docs/models.md
+	$(BIN)/python -m tinyml.report.memory_figures
 
 wheel: $(VENV)/.installed-all ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist

@@ -65,6 +65,16 @@ def test_zig_links_a_cut_arena_alike(tmp_path: Path) -> None:
     assert Path(result.elf).with_suffix(".bin").stat().st_size < 1 << 20
 
 
+def test_a_byte_less_is_refused_before_anything_is_compiled(tmp_path: Path) -> None:
+    model = str(wide_model(tmp_path, 60))
+    ram = next(r for r in pipeline.check(model, "nano33ble").budget.regions if r.kind == "ram")
+    assert pipeline.check(model, "nano33ble", pipeline.Options(limits=Limits(sram_bytes=ram.used_bytes))).fits
+    less = pipeline.Options(limits=Limits(sram_bytes=ram.used_bytes - 1))
+    with pytest.raises(DoesNotFitError, match=r"\(1 too many\): arena 61,504"):
+        pipeline.build(model, "nano33ble", tmp_path / "p", less)
+    assert not (tmp_path / "p").exists()
+
+
 def test_the_users_own_limit_keeps_to_one_ram(tmp_path: Path) -> None:
     model = wide_model(tmp_path, 160)
     with pytest.raises(DoesNotFitError, match="RAM: have 131,072"):

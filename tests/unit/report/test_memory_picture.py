@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
@@ -17,6 +18,7 @@ from tinyml.graph.ir import DType, Graph, Quant, Tensor
 from tinyml.lower.program import Isa, Program, Step, Target
 from tinyml.plan.planner import make_plan
 from tinyml.report.html import check_page, profile_page
+from tinyml.report.memory_figures import draw_all
 from tinyml.report.memory_picture import MAX_COLUMNS, MemoryPicture, memory_picture, picture_report
 from tinyml.report.memory_svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, memory_svg
 from tinyml.report.results import LayerProfile, ProfileResult
@@ -194,3 +196,16 @@ def test_check_draws_and_writes_on_request(model: Path, tmp_path: Path, capsys: 
     assert target.read_text("utf-8").startswith("<!DOCTYPE html>")
     assert main(["check", str(model), "--board", "nano33ble", "--plot", "--json"]) == 2
     assert "--json has the same" in capsys.readouterr().err
+
+
+def test_the_pages_pictures_are_those_of_its_plans() -> None:
+    drawn = draw_all()
+    folder = REPOSITORY / "docs" / "pictures"
+    assert {path.stem for path in folder.glob("memory-*.svg")} == set(drawn)
+    heights = {
+        name: float(re.findall(r"arena of ([\d,]+) bytes", text)[0].replace(",", "")) for name, text in drawn.items()
+    }
+    assert heights["memory-least"] <= heights["memory-default"] <= heights["memory-steps"]
+    for path in folder.glob("memory-*.svg"):
+        assert ElementTree.fromstring(path.read_text("utf-8")).get("role") == "img"
+        assert f"(pictures/{path.name})" in (REPOSITORY / "docs" / "memory.md").read_text("utf-8")
