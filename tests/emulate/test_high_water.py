@@ -52,7 +52,10 @@ def written_offsets(compiled: Compiled, elf: Path) -> set[int]:
 
         last = symbol.address + symbol.size_bytes - 1
         machine.uc.hook_add(
-            machine.unicorn.UC_HOOK_MEM_WRITE, lambda *a, store=store: store(*a[:5]), begin=symbol.address, end=last
+            machine.unicorn.UC_HOOK_MEM_WRITE,
+            lambda *a, store=store: store(*a[:5]),
+            begin=symbol.address,
+            end=last,
         )
     machine.run(120)
     assert machine.host.exit_code == 0
@@ -60,7 +63,7 @@ def written_offsets(compiled: Compiled, elf: Path) -> set[int]:
     return written | {byte for p in inputs for byte in range(p.offset, p.end)}
 
 
-def prove(model: str, board: str, folder: Path, goal: Goal) -> None:
+def prove(model: str, board: str, folder: Path, goal: Goal, slack_bytes: int = 0) -> None:
     require_module("unicorn")
     with pipeline.application(model, board, folder / "p", Options(emulator="unicorn", memory=goal)) as (
         compiled,
@@ -68,16 +71,17 @@ def prove(model: str, board: str, folder: Path, goal: Goal) -> None:
     ):
         written = written_offsets(compiled, built.elf)
         planned = {byte for p in compiled.plan.placements for byte in range(p.offset, p.end)}
-        assert max(written) + 1 == compiled.plan.arena_bytes
+        assert 0 <= compiled.plan.arena_bytes - (max(written) + 1) <= slack_bytes
         assert written <= planned
         assert len(written) > 0.9 * len(planned), "hardly a byte of the plan is there for nothing"
 
 
 @pytest.mark.parametrize("goal", GOALS)
 def test_a_small_network(goal: str, tmp_path: Path) -> None:
+    """Its depthwise layer is of odd width: the last pair of the kernel's scratch is half used."""
     model = tmp_path / "conv.tflite"
     model.write_bytes(sample_conv_model())
-    prove(str(model), "nano33ble", tmp_path, GOALS[goal])
+    prove(str(model), "nano33ble", tmp_path, GOALS[goal], slack_bytes=8)
 
 
 def test_an_arena_in_two_regions(tmp_path: Path) -> None:
