@@ -29,6 +29,7 @@ from tinyml.lower.program import Isa, Program, Target
 from tinyml.lower.sharing import shared_groups
 from tinyml.pipeline import Options, compile_model
 from tinyml.plan.budget import Sizes
+from tinyml.plan.choose import Goal
 from tinyml.plan.code_size import TABLE, features, fit
 from tinyml.plan.planner import Plan, make_plan
 
@@ -72,7 +73,7 @@ def _toolchain(toolchain: str, models: Sequence[str]) -> dict[str, Any]:
         found = _Measured()
         for model in models:
             for goal in GOALS:
-                _sample(model, board, Options(toolchain=toolchain, optimize=goal), boards[f"{board.name}/{APP}"], found)
+                _sample(model, board, _options(toolchain, goal), boards[f"{board.name}/{APP}"], found)
         kernels[board.isa_name] = {
             kernel: {
                 "op": found.ops[kernel],
@@ -83,6 +84,11 @@ def _toolchain(toolchain: str, models: Sequence[str]) -> dict[str, Any]:
         }
         helpers[board.isa_name] = {"code": _fit_helpers(found), "stack": round(sum(found.deeper) / len(found.deeper))}
     return {"boards": boards, "kernels": kernels, "helpers": helpers}
+
+
+def _options(toolchain: str, goal: str) -> Options:
+    """Every layer at once: what running by rows adds is estimated apart."""
+    return Options(toolchain=toolchain, optimize=goal, memory=Goal(more_work=0.0))
 
 
 def _fit_helpers(found: _Measured) -> dict[str, float]:

@@ -25,7 +25,7 @@ TABLE = Path(__file__).with_name("code_sizes.json")
 LARGEST_LITERAL = 64
 TURN_CODE_BYTES, MOVING_CODE_BYTES = 90.0, 60.0
 """A step's turn in the function of its segment: whether it is ready, room, pointers; and moving windows."""
-TURNS_STACK_BYTES = 100
+TURNS_STACK_BYTES = 65
 SHARED_CALL_BYTES = 28.0
 """A step that only loads four pointers and calls: four literals, four loads, a branch."""
 
@@ -77,17 +77,20 @@ def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> 
         SHARED_CALL_BYTES if index in copies else _predict(kernels, step, "code")
         for index, step in enumerate(program.steps)
     ]
-    stack = [_predict(kernels, step, "stack") for step in program.steps]
+    by_rows = {index for first, last in program.segments for index in range(first, last + 1)}
+    stack = [
+        _predict(kernels, step, "stack") + (TURNS_STACK_BYTES if index in by_rows else 0)
+        for index, step in enumerate(program.steps)
+    ]
     helpers = measured["helpers"].get(board.isa_name, {})
     shared = (
         sum(helpers["code"].get(kernel, 0.0) for kernel in {step.kernel for step in program.steps}) if helpers else 0
     )
     turns = sum(last + 1 - first for first, last in program.segments)
     rows_code = turns * TURN_CODE_BYTES + (MOVING_CODE_BYTES if turns else 0.0)
-    rows_stack = TURNS_STACK_BYTES if turns else 0
     return Sizes(
         code_bytes=round(base["code_bytes"] + sum(code) + shared + rows_code),
-        stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0) + helpers.get("stack", 0) + rows_stack),
+        stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0) + helpers.get("stack", 0)),
         data_bytes=base["data_bytes"],
         bss_bytes=base["bss_bytes"],
         exact=False,
