@@ -68,7 +68,7 @@ def step_work(program: Program, step: Step) -> float:
 
 
 def _block_factor(program: Program, step: Step, values: dict[str, int]) -> float:
-    """Work for each pixel in parts of a block's: kernels run three at a time (MVE: two), what is left over costs more."""
+    """Work a pixel in parts of a block's: kernels run three at a time (MVE: two), what is left over costs more."""
     pixels = _pixels(step, values)
     isa = program.target.isa.value
     block = 2 if isa == "mve" else 3
