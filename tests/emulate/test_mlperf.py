@@ -22,6 +22,7 @@ from tests.support.trivial_network import require_toolchain
 from tinyml.boards import load_board
 from tinyml.emulate.serial_line import open_line
 from tinyml.pipeline import Options, application
+from tinyml.plan.choose import Goal
 from tinyml.tflite.reference import Reference
 
 LEAST_US = 200_000
@@ -30,10 +31,12 @@ LISTS = {"kws01": "kws_ref_model", "vww01": "vww_96_int8", "ic01": "pretrainedRe
 
 
 @contextmanager
-def device(test: str, board: str, toolchain: str = "gcc", app: str = "mlperf_tiny") -> Iterator[Client]:
+def device(
+    test: str, board: str, toolchain: str = "gcc", app: str = "mlperf_tiny", goal: Goal | None = None
+) -> Iterator[Client]:
     """The firmware of a test's reference model, running in QEMU, after its first m-ready."""
     require_tool("qemu-system-arm")
-    options = Options(app=app, toolchain=require_toolchain(toolchain), emulator="qemu")
+    options = Options(app=app, toolchain=require_toolchain(toolchain), emulator="qemu", memory=goal or Goal())
     model = require_shared(f"models/{LISTS[test]}.tflite")
     with (
         application(model, board, None, options) as (_, built),
@@ -126,6 +129,14 @@ def test_noise_and_many_bytes_without_an_end(board: str, length: int) -> None:
         assert client.lines() == ["m-name-dut-[tinyml]"] and len(client.lines()) == 2
         client.load(sent)
         assert list(client.infer(1, 0).results) == pytest.approx(expected("kws01", reference, sent), abs=6e-7)
+
+
+def test_a_network_that_takes_its_input_row_by_row() -> None:
+    (sent,) = inputs("vww01", 1)
+    reference = Reference(require_shared(f"models/{LISTS['vww01']}.tflite"))
+    with device("vww01", "mps2-an386", goal=Goal(fed_by_rows=True)) as client:
+        client.load(sent)
+        assert list(client.infer(2, 1).results) == pytest.approx(expected("vww01", reference, sent), abs=6e-7)
 
 
 def test_energy_mode_marks_time_on_a_pin_alone() -> None:

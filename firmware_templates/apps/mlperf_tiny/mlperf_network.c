@@ -21,7 +21,9 @@ typedef struct {
     int32_t zero_point;
 } tensor_format;
 
+#ifndef NETWORK_FED_BY_ROWS
 static const uint32_t input_bytes[APP_INPUT_COUNT] = APP_INPUT_BYTES;
+#endif
 static const tensor_format outputs[APP_OUTPUT_COUNT] = APP_MLPERF_OUTPUTS;
 
 uint8_t mlperf_buffer[APP_MLPERF_BUFFER_BYTES] __attribute__((aligned(8)));
@@ -78,21 +80,28 @@ void mlperf_prepare(void) {
 #endif
 }
 
+/* Bytes of the network's input from `at` on, in its own form. */
+static void put(void *to, uint32_t at, uint32_t bytes) {
+#if APP_MLPERF_FEED == 1
+    for (uint32_t i = 0; i < bytes; ++i) ((int8_t *)to)[i] = codes[mlperf_buffer[at + i]];
+#elif APP_MLPERF_FEED == 3
+    copy_words((uint8_t *)to, (const uint8_t *)quantised + at, bytes, 0);
+#else
+    copy_words((uint8_t *)to, mlperf_buffer + at, bytes, APP_MLPERF_FEED == FEED_IMAGE ? 0x80808080u : 0u);
+#endif
+}
+
 /* The input is written for each inference, as the network's memory is used again during one. */
 void mlperf_infer(void) {
-#if APP_MLPERF_FEED == 1
-    int8_t *const input = (int8_t *)network_input(0);
-    for (uint32_t i = 0; i < input_bytes[0]; ++i) input[i] = codes[mlperf_buffer[i]];
-#elif APP_MLPERF_FEED == 3
-    copy_words((uint8_t *)network_input(0), (const uint8_t *)quantised, input_bytes[0], 0);
-#else
-    const uint8_t *from = mlperf_buffer;
-    for (int i = 0; i < APP_INPUT_COUNT; ++i) {
-        copy_words((uint8_t *)network_input(i), from, input_bytes[i], APP_MLPERF_FEED == FEED_IMAGE ? 0x80808080u : 0u);
-        from += input_bytes[i];
+#ifdef NETWORK_FED_BY_ROWS
+    for (uint32_t row = 0; row < NETWORK_INPUT_ROWS; ++row) {
+        put(network_row(), row * NETWORK_ROW_BYTES, NETWORK_ROW_BYTES);
+        network_invoke();
     }
-#endif
+#else
+    for (uint32_t i = 0, at = 0; i < APP_INPUT_COUNT; at += input_bytes[i], ++i) put(network_input((int)i), at, input_bytes[i]);
     network_invoke();
+#endif
 }
 
 static float real(const tensor_format *format, const uint8_t *data, uint32_t index) {
