@@ -15,7 +15,7 @@ from tinyml.errors import UsageError
 from tinyml.features.codes import as_input, same_codes
 from tinyml.features.image import ImageConfig
 from tinyml.firmware.mlperf import mlperf_values
-from tinyml.firmware.parts.camera import sensor_of
+from tinyml.firmware.parts.camera import camera_ram_bytes, sensor_of
 from tinyml.firmware.render import c_string
 from tinyml.graph.ir import DType, Graph, Tensor
 
@@ -107,6 +107,17 @@ def _vww(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[st
     threshold = float(manifest.get("lit_threshold", 0.5))
     values["APP_LIT_OUTPUT"] = f"({max(-128, min(127, math.ceil(threshold / output.scale + output.zero_point)))})"
     return values
+
+
+def vision_ram_bytes(graph: Graph, board: Board, *, fed_by_rows: bool) -> int:
+    """RAM of the application vww: the camera's buffers, the sums of a row, and the rows that wait for a network.
+
+    Raises as :func:`app_values` does.
+    """
+    config, sensor = image_config(graph), sensor_of(board)
+    colours = 1 if sensor.pixels == "grey" else 3
+    waiting = config.size * config.size * config.channels if fed_by_rows and not sensor.holds_frame else 0
+    return camera_ram_bytes(board) + 4 * config.size * colours + waiting
 
 
 def brightness_codes(config: ImageConfig, tensor: Tensor) -> list[int]:

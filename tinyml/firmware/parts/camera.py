@@ -27,9 +27,14 @@ class Sensor:
     holds_frame: bool = False
 
     @property
+    def line_bytes(self) -> int:
+        """Bytes of one line."""
+        return self.width * FORMATS[self.pixels][1]
+
+    @property
     def frame_bytes(self) -> int:
         """Bytes of one picture."""
-        return self.width * self.height * FORMATS[self.pixels][1]
+        return self.line_bytes * self.height
 
 
 SENSORS = {
@@ -97,17 +102,25 @@ def sensor_of(board: Board) -> Sensor:
     return SENSORS[board.camera.driver]
 
 
+def camera_ram_bytes(board: Board) -> int:
+    """RAM of the drivers' buffers: a line of the host's, a frame or two lines of the sensor's. Raises as above."""
+    sensor = sensor_of(board)
+    assert board.camera is not None
+    own = {"host": 0, "hm01b0_pio": sensor.frame_bytes, "ov9655_dcmi": 2 * sensor.line_bytes}
+    return sensor.line_bytes + own.get(board.camera.driver, sensor.line_bytes)
+
+
 def camera(board: Board, core_hz: int) -> Part:
     """The driver of ``board``'s camera behind the one of a semihosting host, which comes first where there is one."""
     sensor = sensor_of(board)
     assert board.camera is not None
     source, defines = _DRIVERS[board.camera.driver]
-    number, pixel_bytes = FORMATS[sensor.pixels]
+    number, _ = FORMATS[sensor.pixels]
     values = {
         "TML_CAMERA_WIDTH": f"{sensor.width}u",
         "TML_CAMERA_HEIGHT": f"{sensor.height}u",
         "TML_CAMERA_FORMAT": str(number),
         "TML_CAMERA_HOLDS_FRAME": str(int(sensor.holds_frame)),
-        "TML_CAMERA_LINE_BYTES": f"{sensor.width * pixel_bytes}u",
+        "TML_CAMERA_LINE_BYTES": f"{sensor.line_bytes}u",
     } | defines(board)
     return Part((*HOST_SOURCES, source), tuple(values.items()))
