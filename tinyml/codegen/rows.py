@@ -89,6 +89,8 @@ class _Writer:
             return "fed"
         i = self.maker[tensor]
         rows = self.segment.nodes[i].rows
+        if rows.reduces:
+            return f"({self.done(i)} == {rows.calls})"
         if rows.count == 1:
             return self.done(i)
         made = f"{self.done(i)} * {rows.count}"
