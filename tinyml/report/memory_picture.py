@@ -242,7 +242,7 @@ def _step_line(columns: Sequence[range]) -> str:
     for place, column in enumerate(columns):
         found = next((t for t in column if 0 <= t < last and t % every == 0 and t not in shown), None)
         room = AXIS_COLUMNS + len(columns) - len(f"{found} out")
-        if found is not None and len(line) <= AXIS_COLUMNS + place <= room:
+        if found is not None and len(line) < AXIS_COLUMNS + place <= room:
             shown.add(found)
             line = line.ljust(AXIS_COLUMNS + place) + f"{found} "
     return line.ljust(AXIS_COLUMNS + len(columns) - len("out")) + "out"
