@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
-from tinyml.features import FrontendConfig
-from tinyml.features.c_source import frontend_source
+from tinyml.features.audio import AudioConfig, audio_source
 from tinyml.paths import templates_dir
 
 RING_SAMPLES = 4096
@@ -37,15 +36,15 @@ int main(void) {{
 """
 
 
-def write_frontend(config: FrontendConfig, folder: Path) -> Path:
+def write_frontend(config: AudioConfig, folder: Path) -> Path:
     """The front-end's C files in ``folder``, beside the header of its stages; the path of ``frontend.c``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in frontend_source(config).files.items():
+    for name, text in audio_source(config).files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder / "frontend.c"
 
 
-def host_frontend(config: FrontendConfig, folder: Path, *, sanitize: bool = True) -> Path:
+def host_frontend(config: AudioConfig, folder: Path, *, sanitize: bool = True) -> Path:
     """An executable of the front-end; a diagnostic of the compiler fails the test."""
     source = write_frontend(config, folder)
     main = folder / "main.c"

@@ -67,16 +67,15 @@ def _load_numpy(file: Path, tensor: Tensor) -> list[Array]:
 def _load_audio(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> Array:
     from tinyml.data.audio import decode_wav, fit_length, resample
     from tinyml.data.base import CorruptSampleError
-    from tinyml.features.config import FrontendConfig
-    from tinyml.features.frontend import frontend
+    from tinyml.features.audio import audio_config, audio_features
 
     definition = manifest.get("frontend")
-    if not isinstance(definition, Mapping) or "sample_rate_hz" not in definition:
+    if not isinstance(definition, Mapping) or not {"sample_rate_hz", "kind"} & set(definition):
         raise UsageError(
             f"cannot feed {file}: the model has no audio front-end beside it",
             hint="keep the .json that `tinyml quantize` wrote next to the .tflite, or give features as .npy",
         )
-    config = FrontendConfig.from_json(definition)
+    config = audio_config(definition)
     frames, rest = divmod(tensor.elements, config.features)
     if rest:
         raise UsageError(f"the model's input {tensor.shape} holds no whole frames of {config.features} features")
@@ -87,7 +86,7 @@ def _load_audio(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> Arra
     wanted = config.window_samples + (frames - 1) * config.hop_samples
     clip_samples = max(wanted, config.sample_rate_hz * round(wanted / config.sample_rate_hz))
     clip = fit_length(resample(samples, rate_hz, config.sample_rate_hz), clip_samples)
-    codes = frontend(config).process(clip)[:frames]
+    codes = audio_features(clip, config)[:frames]
     return as_input(codes, config.input_scale, config.input_zero_point, tensor)
 
 

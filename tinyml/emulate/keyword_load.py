@@ -32,7 +32,7 @@ def measured_load(plan: KeywordPlan, board: Board, elf: Path, network: Instructi
         frame_ms=1000.0 * estimate(frame, board).cycles / core_hz if frame else plan.load.frame_ms,
         exact=frame is not None,
     )
-    if load.load > 1.0 or not holds(load, rhythm_of(plan.model.config)):
+    if load.load > 1.0 or not holds(load, rhythm_of(plan.model.config, board)):
         raise too_slow(load, board.name)
     return load
 

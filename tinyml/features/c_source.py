@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tinyml.codegen.literals import wrap
 from tinyml.errors import UsageError
 from tinyml.features.config import FrontendConfig
+from tinyml.features.mfcc import MfccConfig
 from tinyml.features.tables import ENERGY_UNIT_BITS, FrontendTables, tables
 
 TEMPLATE_HEADER = "tml_frontend.h"
@@ -37,7 +38,9 @@ def frontend_source(config: FrontendConfig) -> FrontendSource:
     made = tables(config)
     ram = 8 * (config.fft_size // 2 + 1) + 2 * config.bands + (8 * config.bands + 1 if config.gain_strength else 0)
     flash = _table_bytes(config, made)
-    return FrontendSource({"frontend.h": _header(config, ram, flash), "frontend.c": _source(config, made)}, ram, flash)
+    return FrontendSource(
+        {"frontend.h": c_header(config, _banner(config), ram, flash), "frontend.c": _source(config, made)}, ram, flash
+    )
 
 
 def _wide(config: FrontendConfig) -> bool:
@@ -60,8 +63,9 @@ def _table_bytes(config: FrontendConfig, made: FrontendTables) -> int:
     )
 
 
-def _header(config: FrontendConfig, ram_bytes: int, table_bytes: int) -> str:
-    return f"""{_banner(config)}#ifndef FRONTEND_H
+def c_header(config: FrontendConfig | MfccConfig, banner: str, ram_bytes: int, table_bytes: int) -> str:
+    """``frontend.h`` with the numbers of a definition."""
+    return f"""{banner}#ifndef FRONTEND_H
 #define FRONTEND_H
 
 #include <stdint.h>
@@ -94,19 +98,20 @@ def _banner(config: FrontendConfig) -> str:
     return f"/* {what}. Written by tinyml: changes here get lost. */\n"
 
 
-def _array(c_type: str, name: str, values: Iterable[str]) -> str:
+def c_array(c_type: str, name: str, values: Iterable[str]) -> str:
+    """A constant array of C; ``values`` are its elements' text."""
     items = list(values)
     return f"static const {c_type} {name}[{len(items)}] = {{\n{wrap(items, '    ')},\n}};\n"
 
 
 def _numbers(c_type: str, name: str, values: Sequence[int]) -> str:
-    return _array(c_type, name, map(str, values))
+    return c_array(c_type, name, map(str, values))
 
 
 def _pairs(name: str, cosines: Sequence[int], sines: Sequence[int]) -> str:
     """Twiddles; index 0 is never read."""
     pairs = ["{0, 0}", *(f"{{{c}, {s}}}" for c, s in zip(cosines[1:], sines[1:], strict=True))]
-    return _array("tml_twiddle", name, pairs)
+    return c_array("tml_twiddle", name, pairs)
 
 
 def _source(config: FrontendConfig, made: FrontendTables) -> str:
@@ -123,7 +128,7 @@ def _source(config: FrontendConfig, made: FrontendTables) -> str:
         _numbers("int16_t", "window", made.window),
         _pairs("twiddles", made.fft_cos, made.fft_sin),
         _pairs("split_twiddles", made.split_cos, made.split_sin),
-        _array("tml_mel_band", "mel_bands", bands),
+        c_array("tml_mel_band", "mel_bands", bands),
         _numbers("uint16_t", "mel_weights", weights),
         _numbers("uint16_t", "log2_table", made.log2),
         _numbers("int16_t", "dct", [value for row in made.dct for value in row]) if made.dct else "",

@@ -8,10 +8,11 @@ from typing import Any
 
 from tinyml.boards import Board
 from tinyml.errors import UsageError
-from tinyml.features.c_source import FrontendSource, frontend_source
+from tinyml.features.audio import AudioConfig, audio_config, audio_source, spectral_bins
+from tinyml.features.c_source import FrontendSource
 from tinyml.features.codes import same_codes
-from tinyml.features.config import FrontendConfig, default_config
-from tinyml.features.tables import tables
+from tinyml.features.config import default_config
+from tinyml.features.mfcc import MfccConfig
 from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.render import c_string
@@ -29,6 +30,9 @@ from tinyml.plan.realtime import (
 from tinyml.streaming.settings import DetectorSettings, DetectorTable, detector_table, settings_of
 
 APP = "kws"
+FLOAT_FACTOR, SOFT_FLOAT_FACTOR = 1.0, 15.0
+"""What the floating-point front-end takes of the integer one's instructions, with an FPU and without."""
+
 LIGHT_MS, STATUS_MS = 500, 10_000
 _SCORE_SCALE, _SCORE_ZERO = 1 / 256, -128
 
@@ -37,7 +41,7 @@ _SCORE_SCALE, _SCORE_ZERO = 1 / 256, -128
 class KeywordModel:
     """What the application needs of a model: its front-end, its labels, its detector, and the frames of its window."""
 
-    config: FrontendConfig
+    config: AudioConfig
     labels: tuple[str, ...]
     settings: DetectorSettings
     window_frames: int
@@ -86,12 +90,12 @@ class KeywordPlan:
 def keyword_model(graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> KeywordModel:
     """What the application needs of a model. Raises UsageError where the model is not one that it can serve."""
     definition = manifest.get("frontend")
-    if not isinstance(definition, Mapping) or "sample_rate_hz" not in definition:
+    if not isinstance(definition, Mapping) or not {"sample_rate_hz", "kind"} & set(definition):
         raise UsageError(
             f"the model {graph.name} has no audio front-end beside it, which the application {APP} needs",
             hint="keep the .json that `tinyml quantize` wrote next to the .tflite, or build with --app benchmark",
         )
-    config = FrontendConfig.from_json(definition)
+    config = audio_config(definition)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise UsageError(f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, not one of each")
     source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
@@ -114,12 +118,14 @@ def keyword_model(graph: Graph, labels: Sequence[str], manifest: Mapping[str, An
     return KeywordModel(config, tuple(labels), settings_of(manifest, labels), frames)
 
 
-def rhythm_of(config: FrontendConfig) -> Rhythm:
-    """The sizes that the front-end's cost follows from."""
-    made = tables(config)
+def rhythm_of(config: AudioConfig, board: Board) -> Rhythm:
+    """The sizes that the front-end's cost on ``board`` follows from."""
+    factor = 1.0
+    if isinstance(config, MfccConfig):
+        factor = FLOAT_FACTOR if "fpu" in board.features else SOFT_FLOAT_FACTOR
     return Rhythm(
         config.sample_rate_hz, config.window_samples, config.hop_samples, config.fft_size,
-        made.end_bin - made.first_bin, config.bands, config.coefficients,
+        spectral_bins(config), config.bands, config.coefficients, factor,
     )  # fmt: skip
 
 
@@ -135,7 +141,7 @@ def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifes
     """
     model = keyword_model(program.graph, labels, manifest)
     load = plan_audio(
-        rhythm_of(model.config),
+        rhythm_of(model.config, board),
         program.target.isa.value,
         core_clock_hz(board),
         network_instructions(program),
@@ -148,18 +154,18 @@ def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifes
 def with_load(model: KeywordModel, load: AudioLoad) -> KeywordPlan:
     """The application with a load that is known."""
     table = detector_table(model.settings, model.labels, load.stride_ms)
-    return KeywordPlan(model, load, table, frontend_source(model.config))
+    return KeywordPlan(model, load, table, audio_source(model.config))
 
 
 def usual_ram_bytes(program: Program, board: Board) -> int:
     """About the RAM of front-end, ring and window where only the network is known: with the default front-end."""
     config = default_config()
     isa, core_hz = program.target.isa.value, core_clock_hz(board)
-    rhythm = rhythm_of(config)
+    rhythm = rhythm_of(config, board)
     ms = CYCLES_AN_INSTRUCTION[isa] * 1000.0 / core_hz
     ring = ring_samples(rhythm, frame_instructions(rhythm, isa) * ms, network_instructions(program) * ms)
     window_bytes = sum(program.graph.tensors[index].elements for index in program.graph.inputs)
-    return frontend_source(config).ram_bytes + 2 * ring + window_bytes
+    return audio_source(config).ram_bytes + 2 * ring + window_bytes
 
 
 def _braces(items: Any) -> str:

@@ -34,7 +34,10 @@ SAFE_SHARE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Sizes of the front-end that its cost and the ring follow from; ``hop_ms`` is exact."""
+    """Sizes of the front-end that its cost and the ring follow from.
+
+    ``factor`` multiplies its instructions where it is another one than that in integers.
+    """
 
     sample_rate_hz: int
     window_samples: int
@@ -43,6 +46,7 @@ class Rhythm:
     bins: int
     bands: int
     coefficients: int
+    factor: float = 1.0
 
     @property
     def hop_ms(self) -> float:
@@ -89,9 +93,8 @@ def frame_instructions(rhythm: Rhythm, isa: str) -> int:
     butterflies = half // 2 * int(math.log2(half))
     sample, butterfly, bin_, band, product = _FRONTEND[isa]
     products = rhythm.bands * rhythm.coefficients
-    return round(
-        sample * half + butterfly * butterflies + bin_ * rhythm.bins + band * rhythm.bands + product * products
-    )
+    stages = sample * half + butterfly * butterflies + bin_ * rhythm.bins + band * rhythm.bands + product * products
+    return round(rhythm.factor * stages)
 
 
 _FRONTEND = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml.features import FrontendConfig, frontend
+from tinyml.features.audio import AudioConfig, audio_features
 from tinyml.streaming.detector import Detection, Detector
 from tinyml.streaming.settings import DetectorTable
 
@@ -41,17 +41,19 @@ class Heard:
 
 def listen(
     sound: NDArray[np.int16],
-    config: FrontendConfig,
+    config: AudioConfig,
     window_frames: int,
     network: Network,
     table: DetectorTable,
     schedule: Schedule,
+    features: NDArray[np.int8] | None = None,
 ) -> Heard:
-    """Run ``network`` over ``sound`` (int16 samples at the front-end's rate) and detect words in its scores."""
-    if len(sound) >= config.window_samples:
-        features = frontend(config).process(sound)
-    else:
-        features = np.empty((0, config.features), np.int8)
+    """Run ``network`` over ``sound`` (int16 samples at the front-end's rate) and detect words in its scores.
+
+    ``features`` are those of the sound where they are known already.
+    """
+    if features is None:
+        features = audio_features(sound, config)
     frames = [frame for frame in schedule.frames(len(features)) if frame >= window_frames - 1]
     scores = [network(features[frame - window_frames + 1 : frame + 1]) for frame in frames]
     detector = Detector(table)
@@ -72,13 +74,13 @@ def listen(
     )
 
 
-def frame_end_ms(config: FrontendConfig, frame: int) -> int:
+def frame_end_ms(config: AudioConfig, frame: int) -> int:
     """When a frame's last sample has come, in whole milliseconds since the start."""
     return (frame * config.hop_samples + config.window_samples) * 1000 // config.sample_rate_hz
 
 
 def detect(
-    frames: NDArray[np.int64], scores: NDArray[np.int8], table: DetectorTable, config: FrontendConfig
+    frames: NDArray[np.int64], scores: NDArray[np.int8], table: DetectorTable, config: AudioConfig
 ) -> Iterator[Detection]:
     """The detections in scores that are already known, to try other settings without running the network again."""
     detector = Detector(table)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml.features import FrontendConfig
+from tinyml.features.audio import AudioConfig
 from tinyml.streaming.listen import detect
 from tinyml.streaming.scene import Scene
 from tinyml.streaming.score import StreamScore, score
@@ -30,7 +30,7 @@ class Scores:
     stride_ms: float
 
 
-def evaluate(scores: Scores, scene: Scene, settings: DetectorSettings, config: FrontendConfig) -> StreamScore:
+def evaluate(scores: Scores, scene: Scene, settings: DetectorSettings, config: AudioConfig) -> StreamScore:
     """How the detector does on scores that are known."""
     table = detector_table(settings, scores.labels, scores.stride_ms)
     found = list(detect(scores.frames, scores.scores, table, config))
@@ -41,7 +41,7 @@ def tune(
     scores: Scores,
     scene: Scene,
     settings: DetectorSettings,
-    config: FrontendConfig,
+    config: AudioConfig,
     false_accepts_per_hour: float,
     averages_ms: Sequence[int] = AVERAGES_MS,
 ) -> DetectorSettings:
