@@ -6,8 +6,8 @@ TensorFlow's terms: ``stft`` with a periodic Hann window, magnitudes, ``linear_t
 peak, which a stream does not have; here samples are divided by ``full_scale``, the same for all.
 
 NumPy's float64 is the reference. The C computes in float32 (``firmware_templates/frontend/tml_frontend_float.h``): its
-int8 features are within one step of these, and differ at all in fewer than one of a hundred. Only where a band lies more
-than 120 dB below the loudest bin, as beside a pure full-scale tone, does single precision leave nothing but rounding.
+int8 features are within one step of these, and differ at all in fewer than one of a hundred. Only where a band lies
+more than 120 dB below the loudest bin, as beside a pure full-scale tone, does single precision leave mere rounding.
 """
 
 from __future__ import annotations
