@@ -91,13 +91,29 @@ static void announce(int label, uint32_t frame) {
     tml_print("}\n");
 }
 
-static int infer(uint32_t frame) {
-    const uint32_t start = now();
+#ifdef NETWORK_FED_BY_ROWS
+_Static_assert(NETWORK_INPUT_ROWS == APP_FRAMES && NETWORK_ROW_BYTES == FRONTEND_FEATURES, "a frame is a row of the input");
+
+/* The window's frames one by one, the oldest first: the input is nowhere else. */
+static void run_network(void) {
+    for (uint32_t n = 0; n < APP_FRAMES; ++n) {
+        const uint32_t at = window_at + n;
+        (void)network_push_row(window[at < APP_FRAMES ? at : at - APP_FRAMES]);
+    }
+}
+#else
+static void run_network(void) {
     int8_t *const input = (int8_t *)network_input(0);
     const uint32_t tail = (APP_FRAMES - window_at) * FRONTEND_FEATURES;
     memcpy(input, window[window_at], tail);
     memcpy(input + tail, window[0], window_at * FRONTEND_FEATURES);
     network_invoke();
+}
+#endif
+
+static int infer(uint32_t frame) {
+    const uint32_t start = now();
+    run_network();
     const int8_t *const scores = (const int8_t *)network_output(0);
     const int label = detector_push(scores);
     ++count.inferences;
