@@ -47,14 +47,12 @@ class Trace:
 class _Run:
     """The state of a segment while it is traced."""
 
-    def __init__(
-        self, nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int], early: Mapping[int, int]
-    ) -> None:
+    def __init__(self, nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int]) -> None:
         self.nodes = nodes
-        self.early = early
         self.heights = heights
         self.present = present
         self.calls = [0] * len(nodes)
+        self.all_calls = [node.rows.calls for node in nodes]
         self.readers: dict[int, list[int]] = {}
         for i, node in enumerate(nodes):
             for tensor in node.inputs:
@@ -65,80 +63,75 @@ class _Run:
             if node.after is not None:
                 self.next_turn[node.after] = max(self.next_turn.get(node.after, i), i)
         self.made = dict.fromkeys(self.maker, 0) | {t: heights[t] for t in present}
-        self.base = dict.fromkeys(self.made, 0)
-        self.trace = Trace(passing=set(self.maker))
+        self.passing = [(t, i, self.readers[t][-1]) for t, i in self.maker.items() if t in self.readers]
+        self.trace = Trace()
 
     def ready(self, i: int) -> bool:
         """Whether node ``i`` has a call left and the rows for it."""
+        call = self.calls[i]
+        if call == self.all_calls[i]:
+            return False
         node = self.nodes[i]
         rows = node.rows
-        if self.calls[i] == rows.calls:
-            return False
-        wanted = min(self.made[node.output] + rows.count, rows.out_height)
-        if node.after is not None and self.made[node.after] < wanted:
-            return False
-        last = self.calls[i] * rows.stride - rows.pad_top + rows.kernel
-        return all(self.made[t] >= min(last, self.heights[t]) for t in self.nodes[i].inputs)
+        if node.after is not None:
+            wanted = min(self.made[node.output] + rows.count, rows.out_height)
+            if self.made[node.after] < wanted:
+                return False
+        last = call * rows.stride - rows.pad_top + rows.kernel
+        return all(self.made[t] >= last or self.made[t] == self.heights[t] for t in node.inputs)
 
     def needed_from(self, tensor: int) -> int:
         """The first row of ``tensor`` that a later call reads, its height where none does."""
         least = self.heights[tensor]
         for i in self.readers.get(tensor, ()):
-            rows = self.nodes[i].rows
-            if self.calls[i] < rows.calls:
-                least = min(least, max(0, self.calls[i] * rows.stride - rows.pad_top))
+            call = self.calls[i]
+            if call < self.all_calls[i]:
+                rows = self.nodes[i].rows
+                first = call * rows.stride - rows.pad_top
+                if first < least:
+                    least = max(0, first)
         return least
 
     def make(self, tensor: int, count: int) -> None:
         """``count`` more rows of ``tensor``; the window is moved first where it would be full."""
-        needed = min(self.needed_from(tensor), self.made[tensor])
-        self.trace.capacity[tensor] = max(self.trace.capacity.get(tensor, 0), self.made[tensor] - needed + count)
-        self.made[tensor] += count
+        made = self.made[tensor]
+        held = made - min(self.needed_from(tensor), made) + count
+        self.trace.capacity[tensor] = max(self.trace.capacity.get(tensor, 0), held)
+        self.made[tensor] = made + count
 
-    def live(self, tensor: int) -> bool:
-        return self.made[tensor] > self.needed_from(tensor)
-
-    def fire(self, i: int, watch: Sequence[int]) -> None:
+    def fire(self, i: int) -> None:
+        """One call of node ``i``."""
+        passed = [
+            (tensor, maker, last)
+            for tensor, maker, last in self.passing
+            if maker < i <= last or self.made[tensor] <= self.needed_from(tensor)
+        ]
+        self.passing = passed
         node = self.nodes[i]
-        for tensor in watch:
-            if tensor in self.trace.passing:
-                maker, last = self.maker[tensor], self.readers[tensor][-1]
-                if (i <= maker or i > last) and self.live(tensor):
-                    self.trace.passing.discard(tensor)
-        finishes = not node.rows.reduces or self.calls[i] == node.rows.calls - 1
+        finishes = not node.rows.reduces or self.calls[i] == self.all_calls[i] - 1
         most = 1 if node.rows.reduces else node.rows.count
         count = min(most, node.rows.out_height - self.made[node.output]) if finishes else 0
         if count:
             self.make(node.output, count)
-            lies_in = self.early.get(node.output, node.output)
-            rows = self.made[lies_in] + (count if lies_in != node.output else 0)
             still = {t: self.needed_from(t) for t in self.present}
-            self.trace.writes.setdefault(lies_in, []).append((rows, still))
+            self.trace.writes.setdefault(node.output, []).append((self.made[node.output], still))
         self.calls[i] += 1
         self.trace.calls += 1
 
 
-def trace(
-    nodes: Sequence[Node],
-    heights: Mapping[int, int],
-    present: Sequence[int],
-    fed: int | None = None,
-    early: Mapping[int, int] | None = None,
-) -> Trace:
+def trace(nodes: Sequence[Node], heights: Mapping[int, int], present: Sequence[int], fed: int | None = None) -> Trace:
     """Run ``nodes``, in execution order, over the tensors ``present``, which lie whole in memory.
 
     ``heights`` are rows of every tensor; ``fed`` is the tensor whose rows come one by one, None where none does.
-    ``early`` maps a tensor to the one in whose next rows its own are written, before that one's maker runs.
     """
-    run = _Run(nodes, heights, present, early or {})
+    run = _Run(nodes, heights, present)
     if fed is not None:
-        run.made[fed] = run.base[fed] = 0
-    watch = [t for t in run.maker if t in run.readers]
+        run.made[fed] = 0
     start = len(nodes) - 1
     while True:
         for i in range(start, -1, -1):
             if run.ready(i):
-                run.fire(i, watch)
+                run.fire(i)
                 start = max(run.next_turn.get(nodes[i].output, i), i)
                 break
         else:
@@ -146,9 +139,9 @@ def trace(
                 break
             run.make(fed, 1)
             start = len(nodes) - 1
-    unfinished = [i for i, node in enumerate(nodes) if run.calls[i] != node.rows.calls]
+    unfinished = [i for i, calls in enumerate(run.calls) if calls != run.all_calls[i]]
     assert not unfinished, f"nodes {unfinished} of a segment never had their rows"
-    run.trace.passing &= set(watch)
+    run.trace.passing = {tensor for tensor, _, _ in run.passing}
     return run.trace
 
 
@@ -166,15 +159,16 @@ def moved_rows(nodes: Sequence[Node], heights: Mapping[int, int], tensor: int, c
 
 
 def overlap_shift(
-    found: Trace, output: int, output_row_bytes: int, source: int, source_row_bytes: int, height: int
+    found: Trace, outputs: Sequence[int], output_row_bytes: int, source: int, source_row_bytes: int, height: int
 ) -> int:
-    """How far above the start of ``output`` that of ``source`` has to lie so that no needed byte is overwritten.
+    """How far above the start of an output that of ``source`` has to lie so that no needed byte is overwritten.
 
     Both lie whole, row behind row; ``height`` are the rows of ``source``, one of the trace's ``present`` tensors. Rows
-    that a call reads count as needed until it returns.
+    that a call reads count as needed until it returns. ``outputs`` are the output and what is written at its place.
     """
     shifts = [
         made * output_row_bytes - still[source] * source_row_bytes
+        for output in outputs
         for made, still in found.writes.get(output, ())
         if still[source] < height
     ]

@@ -54,8 +54,7 @@ class Segment:
         return min((self._eager, waiting), key=self._held_bytes)
 
     def _held_bytes(self, nodes: tuple[Node, ...]) -> int:
-        heights = self._heights_of(nodes)
-        found = trace(nodes, heights, self.sources, self.fed)
+        found = self._trace_of(nodes)
         size = {t: n * row_bytes(self.program, t) for t, n in found.capacity.items() if t in self.inside}
         passing = [size[t] for t in size if t in found.passing and t != self.fed]
         return sum(size.values()) - sum(passing) + max(passing, default=0)
@@ -99,22 +98,22 @@ class Segment:
     @cached_property
     def heights(self) -> dict[int, int]:
         """Rows of every tensor that is read by rows or made."""
-        return self._heights_of(self._eager)
-
-    def _heights_of(self, nodes: tuple[Node, ...]) -> dict[int, int]:
-        read = {t for node in nodes for t in node.inputs}
-        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in nodes}
-
-    @cached_property
-    def _trace_apart(self) -> Trace:
-        return trace(self.nodes, self.heights, self.sources, self.fed)
+        read = {t for node in self._eager for t in node.inputs}
+        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self._eager}
 
     @cached_property
     def trace(self) -> Trace:
         """What running the segment needs."""
-        if not self.in_results:
-            return self._trace_apart
-        return trace(self.nodes, self.heights, self.sources, self.fed, self.in_results)
+        return self._trace_of(self.nodes)
+
+    @cached_property
+    def _traces(self) -> dict[tuple[Node, ...], Trace]:
+        return {}
+
+    def _trace_of(self, nodes: tuple[Node, ...]) -> Trace:
+        if nodes not in self._traces:
+            self._traces[nodes] = trace(nodes, self.heights, self.sources, self.fed)
+        return self._traces[nodes]
 
     @cached_property
     def in_windows(self) -> dict[int, int]:
@@ -137,7 +136,7 @@ class Segment:
                 and not self._passes(window)
                 and node.output in self.inside
                 and self._passes(node.output)
-                and self._trace_apart.capacity[window] == rows.kernel
+                and self.trace.capacity[window] == rows.kernel
                 and sum(window in other.inputs for other in self.nodes) == 1
                 and self._at_once(node.output, rows.count)
             ):
@@ -164,7 +163,7 @@ class Segment:
         return found
 
     def _passes(self, tensor: int) -> bool:
-        return tensor in self._trace_apart.passing and tensor != self.fed
+        return tensor in self.trace.passing and tensor != self.fed
 
     def _at_once(self, tensor: int, count: int) -> bool:
         """Whether ``tensor`` has one reader, which takes all that was made at once, ``count`` rows."""
@@ -211,8 +210,9 @@ class Segment:
         readers = [n for n in self.nodes if source in n.inputs]
         if readers == [node] and node.rows.blocks is not None and node.rows.count == 1 and not self.in_results:
             return self._blockwise_shift(node, node.rows.blocks, source, result)
+        written = (result, *(t for t, host in self.in_results.items() if host == result))
         return overlap_shift(
-            self.trace, result, row_bytes(self.program, result), source, row_bytes(self.program, source),
+            self.trace, written, row_bytes(self.program, result), source, row_bytes(self.program, source),
             self.heights[source],
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ TFLite's staircase is so near to a line that one is found; with halves rounded a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +62,17 @@ def find_line(
 ) -> Line | None:
     """A line that is exact for every accumulator from ``lowest`` to ``highest`` of every channel; None without one.
 
-    ``unit`` is what each channel's accumulator is multiplied by before (1 or 256).
+    ``unit`` is what each channel's accumulator is multiplied by before (1 or 256). A layer that is built for several
+    numbers of rows asks for the same line each time, so lines are kept.
     """
+    numbers = tuple(np.ascontiguousarray(a, np.int64).tobytes() for a in (scales, lowest, highest, unit))
+    return _find_line(numbers, rounding, zero_point, clamps)
+
+
+@lru_cache(maxsize=1024)
+def _find_line(numbers: tuple[bytes, ...], rounding: Rounding, zero_point: int, clamps: Range) -> Line | None:
+    flat, lowest, highest, unit = (np.frombuffer(content, np.int64) for content in numbers)
+    scales = flat.reshape(-1, 2)
     moving = lowest < highest
     if not moving.any() or not ((scales[:, 1] >= -_MOST_RIGHT_SHIFT) & (scales[:, 1] <= 0) & (scales[:, 0] > 0)).all():
         return None
