@@ -118,7 +118,7 @@ def _row_positions(graph: Graph, op: Op, output: Tensor) -> tuple[int, ...]:
         tensor = graph.tensor(index)
         if not tensor.is_constant and tensor.shape == output.shape:
             positions.append(position)
-        elif len(tensor.shape) == 4 and tensor.shape[1] != 1:
+        elif len(tensor.shape) >= 3 and tensor.shape[-3] != 1:
             return ()
     return tuple(positions)
 
