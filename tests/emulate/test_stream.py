@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.shared import require_module, require_shared, require_tool
+from tinyml.errors import UsageError
 from tinyml.hearing import ears
 from tinyml.pipeline import Options
 from tinyml.stream import open_scene, stream
@@ -45,3 +46,13 @@ def test_the_evaluator_hears_most_words() -> None:
     assert result.listener == "python" and result.stride_ms == 80.0
     assert result.score.spoken > 20 and result.score.miss_rate < 0.45
     assert result.score.latency_ms is not None and 100 < result.score.latency_ms < 900
+
+
+def test_the_firmware_in_place_of_python() -> None:
+    require_tool("qemu-system-arm")
+    options = Options(emulator="qemu")
+    result = stream(MODEL, require_shared(DATA), minutes=0.3, seed=2, board="netduinoplus2", options=options)
+    assert result.listener == "netduinoplus2" and result.dropped_frames == 0
+    assert result.to_json()["score"]["spoken"] == result.score.spoken > 1
+    with pytest.raises(UsageError, match="tuning listens without a board"):
+        stream(MODEL, require_shared(DATA), minutes=0.3, board="netduinoplus2", target=5.0)
