@@ -24,7 +24,7 @@ from tinyml.emulate.input_files import file_stimuli
 from tinyml.emulate.keyword_load import measured_load
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
-from tinyml.errors import BuildError, MismatchError
+from tinyml.errors import BuildError, DoesNotFitError, MismatchError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.app_values import app_values
 from tinyml.firmware.build import BuiltFirmware, build_project
@@ -70,11 +70,13 @@ def check(
     """
     options = options or Options()
     compiled = compile_model(model, board, options)
+    slow = _too_slow(compiled, options)
     if not compile_firmware:
-        return _check_result(compiled, _estimated(compiled, options), compiled_firmware=False)
+        return _check_result(compiled, _estimated(compiled, options), compiled_firmware=False, more_warnings=slow)
     with tempfile.TemporaryDirectory(prefix="tinyml-check-") as scratch:
         built = build_project(_project(compiled, options, Path(scratch) / "project"))
-        return _check_result(compiled, _measured(compiled, built, options), compiled_firmware=True)
+        budget = _measured(compiled, built, options)
+        return _check_result(compiled, budget, compiled_firmware=True, more_warnings=slow)
 
 
 def boards_that_fit(model: Any, board: str | Board, options: Options | None = None) -> dict[str, str]:
@@ -205,6 +207,18 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         toolchain=options.toolchain,
         app_values=values,
     )
+
+
+def _too_slow(compiled: Compiled, options: Options) -> tuple[str, ...]:
+    """A warning where the application listens and the core would fall behind the sound."""
+    if options.app != KEYWORDS:
+        return ()
+    labels = compiled.source.labels or compiled.graph.labels or options.labels
+    try:
+        plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
+    except DoesNotFitError as error:
+        return (error.message,)
+    return ()
 
 
 def _listening(
