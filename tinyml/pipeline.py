@@ -21,20 +21,18 @@ from tinyml.codegen import generate
 from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.compare import Comparison, compare
 from tinyml.emulate.input_files import file_stimuli
-from tinyml.emulate.keyword_load import measured_load
 from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
-from tinyml.errors import BuildError, DoesNotFitError, MismatchError
+from tinyml.errors import BuildError, MismatchError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.app_values import app_values
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
-from tinyml.firmware.kws import APP as KEYWORDS
-from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, forget_in_manifest, record_in_manifest, render_project
+from tinyml.listening import audio_report, keyword_plan, slow_warning
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.cost import waits_unknown
 from tinyml.plan.instruction_mix import total
@@ -42,7 +40,6 @@ from tinyml.plan.regions import place
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, ByRows, CheckResult, EmulationResult, ProfileResult
-from tinyml.report.sound import AudioReport
 from tinyml.sources import ModelSource
 
 __all__ = [
@@ -70,7 +67,7 @@ def check(
     """
     options = options or Options()
     compiled = compile_model(model, board, options)
-    slow = _too_slow(compiled, options)
+    slow = slow_warning(compiled, options)
     if not compile_firmware:
         return _check_result(compiled, _estimated(compiled, options), compiled_firmware=False, more_warnings=slow)
     with tempfile.TemporaryDirectory(prefix="tinyml-check-") as scratch:
@@ -102,7 +99,7 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     budget = _measured(compiled, built, options)
     _require_fits(compiled, budget, options)
     proof, unproven = _proof_or_reason(compiled, project, options)
-    audio = _listening(compiled, options, built, proof) if options.app == KEYWORDS else None
+    audio = audio_report(compiled, options, built.elf, proof.mix if proof else None)
     result = BuildResult(
         check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
         project=str(project.directory),
@@ -194,8 +191,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan, sections=arena_sections(compiled.board))
     values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
-    if options.app == KEYWORDS:
-        keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
+    if (keywords := keyword_plan(compiled, options)) is not None:
         sources, values = sources | keywords.sources, keywords.values
     return render_project(
         compiled.board,
@@ -207,29 +203,6 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         toolchain=options.toolchain,
         app_values=values,
     )
-
-
-def _too_slow(compiled: Compiled, options: Options) -> tuple[str, ...]:
-    """A warning where the application listens and the core would fall behind the sound."""
-    if options.app != KEYWORDS:
-        return ()
-    labels = compiled.source.labels or compiled.graph.labels or options.labels
-    try:
-        plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
-    except DoesNotFitError as error:
-        return (error.message,)
-    return ()
-
-
-def _listening(
-    compiled: Compiled, options: Options, built: BuiltFirmware, proof: EmulationResult | None
-) -> AudioReport:
-    """What listening costs the core: counted where the proof counted, otherwise what was estimated for the build."""
-    labels = compiled.source.labels or compiled.graph.labels or options.labels
-    plan = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
-    mix = proof.mix if proof else None
-    load = plan.load if mix is None else measured_load(plan, compiled.board, built.elf, mix)
-    return AudioReport(load, plan.frontend.ram_bytes, plan.frontend.table_bytes)
 
 
 def _build_for_emulator(

@@ -38,6 +38,7 @@ STAGES = (
     "capture",
     "report",
     "compiled",
+    "listening",
     "pipeline",
     "tflm",
     "several",
