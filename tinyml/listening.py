@@ -33,7 +33,7 @@ def slow_warning(compiled: Compiled, options: Options) -> tuple[str, ...]:
 
 
 def audio_report(compiled: Compiled, options: Options, elf: Path, mix: InstructionMix | None) -> AudioReport | None:
-    """What listening costs the core: counted from ``mix``, one inference, otherwise what was estimated for the build."""
+    """What listening costs the core: from ``mix``, counted over one inference, or what was estimated for the build."""
     plan = keyword_plan(compiled, options)
     if plan is None:
         return None
