@@ -11,6 +11,9 @@
 #include "tml_cache.h"
 #include "tml_camera_source.h"
 #include "tml_registers.h"
+
+#define TML_SCCB_SCL TML_CAMERA_SCL
+#define TML_SCCB_SDA TML_CAMERA_SDA
 #include "tml_stm32_sccb.h"
 
 #define RCC_AHB1ENR TML_REG32(0x40023830u)
@@ -57,8 +60,8 @@ int tml_sensor_start(void) {
     tml_stm32_enable_port(TML_CAMERA_POWER);
     tml_stm32_write(TML_CAMERA_POWER, 0); /* power-down is active high */
     tml_stm32_pin(TML_CAMERA_POWER, TML_STM32_OUTPUT, 0);
-    sccb_pin(TML_CAMERA_SCL);
-    sccb_pin(TML_CAMERA_SDA);
+    sccb_pin(TML_SCCB_SCL);
+    sccb_pin(TML_SCCB_SDA);
     tml_delay_ms(10);
     if (sccb_read(ADDRESS, 1, 0x0A) != PRODUCT) return TML_CAMERA_ABSENT;
     (void)sccb_write(ADDRESS, 1, 0x12, 0x80); /* COM7: reset */

@@ -56,7 +56,7 @@ static bool sccb_send(uint32_t byte) {
     return acknowledged;
 }
 
-static uint32_t sccb_receive(void) {
+static inline uint32_t sccb_receive(void) {
     uint32_t byte = 0;
     sccb_data(1);
     for (int32_t bit = 7; bit >= 0; --bit) {
@@ -71,7 +71,7 @@ static uint32_t sccb_receive(void) {
 }
 
 /* Writes `value` to register `reg` of the device at the seven-bit `address`; `reg_bytes` is 1 or 2. */
-static bool sccb_write(uint32_t address, uint32_t reg_bytes, uint32_t reg, uint32_t value) {
+static inline bool sccb_write(uint32_t address, uint32_t reg_bytes, uint32_t reg, uint32_t value) {
     sccb_begin();
     bool answered = sccb_send(address << 1);
     if (reg_bytes > 1u) answered = sccb_send(reg >> 8) && answered;
@@ -82,7 +82,7 @@ static bool sccb_write(uint32_t address, uint32_t reg_bytes, uint32_t reg, uint3
 }
 
 /* The value of a register, by two transfers as SCCB wants it; 0x100 where the device does not answer. */
-static uint32_t sccb_read(uint32_t address, uint32_t reg_bytes, uint32_t reg) {
+static inline uint32_t sccb_read(uint32_t address, uint32_t reg_bytes, uint32_t reg) {
     sccb_begin();
     bool answered = sccb_send(address << 1);
     if (reg_bytes > 1u) answered = sccb_send(reg >> 8) && answered;

@@ -83,7 +83,7 @@ __attribute__((naked, used)) void HardFault_Handler(void) {
 
 __attribute__((weak, used)) void SysTick_Handler(void) {}
 
-__attribute__((used, section(".vectors"), aligned(256))) const void *const tml_vectors[VECTORS] = {
+__attribute__((used, section(".vectors"), aligned(VECTORS > 64 ? 512 : 256))) const void *const tml_vectors[VECTORS] = {
     &_estack,
     (const void *)Reset_Handler,
     (const void *)HardFault_Handler, /* NMI */

@@ -260,7 +260,7 @@ void irq(void) {
 
 
 def test_the_pdm_microphone_fills_the_ring_block_by_block(tmp_path: Path) -> None:
-    core = DriverMachine("nano33ble", ("microphone",), ["microphone_nrf_pdm.c"], PDM, tmp_path, "irq")
+    core = DriverMachine("nano33ble", ("microphone",), ["microphone_nrf_pdm.c"], PDM, tmp_path, "irq", "ring")
     core.run()
     assert core.variable("started") == 0 and core.variable("refused") == 0xFFFFFFFF
     registers = core.registers
@@ -275,3 +275,32 @@ def test_the_pdm_microphone_fills_the_ring_block_by_block(tmp_path: Path) -> Non
         core.machine.call("irq")
         assert registers[0x4001D100] == registers[0x4001D108] == 0
         assert core.variable("position") == 256 * block
+
+
+def test_the_codecs_microphone_fills_the_ring_from_both_halves(tmp_path: Path) -> None:
+    core = DriverMachine("disco_f746ng", ("microphone",), ["microphone_stm32f7_sai.c"], PDM, tmp_path, "irq", "ring")
+    slave = SccbSlave(0x1A, 2, {}, value_bytes=2)
+    levels = [0xFFFF]
+
+    def drive(_address: int, value: int) -> None:
+        levels[0] = (levels[0] | value) & ~(value >> 16) & 0xFFFF
+        slave.line(levels[0] >> 7 & 1, levels[0] >> 8 & 1)
+
+    core.on_write[0x40021C18] = drive
+    core.on_read[0x40021C10] = lambda _: slave.data_line << 8
+    core.on_read[0x40023800] = lambda value: value | (1 << 27 if value & 1 << 26 else 0)
+    core.run()
+    assert core.variable("started") == 0 and core.variable("refused") == 0xFFFFFFFF
+    assert slave.written[0] == (0, 0) and dict(slave.written)[0x210] == 0x33 and len(slave.written) == 19
+    registers = core.registers
+    assert registers[0x400264BC] == 512 and registers[0x400264C0] == 0x40015C40 and registers[0xE000E108] == 1 << 6
+    rate_hz = 1_000_000 * (registers[0x40023884] >> 6 & 511) / 7 / (2 * (registers[0x40015C04] >> 20 & 15)) / 256
+    assert abs(rate_hz - 16_000) < 5
+    samples = np.random.default_rng(2).integers(-(2**15), 2**15, (5 * 128, 2)).astype("<i2")
+    for block in range(5):
+        half = block % 2
+        core.machine._uc.mem_write(registers[0x400264C4] + 512 * half, samples[128 * block :][:128].tobytes())
+        registers[0x40026404] = 1 << (27 if half else 26)
+        core.machine.call("irq")
+        assert core.variable("position") == 128 * (block + 1)
+    assert core.machine.read("ring", 2 * 5 * 128) == samples[:, 0].tobytes()

@@ -11,7 +11,8 @@ class SccbSlave:
     ``line(clock, data)`` is told the levels that the controller drives; ``data_line`` is what it reads.
     """
 
-    def __init__(self, address: int, reg_bytes: int, registers: dict[int, int]) -> None:
+    def __init__(self, address: int, reg_bytes: int, registers: dict[int, int], value_bytes: int = 1) -> None:
+        self.value_bytes = value_bytes
         self.address, self.reg_bytes, self.registers = address, reg_bytes, registers
         self.written: list[tuple[int, int]] = []
         self._clock = self._data = 1
@@ -40,9 +41,10 @@ class SccbSlave:
         self._bits, self._bytes, self._drive, self._reading = [], [], None, False
 
     def _stop(self) -> None:
-        if len(self._bytes) == 2 + self.reg_bytes:
-            self.written.append((self._pointer, self._bytes[-1]))
-            self.registers[self._pointer] = self._bytes[-1]
+        if len(self._bytes) == 1 + self.reg_bytes + self.value_bytes:
+            value = int.from_bytes(bytes(self._bytes[-self.value_bytes :]), "big")
+            self.written.append((self._pointer, value))
+            self.registers[self._pointer] = value
 
     def _rise(self, data: int) -> None:
         self._bits.append(data)
