@@ -8,7 +8,8 @@ several orders and a bounded, seeded local search. Every result is deterministic
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyml.plan.buffers import Group
@@ -16,6 +17,8 @@ from tinyml.plan.buffers import Group
 EXACT_MAX_GROUPS = 40
 EXACT_MAX_NODES = 4_000
 SEARCH_ROUNDS = 400
+MOST_PLACED = 120_000
+"""Groups that a local search places at most, over all its rounds: beyond 300 groups there are fewer rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +33,47 @@ class Packing:
 def lower_bound_bytes(groups: Sequence[Group]) -> int:
     """The most bytes that are live at once: no packing of these groups can be smaller."""
     times = sorted({b.first for g in groups for b in g.members})
-    return max((sum(g.live_bytes(t) for g in groups) for t in times), default=0)
+    live = [0] * len(times)
+    for group in groups:
+        for index in range(bisect_left(times, group.first), bisect_right(times, group.last)):
+            live[index] += group.live_bytes(times[index])
+    return max(live, default=0)
 
 
 class Conflicts:
-    """For every pair of groups the ranges of distances at which they would meet, worked out once."""
+    """For every group those that live with it and the ranges of distances at which both would meet, worked out once."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self.sizes = [g.size_bytes for g in groups]
         self.aligns = [g.align_bytes for g in groups]
-        self.ranges = [[_forbidden(a, b) if i != j else [] for j, b in enumerate(groups)] for i, a in enumerate(groups)]
+        self.ranges: list[dict[int, list[tuple[int, int]]]] = [{} for _ in groups]
+        spans = sorted((g.first, g.last, i) for i, g in enumerate(groups))
+        for at, (_, last, i) in enumerate(spans):
+            for first, _, j in spans[at + 1 :]:
+                if first > last:
+                    break
+                if found := _forbidden(groups[i], groups[j]):
+                    self.ranges[i][j] = found
+                    self.ranges[j][i] = [(1 - end, 1 - start) for start, end in found]
+        self.ranges = [dict(sorted(ranges.items())) for ranges in self.ranges]
 
-    def lowest_offset(self, i: int, placed: Sequence[tuple[int, int]]) -> int:
-        """The lowest aligned offset at which group ``i`` meets none of ``placed``, (group, offset) pairs."""
-        align, ranges = self.aligns[i], self.ranges[i]
-        offset = 0
-        for start, end in sorted((base + s, base + e) for j, base in placed for s, e in ranges[j]):
+    def lowest_offset(self, i: int, placed: Mapping[int, int]) -> int:
+        """The lowest aligned offset at which group ``i`` meets none of ``placed``, offsets by group."""
+        align, offset = self.aligns[i], 0
+        near = [(placed[j], found) for j, found in self.ranges[i].items() if j in placed]
+        for start, end in sorted((base + s, base + e) for base, found in near for s, e in found):
             if start <= offset < end:
                 offset = -(-end // align) * align
         return offset
 
     def first_fit(self, order: Sequence[int]) -> tuple[list[int], int]:
         """Place the groups in ``order``, each at its lowest offset; gives the offsets and the highest end."""
-        offsets = [0] * len(self.sizes)
-        placed: list[tuple[int, int]] = []
+        placed: dict[int, int] = {}
         top = 0
         for i in order:
-            offsets[i] = self.lowest_offset(i, placed)
-            placed.append((i, offsets[i]))
-            top = max(top, offsets[i] + self.sizes[i])
-        return offsets, top
+            placed[i] = self.lowest_offset(i, placed)
+            top = max(top, placed[i] + self.sizes[i])
+        return [placed[i] for i in range(len(self.sizes))], top
 
 
 def _forbidden(group: Group, other: Group) -> list[tuple[int, int]]:
@@ -94,25 +108,28 @@ def _exact(conflicts: Conflicts, bound: int, best: int) -> tuple[list[int], int]
     """
     nodes = 0
     found: tuple[list[int], int] | None = None
+    placed: dict[int, int] = {}
 
-    def search(rest: list[int], placed: list[tuple[int, int]], top: int) -> bool:
+    def search(rest: list[int], top: int) -> bool:
         nonlocal nodes, found, best
         nodes += 1
         if nodes > EXACT_MAX_NODES:
             return True
         if not rest:
-            best, found = top, ([offset for _, offset in sorted(placed)], top)
+            best, found = top, ([placed[i] for i in range(len(conflicts.sizes))], top)
             return best <= bound
         offers = sorted((conflicts.lowest_offset(i, placed), -conflicts.sizes[i], i) for i in rest)
         for offset, _, i in offers:
             reach = max(top, offset + conflicts.sizes[i])
             if reach >= best:
                 continue
-            if search([r for r in rest if r != i], [*placed, (i, offset)], reach):
+            placed[i] = offset
+            if search([r for r in rest if r != i], reach):
                 return True
+            del placed[i]
         return False
 
-    search(list(range(len(conflicts.sizes))), [], 0)
+    search(list(range(len(conflicts.sizes))), 0)
     return found
 
 
@@ -144,11 +161,11 @@ def _search(conflicts: Conflicts, order: list[int], bound: int, rounds: int, see
     """
     source = random.Random(seed)
     offsets, top = conflicts.first_fit(order)
-    for _ in range(rounds):
+    for _ in range(min(rounds, MOST_PLACED // len(order))):
         if top <= bound:
             break
         chosen = source.choice([i for i in order if offsets[i] + conflicts.sizes[i] == top])
-        in_its_way = [j for j, ranges in enumerate(conflicts.ranges[chosen]) if ranges]
+        in_its_way = list(conflicts.ranges[chosen])
         if in_its_way and source.random() < 0.5:
             chosen = source.choice(in_its_way)
         trial = [i for i in order if i != chosen]

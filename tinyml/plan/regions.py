@@ -164,20 +164,20 @@ def _orders(units: Sequence[Group], traffic: Sequence[int]) -> list[list[int]]:
 
 def _fill(conflicts: Conflicts, order: Sequence[int], capacities: Sequence[int]) -> list[_Part] | None:
     """Each group at its lowest offset in the first region that has room for it; None where one finds none."""
-    placed: list[list[tuple[int, int]]] = [[] for _ in capacities]
+    placed: list[dict[int, int]] = [{} for _ in capacities]
     for i in order:
         for region, capacity in zip(placed, capacities, strict=True):
             offset = conflicts.lowest_offset(i, region)
             if offset + conflicts.sizes[i] <= capacity:
-                region.append((i, offset))
+                region[i] = offset
                 break
         else:
             return None
     return [
         _Part(
-            tuple(i for i, _ in region),
-            tuple(offset for _, offset in region),
-            max((offset + conflicts.sizes[i] for i, offset in region), default=0),
+            tuple(region),
+            tuple(region.values()),
+            max((offset + conflicts.sizes[i] for i, offset in region.items()), default=0),
         )
         for region in placed
     ]
