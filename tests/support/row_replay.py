@@ -118,8 +118,8 @@ def calls_of(events: Iterable[Event]) -> list[int]:
 class _Memory:
     """Tags of every byte: storage tensor and byte number, -1 for nothing that anyone wants."""
 
-    def __init__(self, program: Program, plan: Plan) -> None:
-        self.program, self.plan = program, plan
+    def __init__(self, program: Program, plan: Plan, blocks: bool) -> None:
+        self.program, self.plan, self.blocks = program, plan, blocks
         self.bytes: Tags = np.full(plan.arena_bytes, -1, np.int64)
         self.calls = [0] * len(program.steps)
         self.fed = 0
@@ -141,9 +141,12 @@ class _Memory:
         return self.size(tensor) // self.program.graph.tensors[tensor].shape[1]
 
 
-def replay(program: Program, plan: Plan, events: Sequence[Event]) -> None:
-    """Replay ``events``; AssertionError names the step that would not find what it reads, or an output that is lost."""
-    memory = _Memory(program, plan)
+def replay(program: Program, plan: Plan, events: Sequence[Event], *, blocks: bool = True) -> None:
+    """Replay ``events``; AssertionError names the step that would not find what it reads, or an output that is lost.
+
+    Without ``blocks`` kernels count as reading all rows of a call until they return.
+    """
+    memory = _Memory(program, plan, blocks)
     if not program.fed_by_rows:
         for tensor in program.graph.inputs:
             memory.write(tensor, 0, memory.size(tensor), plan.offsets[tensor])
@@ -183,7 +186,7 @@ def _call(memory: _Memory, index: int, pointers: Sequence[int]) -> None:
         scratch = memory.plan.scratch_offsets[index]
         memory.bytes[scratch : scratch + step.scratch_bytes] = -1
         _expect(memory, index, call, reads, "has scratch over what it reads")
-    if step.rows is not None and step.rows.blocks is not None and step.rows.count == 1:
+    if memory.blocks and step.rows is not None and step.rows.blocks is not None and step.rows.count == 1:
         _block_by_block(memory, index, call, pointers)
         return
     for write in writes:

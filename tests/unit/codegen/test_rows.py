@@ -35,9 +35,9 @@ def simulated(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     order: list[int] = []
     fire = rowsim._Run.fire
 
-    def noted(run: rowsim._Run, i: int, watch: list[int]) -> None:
+    def noted(run: rowsim._Run, i: int) -> None:
         order.append(segment.first + i)
-        fire(run, i, watch)
+        fire(run, i)
 
     with monkeypatch.context() as patch:
         patch.setattr(rowsim._Run, "fire", noted)

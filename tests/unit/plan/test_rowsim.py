@@ -27,13 +27,13 @@ def reduction(height: int, rows_a_call: int, source: int, output: int) -> Node:
     return Node(Rows(1, rows_a_call, rows_a_call, 0, height, 1, (0,), reduces=True), (source,), output)
 
 
-def run(*nodes: Node, fed: int | None = None, early: dict[int, int] | None = None) -> Trace:
+def run(*nodes: Node, fed: int | None = None) -> Trace:
     heights = {node.output: node.rows.out_height for node in nodes}
     for node in nodes:
         heights |= dict.fromkeys(node.inputs, node.rows.in_height)
     made = {node.output for node in nodes}
     present = [t for t in heights if t not in made and t != fed]
-    return trace(nodes, heights, present, fed, early)
+    return trace(nodes, heights, present, fed)
 
 
 @pytest.mark.parametrize(
@@ -141,21 +141,21 @@ def test_rows_that_never_come_are_seen() -> None:
 def test_overlap_of_one_layer_with_rows_of_equal_size(kernel: int, stride: int, rows: int) -> None:
     """Row c of the output is written while row c - kernel // 2 is still read; strides run away from the output."""
     found = run(same(kernel, stride, 16, (SOURCE,), 1))
-    assert overlap_shift(found, 1, 10, SOURCE, 10, 16) == 10 * rows
+    assert overlap_shift(found, [1], 10, SOURCE, 10, 16) == 10 * rows
 
 
 def test_overlap_grows_with_the_outputs_rows() -> None:
     """The last call writes the end of 15 rows of 30 bytes while rows 14 and 15 of 10 bytes are still read."""
     found = run(valid(2, 1, 16, SOURCE, 1))
-    assert overlap_shift(found, 1, 30, SOURCE, 10, 16) == 15 * 30 - 14 * 10
-    assert overlap_shift(found, 1, 5, SOURCE, 10, 16) == 5
+    assert overlap_shift(found, [1], 30, SOURCE, 10, 16) == 15 * 30 - 14 * 10
+    assert overlap_shift(found, [1], 5, SOURCE, 10, 16) == 5
 
 
 def test_early_rows_count_for_the_tensor_in_which_they_lie() -> None:
     """Rows written where a result's next rows will be need the room before the result's maker runs."""
     nodes = (same(1, 1, 8, (SOURCE,), 1), same(1, 1, 8, (1,), 2))
-    apart = overlap_shift(run(*nodes), 2, 20, SOURCE, 20, 8)
-    early = overlap_shift(run(*nodes, early={1: 2}), 2, 20, SOURCE, 20, 8)
+    apart = overlap_shift(run(*nodes), [2], 20, SOURCE, 20, 8)
+    early = overlap_shift(run(*nodes), [2, 1], 20, SOURCE, 20, 8)
     assert (apart, early) == (0, 20)
 
 
