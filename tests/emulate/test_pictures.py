@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.emulate.test_serial_line import serial_events
 from tests.support.shared import require_module, require_shared, require_tool
 from tests.support.tflite_builder import Builder
 from tests.support.tiny_vww import tiny_vww
@@ -92,6 +93,17 @@ def test_a_firmware_without_pictures_says_so(model: Path) -> None:
         run = run_application(firmware.elf, compiled.board, {CAMERA_FILE: 2 * black + b"half"})
     assert [event["event"] for event in run.events] == ["start", "frame", "frame", "done"]
     assert run.events[0]["core_hz"] == 25_000_000 and run.events[1]["scores"] == run.events[2]["scores"]
+
+
+@pytest.mark.slow
+def test_a_board_alone_says_that_no_camera_answers(model: Path, tmp_path: Path) -> None:
+    """Without a host the same image takes the sensor, which QEMU's machine does not have."""
+    qemu = require_tool("qemu-system-arm")
+    options = Options(app="vww", toolchain=any_toolchain(), emulator="qemu")
+    with application(str(model), "mps2-an386", tmp_path / "p", options) as (_, firmware):
+        start, error = serial_events(qemu, "mps2-an386", 1, firmware.elf, last="error")
+    assert (start["event"], start["app"], start["camera_width"]) == ("start", "vww", 160)
+    assert error == {"event": "error", "what": "no camera answers"}
 
 
 @pytest.mark.slow

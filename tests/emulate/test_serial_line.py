@@ -21,7 +21,8 @@ MACHINES |= {"netduinoplus2": 6}
 """Board and how many serial lines QEMU needs until the console's own."""
 
 
-def serial_events(qemu: Path, machine: str, line: int, elf: Path) -> list[dict[str, Any]]:
+def serial_events(qemu: Path, machine: str, line: int, elf: Path, last: str = "done") -> list[dict[str, Any]]:
+    """What ``elf`` prints on the machine's serial line until an event of the kind ``last``."""
     serial = ["-serial", "null"] * (line - 1) + ["-serial", "stdio"]
     command = [str(qemu), "-M", machine, "-nographic", "-monitor", "none", *serial, "-kernel", str(elf)]
     events = []
@@ -33,7 +34,7 @@ def serial_events(qemu: Path, machine: str, line: int, elf: Path) -> list[dict[s
         try:
             for text in process.stdout:
                 events.append(json.loads(text))
-                if events[-1]["event"] == "done" or time.monotonic() > deadline:
+                if events[-1]["event"] == last or time.monotonic() > deadline:
                     break
         finally:
             process.kill()
