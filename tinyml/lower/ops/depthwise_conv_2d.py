@@ -24,7 +24,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     requant = requantisation(graph, op)
     bias = fold_input_zero_point(optional_bias(graph, op), weights.astype(np.int64).sum(axis=(0, 1, 2)), x.zero_point)
     clamps = activation_range(attrs.activation, output)
-    padded = bool(attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right)
+    # by rows the rows of padding are known at run time only
+    padded = bool(attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right or target.by_rows)
     consts = (
         Const("weights", weights, Role.WEIGHTS),
         Const("bias", bias, Role.BIAS),
