@@ -11,7 +11,7 @@ from tinyml.boards import Board, list_boards, load_board
 from tinyml.errors import DoesNotFitError, UsageError
 from tinyml.firmware.image import read_image
 from tinyml.firmware.kws import APP
-from tinyml.pipeline import Options, build
+from tinyml.pipeline import Options, build, check
 
 MODEL = "kws_ds_cnn_s"
 TOO_SLOW = ("microbit", "mps2-an385")
@@ -36,9 +36,11 @@ def test_it_builds_fits_and_keeps_up(tmp_path: Path, board: Board, toolchain: st
 
 
 @pytest.mark.parametrize("name", TOO_SLOW)
-def test_a_board_that_is_too_slow_for_the_model_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DoesNotFitError, match=f"{name} can't keep up with the sound at"):
+def test_a_board_that_is_too_small_or_too_slow_for_the_model_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DoesNotFitError, match=f"{name} can't keep up with the sound at|does not fit {name}"):
         build(MODEL, name, tmp_path / "project", Options(app=APP, emulator="none"))
+    warnings = check(MODEL, name, Options(app=APP)).warnings
+    assert any(f"{name} can't keep up with the sound at" in warning for warning in warnings)
 
 
 def test_a_core_that_cannot_keep_up_is_refused_with_the_numbers(
