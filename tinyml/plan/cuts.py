@@ -87,8 +87,8 @@ class Cuts:
 
     @cached_property
     def sizes(self) -> dict[int, int]:
-        """Bytes of each storage tensor, rounded up to its alignment."""
-        return {t: _up(self.program.graph.tensors[t].size_bytes) for t in self.spans}
+        """Bytes of each storage tensor."""
+        return {t: self.program.graph.tensors[t].size_bytes for t in self.spans}
 
     @cached_property
     def alive(self) -> tuple[frozenset[int], ...]:
