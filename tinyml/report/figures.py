@@ -22,8 +22,9 @@ from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, load_figures
 from tinyml.plan.budget import Limits, make_budget
+from tinyml.plan.choose import choose_plan
 from tinyml.plan.code_size import estimate_sizes
-from tinyml.plan.planner import Plan, make_plan
+from tinyml.plan.planner import Plan
 from tinyml.plan.regions import place
 from tinyml.sources import UNTRAINED_SEED, convert_random
 from tinyml.tflite.quiet import import_keras
@@ -73,8 +74,8 @@ class _Plans:
     def get(self, board: Board, optimize: Optimize) -> tuple[Program, Plan]:
         target = target_of(board, optimize)
         if target not in self._known:
-            program = lower(self._graph, target)
-            self._known[target] = program, make_plan(program)
+            planned = choose_plan(lower(self._graph, target))
+            self._known[target] = planned.program, planned.plan
         return self._known[target]
 
     def fit(self, board: Board, optimize: Optimize) -> bool:
