@@ -101,6 +101,22 @@ REMOTE_DATASETS = (
         ),
     ),
     RemoteDataset(
+        "tiny_imagenet",
+        "Tiny ImageNet: 100,000 training and 10,000 labelled validation pictures of 200 classes, 64 by 64",
+        "tiny_imagenet",
+        "ImageNet's terms: research and education, no commercial use",
+        "Stanford CS231N; checksum as projects that use it record it",
+        "tiny-imagenet-200",
+        (
+            RemoteFile(
+                "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                248_100_043,
+                "md5:90528d7ca1a48142e341f4ef8d21d0de",
+                True,
+            ),
+        ),
+    ),
+    RemoteDataset(
         "visual_wake_words",
         "Visual Wake Words of MLPerf Tiny: 109,619 pictures with and without persons, 96 by 96",
         "visual_wake_words",

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinyml.data import cifar10, image_folder, machine_sounds, mnist, speech_commands, visual_wake_words
+from tinyml.data import (
+    cifar10,
+    edge_impulse,
+    image_folder,
+    intel_images,
+    machine_sounds,
+    mnist,
+    speech_commands,
+    tiny_imagenet,
+    visual_wake_words,
+)
 from tinyml.data.base import Dataset
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
@@ -41,6 +51,30 @@ LAYOUTS = (
         "data_batch_1 … 5 and test_batch, in cifar-10-batches-py or not",
         cifar10.recognise,
         lambda folder, options: cifar10.read(folder),
+    ),
+    Layout(
+        edge_impulse.AUDIO_LAYOUT,
+        "info.labels that names WAV files, or JSON or CBOR acquisitions of sound",
+        edge_impulse.recognise_audio,
+        lambda folder, options: edge_impulse.read_audio(folder, options.speech),
+    ),
+    Layout(
+        edge_impulse.IMAGE_LAYOUT,
+        "info.labels that names pictures",
+        edge_impulse.recognise_images,
+        lambda folder, options: edge_impulse.read_images(folder),
+    ),
+    Layout(
+        tiny_imagenet.LAYOUT,
+        "wnids.txt, train/n01443537/images, val/images and val/val_annotations.txt",
+        tiny_imagenet.recognise,
+        lambda folder, options: tiny_imagenet.read(folder),
+    ),
+    Layout(
+        intel_images.LAYOUT,
+        "seg_train/seg_train/forest and so on, seg_test/seg_test/…",
+        intel_images.recognise,
+        lambda folder, options: intel_images.read(folder),
     ),
     Layout(
         visual_wake_words.LAYOUT,

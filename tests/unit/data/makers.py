@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import lzma
 import pickle
 import struct
@@ -124,4 +125,61 @@ def mnist(folder: Path, train: int, test: int, *, zipped: bool = True) -> Path:
         for name, array in ((f"{stem}-images-idx3-ubyte", images), (f"{stem}-labels-idx1-ubyte", labels)):
             data = idx_bytes(array)
             (folder / (f"{name}.gz" if zipped else name)).write_bytes(gzip.compress(data) if zipped else data)
+    return folder
+
+
+def tiny_imagenet(folder: Path, ids: dict[str, str], train: int, test: int) -> Path:
+    """``tiny-imagenet-200`` with so many pictures a class; ``ids`` gives what each class is called."""
+    root = folder / "tiny-imagenet-200"
+    lines = []
+    seed = 0
+    for name in ids:
+        for index in range(train):
+            seed += 1
+            write(root / "train" / name / "images" / f"{name}_{index}.JPEG", picture_bytes(seed, 8, 8, "JPEG"))
+        write(root / "train" / name / f"{name}_boxes.txt", b"")
+        for _ in range(test):
+            seed += 1
+            file = f"val_{seed}.JPEG"
+            write(root / "val" / "images" / file, picture_bytes(seed, 8, 8, "JPEG"))
+            lines.append(f"{file}\t{name}\t0\t32\t44\t62\n")
+    write(root / "test" / "images" / "test_0.JPEG", picture_bytes(0, 8, 8, "JPEG"))
+    write(root / "val" / "val_annotations.txt", "".join(lines).encode())
+    write(root / "wnids.txt", "".join(f"{name}\n" for name in ids).encode())
+    write(root / "words.txt", "".join(f"{name}\t{words}\n" for name, words in ids.items()).encode())
+    return folder
+
+
+def acquisition(samples: np.ndarray, rate_hz: float = 16_000, *, nested: bool = False) -> dict[str, object]:
+    """Sound in Edge Impulse's data acquisition format."""
+    values = [int(value) for value in samples]
+    return {
+        "protected": {"ver": "v1", "alg": "HS256", "iat": 1_732_182_893},
+        "signature": "0" * 64,
+        "payload": {
+            "device_name": "phone",
+            "device_type": "MOBILE_CLIENT",
+            "interval_ms": 1000.0 / rate_hz,
+            "sensors": [{"name": "audio", "units": "wav"}],
+            "values": [[value] for value in values] if nested else values,
+        },
+    }
+
+
+def edge_impulse(folder: Path, files: dict[str, tuple[bytes, str]], *, several: bool = False) -> Path:
+    """An export: bytes and label of each path; the category is the first folder. ``several``: a list in each folder."""
+    entries: dict[str, list[dict[str, object]]] = {}
+    for path, (content, label) in files.items():
+        category = path.split("/")[0]
+        write(folder / path, content)
+        entries.setdefault(f"{category}/" if several else "", []).append(
+            {
+                "path": path.removeprefix(f"{category}/") if several else path,
+                "name": path.rpartition("/")[2].partition(".")[0],
+                "category": category,
+                "label": {"type": "label", "label": label},
+            }
+        )
+    for place, listed in entries.items():
+        write(folder / f"{place}info.labels", json.dumps({"version": 1, "files": listed}).encode())
     return folder

@@ -116,7 +116,7 @@ def shifting_recipe(name: str, layout: str, reach: int, mirror: bool, fit: FitOp
 
 RECIPE = Recipe(
     name="images",
-    layouts=("visual_wake_words", "image_folder"),
+    layouts=("visual_wake_words", "image_folder", "tiny_imagenet", "intel_images", "edge_impulse_images"),
     prepare=prepare,
     fit=FitOptions(epochs=50, batch_size=32, learning_rate=3e-3, weight_decay=3e-4, label_smoothing=0.05, patience=20),
 )

@@ -163,7 +163,7 @@ def choose_frontend(dataset: Dataset, clips: npt.NDArray[np.int16], input_shape:
 
 RECIPE = Recipe(
     name="keywords",
-    layouts=("speech_commands",),
+    layouts=("speech_commands", "edge_impulse_audio"),
     prepare=prepare,
     fit=FitOptions(epochs=40, batch_size=64, learning_rate=3e-3, weight_decay=2e-4, label_smoothing=0.1, patience=20),
 )
