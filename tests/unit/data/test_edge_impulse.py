@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import numpy as np
 import pytest
 
-from tests.support.shared import require_module
 from tests.unit.data.makers import acquisition, edge_impulse, picture_bytes, tone, wav_bytes, write
 from tests.unit.data.test_damage import mutated
 from tinyml.data import open_dataset
@@ -19,7 +19,6 @@ from tinyml.data.detect import DatasetOptions
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
 
-cbor2 = require_module("cbor2")
 SHORT = DatasetOptions(SpeechOptions(clip_ms=100))
 
 
