@@ -38,7 +38,8 @@ class Edge:
     """Steps ``first`` to ``last``, by rows where ``count`` (rows of output a call) is not 0.
 
     ``peak_bytes`` is the least memory while they run (scratch and what lives across them included; placing can take
-    more), ``work`` the instructions that they are estimated to take. ``overlap`` is what the peak counts on.
+    more), ``work`` the instructions that they are estimated to take. ``overlap`` is what the peak counts on,
+    ``inner_bytes`` what windows, passing rows and scratch take of the peak.
     """
 
     first: int
@@ -47,6 +48,7 @@ class Edge:
     peak_bytes: int
     work: float
     overlap: Overlap | None = None
+    inner_bytes: int = 0
 
 
 def _up(size: int) -> int:
@@ -215,8 +217,9 @@ class Cuts:
             return None
         before, after = self.alive[first], self.alive[last + 1]
         work = self._row_work(segment)
-        apart = sum(self.sizes[t] for t in before | after) + self._inner_bytes(segment)
-        found = [Edge(first, last, count, apart, work)]
+        inner = self._inner_bytes(segment)
+        apart = sum(self.sizes[t] for t in before | after) + inner
+        found = [Edge(first, last, count, apart, work, None, inner)]
         dying = [t for t in segment.sources if t in before - after]
         if dying and segment.results:
             source = max(dying, key=lambda t: self.sizes[t])
@@ -227,7 +230,7 @@ class Cuts:
                 a, b = self.sizes[source], self.sizes[result]
                 saved = a + b - max(b, shift + a)
                 if saved > 0:
-                    found.append(Edge(first, last, count, apart - saved, work, Overlap(source, result, shift)))
+                    found.append(Edge(first, last, count, apart - saved, work, Overlap(source, result, shift), inner))
         return found
 
     @staticmethod

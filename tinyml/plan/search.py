@@ -3,7 +3,8 @@
 States are cuts of the order of steps, edges the ways to get from one to a later one (:mod:`tinyml.plan.cuts`). Under a
 limit of memory the best path is one of least work over the edges that stay below it; the least memory, of all or for a
 limit of work, is found by bisection. An edge is worked out only where a quick bound on it, what is alive at its ends
-and the windows between, is below the limit.
+and the windows between, is below the limit; what the windows of a chain take alone is taken to be no less for a longer
+one.
 
 An output over an input fixes the distance of both, and a chain of such overlaps becomes a block higher than any of its
 members. So a path also carries how high the block above the newest member has become.
@@ -124,8 +125,12 @@ class Search:
             for start in range(end - 1, -1, -1):
                 if not self._bounds(start, end, best[end]):
                     break
+                inner_bytes = 0
                 for edge in self._edges(start, end, best[end], (1,)):
                     best[end] = min(best[end], max(best[start], edge.peak_bytes))
+                    inner_bytes = edge.inner_bytes
+                if inner_bytes >= best[end]:
+                    break
         return None if best[-1] == float("inf") else int(best[-1])
 
     def _enough(self) -> int:
@@ -148,10 +153,14 @@ class Search:
                     break
                 if not labels[start]:
                     continue
+                least_inner_bytes = 0
                 for edge in self._edges(start, end, limit):
+                    least_inner_bytes = edge.inner_bytes if edge.count == 1 else least_inner_bytes
                     if edge.peak_bytes <= limit:
                         for label in labels[start]:
                             self._add(labels[end], self._extended(label, edge), limit)
+                if least_inner_bytes > limit:
+                    break
         best = min(labels[-1], key=lambda x: (x.work, x.parts), default=None)
         if best is None:
             return None
@@ -196,6 +205,8 @@ class Search:
             return
         for count in counts:
             edges = cuts.by_rows(start, end - 1, count)
-            if edges is None or min(e.peak_bytes for e in edges) > limit:
+            if edges is None:
                 return
             yield from edges
+            if min(e.peak_bytes for e in edges) > limit:
+                return
