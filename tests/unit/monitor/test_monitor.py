@@ -25,7 +25,6 @@ from tinyml.errors import BoardError
 from tinyml.flash.ports import UsbDevice
 from tinyml.monitor import sources
 from tinyml.monitor.events import Event
-from tinyml.monitor.find import find_port
 from tinyml.monitor.lines import Line
 from tinyml.monitor.session import Options, follow
 from tinyml.monitor.sources import Gone, Returning, Source
@@ -387,17 +386,3 @@ def test_the_last_builds_board_is_followed(
         (tmp_path / "build" / "x" / "manifest.json").write_text(json.dumps(manifest))
         assert main(["monitor", "--for", "500ms"]) == 0
     assert capsys.readouterr().out == "start: model kws\n"
-
-
-def test_which_port_is_followed_where_none_is_named() -> None:
-    from tinyml.boards import load_board
-
-    nano, other = UsbDevice("2341:805a", "/dev/ttyACM0", "A"), UsbDevice("0403:6001", "/dev/ttyUSB0", "B")
-    assert find_port(load_board("nano33ble"), [other, nano]) == "/dev/ttyACM0"
-    assert find_port(load_board("pico"), [other]) == "/dev/ttyUSB0"
-    assert find_port(None, [nano, UsbDevice("2e8a:0003")]) == "/dev/ttyACM0"
-    with pytest.raises(BoardError, match="there are 2 serial ports") as caught:
-        find_port(None, [nano, other])
-    assert "tinyml monitor /dev/ttyACM0" in (caught.value.hint or "")
-    with pytest.raises(BoardError, match="there is no serial port of Raspberry Pi Pico"):
-        find_port(load_board("pico"), [])
