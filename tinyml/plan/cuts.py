@@ -94,11 +94,12 @@ class Cuts:
 
     @cached_property
     def alive(self) -> tuple[frozenset[int], ...]:
-        """The tensors alive at each cut; a fed input is not."""
+        """The tensors alive at each cut; a fed input only where it is read behind the first segment, which keeps it."""
         fed = set(self.program.graph.inputs) if self.program.fed_by_rows else set()
         cuts = range(len(self.program.steps) + 1)
         return tuple(
-            frozenset(t for t, (low, high) in self.spans.items() if low <= cut <= high and t not in fed) for cut in cuts
+            frozenset(t for t, (low, high) in self.spans.items() if low <= cut <= high and (cut > 0 or t not in fed))
+            for cut in cuts
         )
 
     @cached_property

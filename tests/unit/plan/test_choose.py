@@ -125,6 +125,19 @@ def test_an_input_by_rows_is_not_in_memory() -> None:
     assert held <= 6 * 32 * 4, "at most what four rows of output read, a stride below each other"
 
 
+def test_an_input_by_rows_that_is_read_again_is_not_kept_whole_for_it() -> None:
+    """A residual from the input to the end of a block: rows of the input wait in a window for the addition."""
+    b = Builder()
+    x = b.input((1, 16, 16, 4))
+    y = b.depthwise_conv_2d(b.conv_2d(x, weights(16, 1, 1, 4)), weights(1, 3, 3, 16))
+    program = lowered(b.build([b.binary("ADD", x, b.conv_2d(y, weights(4, 1, 1, 16)))]))
+    whole, fed = (choose_plan(program, Goal(math.inf, fed_by_rows=rows)) for rows in (False, True))
+    assert fed.program.segments == ((0, 3),)
+    assert fed.plan.arena_bytes <= whole.plan.arena_bytes + 2 * 16 * 4
+    held = next(p.buffer.size_bytes for p in fed.plan.placements if p.buffer.tensor == program.graph.inputs[0])
+    assert held <= 6 * 16 * 4
+
+
 @pytest.mark.parametrize("isa", [Isa.PORTABLE, Isa.V6M, Isa.V7M, Isa.MVE])
 def test_every_instruction_set_has_plans_by_rows(isa: Isa) -> None:
     program = lowered(mobile_chain(1), isa)
