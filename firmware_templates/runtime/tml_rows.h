@@ -20,20 +20,25 @@ TML_INLINE int32_t tml_place(int32_t start, int32_t base, int32_t kernel) {
     return start < 0 ? kernel + start : start - base;
 }
 
-/* Moves `bytes` bytes down by `distance`; both are multiples of four, as is the address. */
+typedef struct {
+    int32_t words[4];
+} tml_four_words;
+
+/* Moves `bytes` bytes down by `distance`; both are multiples of four, as is the address. Four words are loaded before
+ * they are stored, which may be over the next ones. */
 TML_SHARED void tml_rows_down(void *to, int32_t distance, int32_t bytes) {
     int32_t *out = (int32_t *)to;
     const int32_t *from = out + distance / 4;
     const int32_t *const end = from + bytes / 4;
-    while (end - from >= 4) {
-        const int32_t a = from[0], b = from[1], c = from[2], d = from[3];
-        out[0] = a;
-        out[1] = b;
-        out[2] = c;
-        out[3] = d;
-        from += 4;
-        out += 4;
+    while (end - from >= 8) {
+        const tml_four_words first = *(const tml_four_words *)(const void *)from;
+        *(tml_four_words *)(void *)out = first;
         __asm__ volatile("" : : : "memory");
+        const tml_four_words second = *(const tml_four_words *)(const void *)(from + 4);
+        *(tml_four_words *)(void *)(out + 4) = second;
+        __asm__ volatile("" : : : "memory");
+        from += 8;
+        out += 8;
     }
     while (from != end) *out++ = *from++;
 }

@@ -17,8 +17,13 @@ from tinyml.plan.segments import Segment, row_bytes, segments_of
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One step's turn: when it comes, what is done before, the call, what is traced and counted."""
+    """One step's turn: when it comes, what is done before, the call, what is traced and counted.
 
+    ``then`` is the label of the turn that may come next, ``label`` this turn's where another one goes on to it.
+    """
+
+    label: str
+    then: str
     comment: str
     condition: str
     before: tuple[str, ...]
@@ -233,16 +238,27 @@ class _Writer:
         traced = self._trace(source, self.at(tensor, "const ", "fed"), size) if source >= 0 else ""
         return FedInput(size, self.segment.heights[tensor], self.room(tensor), place, "fed", traced)
 
+    def label(self, i: int) -> str:
+        return f"turn_{self.segment.first + i:03d}"
+
+    def following(self, i: int) -> int:
+        """The last step that may be ready when step ``i`` has had its turn: all behind it were not before."""
+        output = self.segment.nodes[i].output
+        waiting = [j for j, node in enumerate(self.segment.nodes) if output in node.inputs or node.after == output]
+        return max([i, *waiting])
+
     def view(self) -> SegmentView:
         segment = self.segment
         turns = []
+        following = [self.following(i) for i in range(len(segment.nodes))]
         for i in range(len(segment.nodes) - 1, -1, -1):
             step, output = segment.steps[i], segment.nodes[i].output
             comment = c_comment(f"{segment.first + i:03d} {step.name}")
-            inside = output in segment.inside
+            label = self.label(i) if i in following else ""
+            room = self.room(output) if output in segment.inside else ()
             turns.append(
                 Turn(
-                    comment, self.condition(i), self.room(output) if inside else (), self.call(i), self.traced(i),
+                    label, self.label(following[i]), comment, self.condition(i), room, self.call(i), self.traced(i),
                     f"++{self.done(i)};",
                 )
             )  # fmt: skip
