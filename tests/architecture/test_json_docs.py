@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.shared import REPOSITORY, require_module
+from tests.support.shared import REPOSITORY, require_module, require_tool
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
@@ -226,6 +226,12 @@ def test_data_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for index in range(12):
             Image.new("RGB", (8, 8), (index, 0, 0)).save(tmp_path / name / f"{index}.png")
     check("data info", printed(capsys, "data", "info", str(tmp_path)))
+
+
+def test_data_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_tool("espeak-ng")
+    few = ("--words", "tree", "--count", "3", "--others", "house", "--other-count", "1")
+    check("data synth", printed(capsys, "data", "synth", *few, "-o", str(tmp_path / "set")))
 
 
 def test_every_verb_that_reports_has_its_section() -> None:

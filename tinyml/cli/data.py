@@ -1,4 +1,4 @@
-"""``tinyml data``: list, get and inspect data sets."""
+"""``tinyml data``: list, get, inspect and synthesise data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinyml.cli.options import json_option
 
 @click.group("data", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, get and inspect data sets."""
+    """List, get, inspect and synthesise data sets."""
 
 
 @command.command("list")
@@ -118,3 +118,77 @@ def info_command(folder: Path, layout: str | None, check: bool, as_json: bool) -
         click.echo(f"{len(damaged)} damaged samples" if damaged else "no damaged samples")
         for item in damaged:
             click.echo(f"  {item.name}: {item.reason}")
+
+
+@command.command("synth")
+@click.option("--words", required=True, metavar="A,B,…", help="Words or phrases to say, such as 'hey tiny,stop'.")
+@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
+@click.option("--count", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Clips of each word.")
+@click.option(
+    "--others",
+    metavar="A,B,…",
+    help="Other words, for the class unknown (default: parts of phrases and common English words).",
+)
+@click.option(
+    "--other-count", type=click.IntRange(0, 100_000), default=20, show_default=True, help="Clips of each other word."
+)
+@click.option("--language", default="en", show_default=True, help="A language of eSpeak NG; en has seven accents.")
+@click.option("--clip-ms", type=click.IntRange(200, 10_000), default=1_000, show_default=True, help="Length of clips.")
+@click.option("--no-augment", is_flag=True, help="No rooms, no noise, one loudness.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random.")
+@json_option
+def synth_command(
+    words: str,
+    output: Path,
+    count: int,
+    others: str | None,
+    other_count: int,
+    language: str,
+    clip_ms: int,
+    no_augment: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Let eSpeak NG say WORDS in many voices, into a folder like Speech Commands that `tinyml train` takes.
+
+    For trying a wake word before anybody has recorded it. Score the model on recordings: synthetic clips are easier.
+    """
+    from tinyml.cli import output as out
+    from tinyml.cli.data_progress import DownloadProgress
+    from tinyml.cli.train import split_words
+    from tinyml.data.espeak import find_espeak, voices
+    from tinyml.data.synthesis import SynthesisOptions, folder_name, other_words, split_counts, synthesise
+
+    said = split_words(words)
+    options = SynthesisOptions(
+        words=said,
+        others=other_words(said) if others is None else split_words(others),
+        count=count,
+        other_count=other_count,
+        language=language,
+        clip_ms=clip_ms,
+        seed=seed,
+        augment=not no_augment,
+    )
+    speaker = find_espeak()
+    with DownloadProgress() as progress:
+        clips = synthesise(
+            output, options, voices(language), speaker, lambda done, total: progress.update("speaking", done, total)
+        )
+    labels = [folder_name(word) for word in said]
+    if as_json:
+        out.print_json(
+            {
+                "folder": str(output),
+                "words": labels,
+                "others": [folder_name(word) for word in options.others],
+                "clips": split_counts(clips),
+                "voices": len({clip.voice for clip in clips}),
+                "synthesiser": f"eSpeak NG {speaker.version}",
+                "seed": seed,
+            }
+        )
+        return
+    click.echo(str(output))
+    out.note(f"{len(clips):,} clips by {len({clip.voice for clip in clips})} voices; next:")
+    out.note(f"tinyml train ds_cnn --data {output} --words {','.join(labels)}")
