@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.bench.anchors import BOARDS, CATALOGUE_MODELS, LIMITS, MODEL_FILES, SPEED_MODELS
 from tests.bench.measure import measure
+from tests.bench.memory import LARGE_MODELS, WANTED_BYTES, bench_memory
 from tests.support.instruction_bars import BARS_FILE, bar_name
 from tests.support.shared import shared_dir
 from tinyml.cli.output import print_table
@@ -98,6 +99,8 @@ def main() -> int:
     print_table(headings, kind_rows(rows), right=(2, 3, 5))
     write_file(OUTPUT, json.dumps({"rows": rows}, indent=2) + "\n")
     print(f"written to {OUTPUT}; cycles, ms and µJ are estimates (docs/cost-model.md)", file=sys.stderr)
+    print()
+    bench_memory([model for model in (*MODEL_FILES, *LARGE_MODELS) if model in (arguments.models or WANTED_BYTES)])
     if arguments.bars:
         write_bars(rows)
     return 0
