@@ -23,6 +23,8 @@ from tinyml.plan.segments import segments_of
 ARENA_ALIGN_BYTES = 16
 TRIAL_ROUNDS = 60
 MOST_TRIALS = 12
+MOST_TRIED_GROUPS = 2_400
+"""Groups in all trials of a round together: beyond 200 groups fewer links are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def make_plan(program: Program, wanted: frozenset[tuple[int, int]] | None = None
         if best.arena_bytes == bound:
             break
     assert best is not None
-    return replace(best, lower_bound_bytes=bound)
+    return replace(best, lower_bound_bytes=bound, peak_step=_peak_step(program, best))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +111,12 @@ class _Attempt:
 
 def _loosened(program: Program, found: Layout, attempt: _Attempt) -> Plan:
     """Give up one link after the other while the arena shrinks."""
+    most = min(MOST_TRIALS, MOST_TRIED_GROUPS // max(len(attempt.units), 1) + 1)
     while attempt.plan.arena_bytes > attempt.plan.lower_bound_bytes:
         near = _links_at_the_top(attempt)
         trials = [
             _attempt(program, found, tuple(k for k in attempt.links if k is not link), rounds=TRIAL_ROUNDS)
-            for link in near[:MOST_TRIALS]
+            for link in near[:most]
         ]
         best = min(trials, key=lambda t: t.plan.arena_bytes, default=None)
         if best is None or best.plan.arena_bytes >= attempt.plan.arena_bytes:
@@ -141,9 +144,13 @@ def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds
     )
     offsets, scratch = offsets_of(program, placements)
     plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
+    return _Attempt(plan, units, packing.offsets, links)
+
+
+def _peak_step(program: Program, plan: Plan) -> int:
+    """The step with most bytes in use, the first of several."""
     times = range(-1, len(program.steps) + 1)
-    peak = max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
-    return _Attempt(replace(plan, peak_step=peak), units, packing.offsets, links)
+    return max(times, key=lambda t: (plan.live_bytes(t), 0 <= t < len(program.steps), -t))
 
 
 def offsets_of(program: Program, placements: Sequence[Placement]) -> tuple[dict[int, int], dict[int, int]]:
