@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.test_canaries import prove_on_core
+from tests.kernels.test_mve_networks import prove_networks as prove_in_qemu
 from tests.support.host_build import Network, compile_network, prove_networks
 from tests.support.row_chains import random_chain
-from tests.support.shared import require_module
+from tests.support.shared import require_module, require_tool
 from tinyml.errors import UnsupportedError
 from tinyml.lower.program import Isa, Optimize
 from tinyml.plan.choose import Goal
@@ -30,7 +31,7 @@ OTHER_CORES = [
 RANDOM_INPUTS = 1
 
 
-def networks_of(seeds: range, isa: Isa) -> Iterator[Network]:
+def networks_of(seeds: range, isa: Isa, *, canaries: bool = True) -> Iterator[Network]:
     """Every different plan of every network."""
     for seed in seeds:
         model, seen = random_chain(seed), set()
@@ -38,7 +39,7 @@ def networks_of(seeds: range, isa: Isa) -> Iterator[Network]:
             optimize = list(Optimize)[seed % len(Optimize)]
             try:
                 network = compile_network(
-                    model, f"n{seed}_{name}", isa=isa, optimize=optimize, goal=goal, canaries=True
+                    model, f"n{seed}_{name}", isa=isa, optimize=optimize, goal=goal, canaries=canaries
                 )
             except UnsupportedError:
                 assert name == "rows", "only an input by rows may be refused"
@@ -75,3 +76,10 @@ def test_on_other_cores(core: str, isa: Isa, tmp_path: Path) -> None:
     networks = list(networks_of(range(180, 186), isa))
     assert streamed(networks) > len(networks) // 2
     prove_on_core(networks, core, tmp_path)
+
+
+def test_on_cortex_m55(tmp_path: Path) -> None:
+    require_tool("qemu-system-arm")
+    networks = list(networks_of(range(186, 192), Isa.MVE, canaries=False))
+    assert streamed(networks) > len(networks) // 2
+    prove_in_qemu(networks, tmp_path, "gcc")
