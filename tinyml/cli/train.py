@@ -30,6 +30,14 @@ from tinyml.cli.options import json_option
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better validation score.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything drawn at random.")
+@click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="Then train on as int8 computes, so many epochs.")
+@click.option(
+    "--qat-ranges",
+    type=click.Choice(("averaged", "learned")),
+    default="averaged",
+    show_default=True,
+    help="How the ranges of activations are found while training on.",
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
 @json_option
 def command(
@@ -39,6 +47,8 @@ def command(
     words: str | None,
     unknown: tuple[Path, ...],
     seed: int,
+    qat: int | None,
+    qat_ranges: str,
     resume: Path | None,
     as_json: bool,
     **fit_options: Any,
@@ -54,12 +64,13 @@ def command(
     from tinyml.settings import chosen_data, chosen_model
 
     given = {name: value for name, value in fit_options.items() if value is not None}
-    if resume is not None and (model or data or output or words or unknown or given):
+    if resume is not None and (model or data or output or words or unknown or given or qat):
         raise UsageError(
             "--resume goes on with a run as it was started", hint=f"leave the rest out: tinyml train --resume {resume}"
         )
 
     from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.qat import QatOptions
     from tinyml.training.recipes import DataOptions
     from tinyml.training.session import Request, train
     from tinyml.training.session import resume as resume_run
@@ -75,6 +86,7 @@ def command(
                     output=output,
                     data_options=DataOptions(words=split_words(words), unknown=unknown, seed=seed),
                     fit=given,
+                    qat=None if qat is None else QatOptions(qat, qat_ranges),
                     command=shlex.join(["tinyml", *sys.argv[1:]]),
                 )
                 trained = train(request, progress)

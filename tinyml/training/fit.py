@@ -166,7 +166,7 @@ def _rank(row: Row, data: TrainingData) -> tuple[float, float]:
 def _prepare(model: Any, data: TrainingData, options: FitOptions) -> None:
     keras = import_keras()
     optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "^low$", "^high$"])
     if data.objective == CLASSIFY:
         softmax = getattr(model.layers[-1], "activation", None) is keras.activations.softmax or isinstance(
             model.layers[-1], keras.layers.Softmax

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import tinyml
+from tinyml.compression.qat import convert_prepared
 from tinyml.errors import UsageError
 from tinyml.files import write_file
 from tinyml.tflite.convert import convert
@@ -65,10 +66,12 @@ def quantise(
     examples: int = CALIBRATION_EXAMPLES,
     seed: int = 0,
     per_channel_dense: bool = False,
+    prepared: Any = None,
 ) -> Quantised:
     """Convert ``model`` to int8, calibrated on training examples, and score both on the test split.
 
-    The input's quantisation is the front-end's, so that its bytes are the network's input bytes.
+    The input's quantisation is the front-end's, so that its bytes are the network's input bytes. ``prepared`` is the
+    same network trained further by :mod:`tinyml.compression.qat`: it is then what is converted, with its own ranges.
 
     Raises:
         UsageError: the model's input or number of classes is not the data's.
@@ -77,7 +80,10 @@ def quantise(
     check_matches(model, data)
     chosen = calibration_rows(data, examples, seed)
     samples = (data.real(data.plain.codes[row : row + 1])[0] for row in chosen)
-    content = convert(model, samples, per_channel_dense=per_channel_dense, input_ranges=[data.input_range])
+    if prepared is None:
+        content = convert(model, samples, per_channel_dense=per_channel_dense, input_ranges=[data.input_range])
+    else:
+        content = convert_prepared(prepared, samples, per_channel_dense=per_channel_dense)
     scale, zero_point = _input_quantisation(content)
     return Quantised(
         content=content,

@@ -15,16 +15,17 @@ from tinyml.tflite.convert import load_keras
 from tinyml.training.definition import Definition, find_definition
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
-from tinyml.training.fit import FitOptions, Progress, fit, seed_everything
+from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, fit, seed_everything
+from tinyml.training.qat import QatOptions, check_qat, prepared_of, qat_options, train_quantised
 from tinyml.training.quantize import Quantised, check_matches, quantise, write_model
 from tinyml.training.recipes import DataOptions, open_data
-from tinyml.training.runs import COMPLETE, Run, TrainState, check_free
+from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState, check_free
 
 
 @dataclass(frozen=True)
 class Request:
     """What ``tinyml train`` is asked for; ``fit`` holds the options that replace the recipe's, ``command``
-    the command line for the record."""
+    the command line for the record, ``qat`` the quantised training that is to follow."""
 
     model: str
     data: Path
@@ -32,6 +33,7 @@ class Request:
     data_options: DataOptions = field(default_factory=DataOptions)
     fit: Mapping[str, Any] | None = None
     command: str | None = None
+    qat: QatOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
     check_free(path)
     options = replace(recipe.fit, **{"seed": request.data_options.seed, **(request.fit or {})})
     _check_options(options)
+    if request.qat is not None:
+        check_qat(request.qat)
     data = recipe.prepare(dataset, request.data_options, definition.input_shape)
     model = _new_model(definition, data, options)
     run = Run.create(
@@ -89,6 +93,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
             },
             "seed": options.seed,
             "options": asdict(options),
+            "qat": None if request.qat is None else asdict(request.qat),
         },
     )
     if request.model.endswith(".py"):
@@ -157,13 +162,14 @@ def quantise_run(path: Path, *, data_folder: Path | None = None, output: Path | 
     manifest = run.manifest
     model = load_keras(run.best)
     data = run_data(run, data_folder, tuple(model.input_shape[1:]))
-    quantised = quantise(model, data, seed=int(manifest.get("seed", 0)))
+    quantised = quantise(model, data, seed=int(manifest.get("seed", 0)), prepared=prepared_of(run))
     target = output or run.path / "model.tflite"
     facts = {
         "model": manifest.get("model"),
         "command": manifest.get("command"),
         "seed": manifest.get("seed"),
         "options": manifest.get("options"),
+        "qat": manifest.get("qat"),
         "versions": manifest.get("versions"),
         "keras_sha256": hashlib.sha256(run.best.read_bytes()).hexdigest(),
     }
@@ -222,8 +228,20 @@ def _fit_and_test(run: Run, model: Any, data: TrainingData, options: FitOptions,
         title = f"{run.manifest['model']['name']}: {scores.value:.1%} on {scores.examples} test examples"
         draw_confusion(run.path / "confusion.png", scores.confusion, scores.labels, title)
     run.save_history(state.history, scores.as_json())
+    if run.manifest.get("qat"):
+        _train_quantised(run, data, options, progress)
     run.update(status=COMPLETE)
     return Trained(run, data.task, data.labels, state, scores, time.monotonic() - started)
+
+
+def _train_quantised(run: Run, data: TrainingData, options: FitOptions, progress: Progress | None) -> None:
+    if progress is not None:
+        progress.note("training on as int8 computes")
+    try:
+        train_quantised(run, data, options, qat_options(run.manifest["qat"]), progress)
+    except InterruptedRunError as interruption:
+        run.update(status=INTERRUPTED)
+        raise InterruptedRunError(run, interruption.epochs) from interruption
 
 
 def _check_options(options: FitOptions) -> None:

@@ -181,3 +181,64 @@ def test_data_that_changed_is_noticed(project: Path, capsys: pytest.CaptureFixtu
     assert main(["quantize", "run"]) == 2
     assert "has changed" in capsys.readouterr().err
     assert not (project / "run" / "model.tflite").exists()
+
+
+def test_training_on_quantised(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", "pictures", "--epochs", "4", "--batch-size", "8", "--learning-rate", "0.03"]
+    assert main(["train", "model.py", *arguments, "--output", "run", "--qat", "2", "--qat-ranges", "learned"]) == 0
+    phase = json.loads((project / "run" / "qat" / "manifest.json").read_text())
+    assert (phase["status"], phase["qat"]["epochs"]) == ("complete", 2)
+    assert len(json.loads((project / "run" / "qat" / "metrics.json").read_text())["history"]) == 2
+    capsys.readouterr()
+    assert main(["quantize", "run", "--json"]) == 0
+    quantised = json.loads(capsys.readouterr().out)
+    assert quantised["int8"]["accuracy"] >= quantised["float"]["accuracy"] - 0.1
+    assert json.loads((project / "run" / "model.json").read_text())["qat"]["ranges"] == "learned"
+
+    from tinyml.compression.qat import load_prepared, ranges_of
+
+    model = load_prepared(project / "run" / "qat" / "best.keras")
+    trained = {np.float32((float(high) - float(low)) / 255) for low, high in (r.limits() for r in ranges_of(model))}
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(model_path=str(project / "run" / "model.tflite")).get_tensor_details()
+    assert trained <= {np.float32(tensor["quantization"][0]) for tensor in details}
+
+
+def test_quantised_training_resumes_to_the_same_weights(project: Path) -> None:
+    from tinyml.training import session
+    from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.qat import QatOptions
+    from tinyml.training.runs import Run
+
+    class CtrlC:
+        """Sends SIGINT in the second epoch of the second phase."""
+
+        starts = 0
+
+        def note(self, message: str) -> None:
+            """Nothing to say."""
+
+        def batch(self, epoch: int, done: int, total: int) -> None:
+            """Count the phases by their first batch; interrupt."""
+            self.starts += (epoch, done) == (1, 1)
+            if (self.starts, epoch, done) == (2, 2, 1):
+                signal.raise_signal(signal.SIGINT)
+
+        def epoch(self, row: dict[str, float], best: bool) -> None:
+            """Nothing to say."""
+
+    def request(name: str) -> session.Request:
+        fit = {"epochs": 2, "batch_size": 8}
+        return session.Request("model.py", Path("pictures"), Path(name), fit=fit, qat=QatOptions(3))
+
+    session.train(request("whole"))
+    with pytest.raises(InterruptedRunError):
+        session.train(request("cut"), CtrlC())
+    assert Run.open(Path("cut")).manifest["status"] == "interrupted"
+    session.resume(Path("cut"))
+    whole, cut = (Run.open(Path(name) / "qat").load_state() for name in ("whole", "cut"))
+    assert whole is not None
+    assert cut is not None
+    for one, two in zip(whole.variables, cut.variables, strict=True):
+        np.testing.assert_array_equal(one, two)
