@@ -1,8 +1,9 @@
 """Random Keras graphs, converted, compiled and run: every tensor equal to the reference kernels'.
 
 Each batch goes into one program for the host, with the sanitizers on and the portable kernels, and into one for
-Cortex-M4 in Unicorn, with the kernels that are chosen for it. The plans are those of all the planner's goals in turn,
-with canary bytes between the buffers, so that no kernel writes outside of its own.
+Cortex-M4 in Unicorn, with the kernels that are chosen for it. On the host a network has every plan that the planner's
+goals give it, on the core those of all goals in turn, with canary bytes between the buffers, so that no kernel writes
+outside of its own.
 ``TINYML_SWEEP_COUNT`` sets the size of the sweep.
 """
 
@@ -60,22 +61,31 @@ def _prove(seeds: range, folder: Path) -> None:
 
 
 def _prove_on_host(drawn: dict[int, Drawn], folder: Path) -> None:
+    """Every network under all goals; goals that give the same plan count once."""
     host = folder / "host"
     host.mkdir()
-    networks = [_compile(one, seed) for seed, one in drawn.items()]
+    networks = []
+    for seed, one in drawn.items():
+        plans = [_compile(one, seed, number) for number in range(len(PLANS))]
+        differing = {_layout(network): network for network in reversed(plans)}
+        networks += reversed(differing.values())
     prove_networks(networks, host, RANDOM_INPUTS, optimise="-O0")
 
 
-def _compile(drawn: Drawn, seed: int, **options: Any) -> Network:
+def _layout(network: Network) -> tuple[object, ...]:
+    program, plan = network.program, network.plan
+    return program.segments, program.fed_by_rows, tuple(sorted(plan.offsets.items()))
+
+
+def _compile(drawn: Drawn, seed: int, number: int | None = None, **options: Any) -> Network:
     """The network of ``seed`` under one of the planner's goals, with canaries round its buffers."""
-    goal = PLANS[seed // len(Optimize) % len(PLANS)]
+    chosen = seed // len(Optimize) % len(PLANS) if number is None else number
+    goal, name = PLANS[chosen], f"net{seed}_{chosen}"
     try:
-        return compile_network(drawn.model, f"net{seed}", goal=goal, canaries=True, **options)
+        return compile_network(drawn.model, name, goal=goal, canaries=True, **options)
     except UnsupportedError:
         assert goal is not None and goal.fed_by_rows, "only an input by rows may be refused"
-        return compile_network(
-            drawn.model, f"net{seed}", goal=replace(goal, fed_by_rows=False), canaries=True, **options
-        )
+        return compile_network(drawn.model, name, goal=replace(goal, fed_by_rows=False), canaries=True, **options)
 
 
 def _prove_on_core(
