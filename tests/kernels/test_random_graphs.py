@@ -64,7 +64,7 @@ def _prove_on_host(drawn: dict[int, Drawn], folder: Path) -> None:
     """Every network under all goals; goals that give the same plan count once."""
     host = folder / "host"
     host.mkdir()
-    networks = []
+    networks: list[Network] = []
     for seed, one in drawn.items():
         plans = [_compile(one, seed, number) for number in range(len(PLANS))]
         differing = {_layout(network): network for network in reversed(plans)}
