@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from tinyml.boards import Board
-from tinyml.data import open_dataset
+from tinyml.data import Dataset, open_dataset
 from tinyml.data.base import AUDIO
 from tinyml.errors import UsageError
+from tinyml.evaluation.results import StreamCurve
+from tinyml.evaluation.stream_curve import stream_curve
 from tinyml.files import write_file
 from tinyml.firmware.kws import KeywordModel, keyword_model
 from tinyml.hearing import ears, reference_network
 from tinyml.pipeline import Options
 from tinyml.report.stream import StreamResult
-from tinyml.sources import load_source
+from tinyml.sources import ModelSource, load_source
 from tinyml.streaming.listen import Heard, Network, Schedule, listen
 from tinyml.streaming.scene import Scene, make_scene
 from tinyml.streaming.score import score
@@ -30,9 +32,13 @@ DEFAULT_FALSE_ACCEPTS_PER_HOUR = 20.0
 
 def open_scene(dataset: Path, split: str, minutes: float, seed: int, model: KeywordModel) -> Scene:
     """A scene of ``dataset`` for ``model``. Raises UsageError where it has other words or another sample rate."""
-    known = open_dataset(dataset)
+    return scene_for(open_dataset(dataset), split, minutes, seed, model)
+
+
+def scene_for(known: Dataset, split: str, minutes: float, seed: int, model: KeywordModel) -> Scene:
+    """A scene of an open data set for ``model``. Raises UsageError where it has other words or another sample rate."""
     if known.kind != AUDIO or known.sample_rate_hz != model.config.sample_rate_hz:
-        raise UsageError(f"{dataset} holds no clips at {model.config.sample_rate_hz} Hz")
+        raise UsageError(f"the data set holds no clips at {model.config.sample_rate_hz} Hz")
     if not set(known.classes) <= set(model.labels):
         raise UsageError(
             f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(model.labels)}",
@@ -75,6 +81,22 @@ def stream(
         return result
     tuned = tune(scores, scene, known.settings, known.config, target)
     return replace(result, tuned=(tuned, evaluate(scores, scene, tuned, known.config)))
+
+
+def curve(
+    source: ModelSource, dataset: Dataset, *, split: str, minutes: float, seed: int = DEFAULT_SEED
+) -> StreamCurve:
+    """Misses against false accepts of a keyword model over a scene of ``dataset``, heard by the Python pipeline.
+
+    Raises UsageError where model and data set do not go together.
+    """
+    graph = read_graph(source.content, name=source.name)
+    known = keyword_model(graph, source.labels or graph.labels, source.manifest)
+    scene = scene_for(dataset, split, minutes, seed, known)
+    heard, stride_ms = listen_to(scene, known, reference_network(source.content))
+    return stream_curve(
+        Scores(heard.frames, heard.scores, known.labels, stride_ms), scene, known.settings, known.config
+    )
 
 
 def listen_to(scene: Scene, model: KeywordModel, network: Network) -> tuple[Heard, float]:

@@ -28,6 +28,7 @@ STAGES = (
     "features",
     "data",
     "streaming",
+    "evaluation",
     "compression",
     "training",
     "sources",

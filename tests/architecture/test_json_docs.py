@@ -8,6 +8,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.support.shared import REPOSITORY, require_module, require_tool
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
+from tinyml.data.base import Skipped
+from tinyml.evaluation.results import StreamCurve, StreamPoint
+from tinyml.evaluation.run import class_scores
 from tinyml.firmware.elf import RegionSize
 from tinyml.firmware.tflm import Arena
 from tinyml.lower.program import PassedOver
@@ -181,6 +185,13 @@ def test_stream() -> None:
     score = StreamScore(0.5, {"yes": WordScore(3, 1, 0)}, 400.0)
     result = StreamResult("m", "test", "python", 80.0, 4, 0, settings, score, (settings, score))
     check("stream", result.to_json())
+
+
+def test_evaluate() -> None:
+    point = StreamPoint(0.5, 0.1, 12.0)
+    shared = {"model": "m", "data": "mnist", "split": "test", "labels": ("a", "b"), "skipped": (Skipped("x", "bad"),)}
+    result = class_scores(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]), shared)
+    check("evaluate", replace(result, stream=StreamCurve(0.5, 3, (point,), point)).to_json())
 
 
 def test_flash() -> None:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tinyml.cli.data:command", "get and inspect data sets"),
     "train": ("tinyml.cli.train:command", "train a model"),
     "quantize": ("tinyml.cli.quantize:command", "convert a trained model to a full-integer int8 .tflite"),
+    "evaluate": ("tinyml.cli.evaluate:command", "score an int8 model on a data set, with plots"),
     "check": ("tinyml.cli.check:command", "say whether a model fits a board, and what uses its memory"),
     "build": ("tinyml.cli.build:command", "build the firmware, run it in emulation, compare its outputs"),
     "emulate": ("tinyml.cli.emulate:command", "run a firmware on the board's emulated core"),

@@ -48,7 +48,7 @@ def profile_page(result: ProfileResult) -> str:
 
 def _page(picture: MemoryPicture | None, **values: Any) -> str:
     settings: dict[str, Any] = {"fits": None, "budget": None, "layers": (), "largest_share": 1.0, **values}
-    return _ENVIRONMENT.get_template("report.html.j2").render(
+    return ENVIRONMENT.get_template("report.html.j2").render(
         version=__version__,
         picture=picture,
         svg=Markup(memory_svg(picture, style=False)) if picture else "",
@@ -58,7 +58,7 @@ def _page(picture: MemoryPicture | None, **values: Any) -> str:
     )
 
 
-_ENVIRONMENT = jinja2.Environment(
+ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("tinyml.report"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
