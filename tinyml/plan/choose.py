@@ -14,7 +14,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.lower.program import Program
 from tinyml.lower.rows import geometry, row_steps_of
 from tinyml.plan.cuts import program_of
-from tinyml.plan.planner import Plan, make_plan
+from tinyml.plan.planner import Plan, least_bytes_at_once, make_plan
 from tinyml.plan.search import Path, Search
 
 DEFAULT_MORE_WORK = 0.05
@@ -62,7 +62,7 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
     search = Search(program, row_steps_of(program))
     base_work = sum(search.cuts.step_works)
     most_work = math.inf if math.isinf(goal.more_work) else base_work * (1 + goal.more_work)
-    found = [] if goal.fed_by_rows else [Planned(program, make_plan(program))]
+    found: list[Planned] = []
     path = search.within(most_work)
     if path is None:
         raise UnsupportedError(
@@ -78,6 +78,8 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         if plan.arena_bytes <= path.peak_bytes or following is None:
             break
         path = following
+    if not goal.fed_by_rows and least_bytes_at_once(program) < min(p.plan.arena_bytes for p in found):
+        found.append(Planned(program, make_plan(program)))
     chosen_plan = min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
     return replace(chosen_plan, least_bytes=search.least_bytes())
 

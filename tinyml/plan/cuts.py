@@ -14,7 +14,7 @@ from itertools import accumulate
 from tinyml.graph.ir import ABSENT
 from tinyml.lower.program import Program, Step
 from tinyml.lower.rows import RowSteps, by_rows
-from tinyml.plan.segments import Segment, row_bytes
+from tinyml.plan.segments import Segment, readers_of, row_bytes
 from tinyml.plan.work import call_overhead, moved_work, step_work
 
 ALIGN_BYTES = 4
@@ -129,6 +129,10 @@ class Cuts:
         return tuple(found)
 
     @cached_property
+    def _readers(self) -> dict[int, tuple[int, ...]]:
+        return readers_of(self.program)
+
+    @cached_property
     def _windows_before(self) -> tuple[int, ...]:
         return tuple(accumulate(self.least_windows, initial=0))
 
@@ -179,7 +183,8 @@ class Cuts:
             if found is None:
                 return None
             steps[index] = found
-        segment = Segment(replace(self.program, steps=tuple(steps), segments=((first, last),)), first, last)
+        program = replace(self.program, steps=tuple(steps), segments=((first, last),))
+        segment = Segment(program, first, last, self._readers)
         return segment if self._is_sound(segment) else None
 
     def row_step(self, index: int, count: int) -> Step | None:

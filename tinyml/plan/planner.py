@@ -99,6 +99,12 @@ def make_plan(program: Program, wanted: frozenset[tuple[int, int]] | None = None
     return replace(best, lower_bound_bytes=bound, peak_step=_peak_step(program, best))
 
 
+def least_bytes_at_once(program: Program) -> int:
+    """The most bytes of ``program`` that are live at once with all that may be shared: no plan of it needs less."""
+    found = layout(program)
+    return lower_bound_bytes(groups(found, found.links))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Attempt:
     """A plan with the groups it places and the links that joined them."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from tinyml.lower.program import Blocks, Program, Step
@@ -31,6 +32,7 @@ class Segment:
     program: Program
     first: int
     last: int
+    readers: Mapping[int, tuple[int, ...]] | None = field(default=None, compare=False)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -74,11 +76,13 @@ class Segment:
     @cached_property
     def inside(self) -> frozenset[int]:
         """See the class."""
-        outside = {self.program.storage(t) for t in self.program.graph.outputs}
-        for index, step in enumerate(self.program.steps):
-            if not self.first <= index <= self.last:
-                outside |= {self.program.storage(t) for t in step.inputs}
-        return frozenset(t for t in (*self.made, *self._fed) if t not in outside)
+        readers = readers_of(self.program) if self.readers is None else self.readers
+        kept = {self.program.storage(t) for t in self.program.graph.outputs}
+        return frozenset(
+            t
+            for t in (*self.made, *self._fed)
+            if t not in kept and all(self.first <= i <= self.last for i in readers.get(t, ()))
+        )
 
     @property
     def _fed(self) -> tuple[int, ...]:
@@ -112,7 +116,7 @@ class Segment:
 
     def _trace_of(self, nodes: tuple[Node, ...]) -> Trace:
         if nodes not in self._traces:
-            self._traces[nodes] = trace(nodes, self.heights, self.sources, self.fed)
+            self._traces[nodes] = _trace_alike(nodes, self.heights, self.sources, self.fed)
         return self._traces[nodes]
 
     @cached_property
@@ -259,6 +263,48 @@ def _waiting(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         if forks and same:
             after[maker[short]] = long
     return tuple(replace(node, after=after.get(i)) for i, node in enumerate(nodes))
+
+
+def readers_of(program: Program) -> dict[int, tuple[int, ...]]:
+    """The steps that read each storage tensor."""
+    found: dict[int, list[int]] = {}
+    for index, step in enumerate(program.steps):
+        for tensor in step.inputs:
+            found.setdefault(program.storage(tensor), []).append(index)
+    return {t: tuple(indices) for t, indices in found.items()}
+
+
+def _trace_alike(
+    nodes: tuple[Node, ...], heights: Mapping[int, int], sources: tuple[int, ...], fed: int | None
+) -> Trace:
+    """The trace of ``nodes``; repeated blocks of a network, which differ in the tensors' numbers only, share one."""
+    tensors = tuple(dict.fromkeys(t for node in nodes for t in (*node.inputs, node.output)))
+    place = {t: i for i, t in enumerate(tensors)}
+    alike = tuple(
+        replace(
+            node,
+            inputs=tuple(place[t] for t in node.inputs),
+            output=place[node.output],
+            after=None if node.after is None else place[node.after],
+        )
+        for node in nodes
+    )
+    present = tuple(place[t] for t in sources)
+    found = _trace_once(alike, tuple(heights[t] for t in tensors), present, None if fed is None else place[fed])
+    return Trace(
+        capacity={tensors[t]: rows for t, rows in found.capacity.items()},
+        passing={tensors[t] for t in found.passing},
+        writes={
+            tensors[t]: [(made, {tensors[s]: row for s, row in still.items()}) for made, still in writes]
+            for t, writes in found.writes.items()
+        },
+        calls=found.calls,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _trace_once(nodes: tuple[Node, ...], heights: tuple[int, ...], present: tuple[int, ...], fed: int | None) -> Trace:
+    return trace(nodes, dict(enumerate(heights)), present, fed)
 
 
 @lru_cache(maxsize=32)
