@@ -9,6 +9,8 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
+from tinyml.data.rooms import reverberate, room_response
+
 Clips = npt.NDArray[np.int16]
 Waves = npt.NDArray[np.float32]
 
@@ -26,6 +28,8 @@ class AudioAugmentation:
 
     ``speed`` is the largest relative change of speed, and with it of pitch; ``gain_db`` the range of volumes;
     ``noise_chance`` the share of clips with noise, ``snr_db`` the range of its distance below the clip.
+    ``room_chance`` is the share of clips that sound in a made-up room of a reverberation time from ``room_s`` with
+    ``direct_db`` more energy coming directly (:func:`tinyml.data.rooms.room_response`).
     """
 
     shift_ms: float = 100.0
@@ -33,6 +37,9 @@ class AudioAugmentation:
     gain_db: tuple[float, float] = (-12.0, 6.0)
     noise_chance: float = 0.7
     snr_db: tuple[float, float] = (3.0, 30.0)
+    room_chance: float = 0.0
+    room_s: tuple[float, float] = (0.08, 0.5)
+    direct_db: tuple[float, float] = (0.0, 12.0)
 
 
 def augment_clips(
@@ -47,6 +54,8 @@ def augment_clips(
     waves = np.empty(clips.shape, np.float32)
     for row, clip in enumerate(clips):
         waves[row] = warp(clip, float(rng.uniform(-options.speed, options.speed)), int(rng.integers(-reach, reach + 1)))
+    if options.room_chance > 0:
+        put_in_rooms(waves, rng, options, sample_rate_hz)
     gains = 10.0 ** (rng.uniform(*options.gain_db, len(clips)) / 20)
     waves *= gains[:, np.newaxis].astype(np.float32)
     mixed = rng.random(len(clips)) < options.noise_chance
@@ -65,6 +74,13 @@ def warp(clip: npt.NDArray[np.int16], speed: float, shift: int) -> Waves:
     places = (np.arange(length) - middle - shift) * (1.0 + speed) + middle
     moved: Waves = np.interp(places, np.arange(length), clip, left=0.0, right=0.0).astype(np.float32)
     return moved
+
+
+def put_in_rooms(waves: Waves, rng: np.random.Generator, options: AudioAugmentation, sample_rate_hz: int) -> None:
+    """Let some of the clips (n, samples) sound in rooms, each in its own, in place; their energy stays alike."""
+    for row in np.flatnonzero(rng.random(len(waves)) < options.room_chance):
+        time_s, direct_db = float(rng.uniform(*options.room_s)), float(rng.uniform(*options.direct_db))
+        waves[row] = reverberate(waves[row], room_response(time_s, direct_db, sample_rate_hz, rng))
 
 
 def noise_windows(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: int, rng: np.random.Generator) -> Waves:

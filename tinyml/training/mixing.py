@@ -1,0 +1,90 @@
+"""Augmentation of batches that are ready for a network: features masked, pictures cut out, examples mixed.
+
+All of it is NumPy and drawn from the generator alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Codes = npt.NDArray[np.int8]
+Pixels = npt.NDArray[np.uint8]
+Reals = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """SpecAugment's masks (Park et al. 2019, arXiv:1904.08779, section 2): how many, and how wide at most.
+
+    Stretches of ``frames`` in time and bands of ``features``, each as wide as a uniform draw from 0 to its largest.
+    """
+
+    time_masks: int = 2
+    frames: int = 8
+    feature_masks: int = 1
+    features: int = 3
+
+
+def mask_features(codes: Codes, rng: np.random.Generator, options: Masking) -> Codes:
+    """Copies of int8 features ``[n, frames, features, …]`` with masks; each is filled with its example's mean.
+
+    Masking features is meant for spectral bands; cepstral coefficients are no neighbours of each other.
+    """
+    count, frames, features = codes.shape[:3]
+    hidden = np.zeros((count, frames, features), bool)
+    for _ in range(options.time_masks):
+        hidden |= _stretches(count, frames, min(options.frames, frames), rng)[:, :, np.newaxis]
+    for _ in range(options.feature_masks):
+        hidden |= _stretches(count, features, min(options.features, features), rng)[:, np.newaxis, :]
+    means = np.rint(codes.reshape(count, -1).mean(axis=1)).astype(np.int8)
+    shape = (count, *([1] * (codes.ndim - 1)))
+    wide = hidden.reshape(count, frames, features, *([1] * (codes.ndim - 3)))
+    return np.where(wide, means.reshape(shape), codes)
+
+
+def _stretches(count: int, length: int, widest: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """``[count, length]``: in each row one stretch of True, 0 to ``widest`` long, wholly inside."""
+    widths = rng.integers(0, widest + 1, count)
+    starts = rng.integers(0, length - widths + 1)
+    places = np.arange(length)[np.newaxis]
+    return np.asarray((places >= starts[:, np.newaxis]) & (places < (starts + widths)[:, np.newaxis]))
+
+
+def cut_out(images: Pixels, side: int, rng: np.random.Generator, chance: float = 1.0) -> Pixels:
+    """Copies of uint8 images ``[n, height, width, channels]`` with a square of ``side`` pixels made grey.
+
+    The square's centre is anywhere in the picture, so that part of it may lie outside; it is filled with the picture's
+    mean of each channel (DeVries and Taylor 2017, arXiv:1708.04552). ``chance`` is the share of pictures changed.
+    """
+    count, height, width, _ = images.shape
+    top = rng.integers(0, height, (count, 1)) - side // 2
+    left = rng.integers(0, width, (count, 1)) - side // 2
+    rows, columns = np.arange(height)[np.newaxis], np.arange(width)[np.newaxis]
+    inside_rows = (rows >= top) & (rows < top + side) & (rng.random(count) < chance)[:, np.newaxis]
+    inside_columns = (columns >= left) & (columns < left + side)
+    hidden = inside_rows[:, :, np.newaxis, np.newaxis] & inside_columns[:, np.newaxis, :, np.newaxis]
+    means = np.rint(images.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
+    return np.where(hidden, means, images)
+
+
+def mix_up(inputs: Reals, targets: Reals, alpha: float, rng: np.random.Generator) -> tuple[Reals, Reals]:
+    """Each example mixed with another of the batch: inputs ``[n, …]`` and targets ``[n, classes]`` by one share.
+
+    Shares are drawn from Beta(alpha, alpha), the larger part an example's own (Zhang et al. 2018, arXiv:1710.09412;
+    which of two is the first makes no difference to a batch). An alpha of 0 mixes nothing.
+    """
+    if alpha <= 0:
+        return inputs, targets
+    count = len(inputs)
+    drawn = rng.beta(alpha, alpha, count)
+    share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+    partner = rng.permutation(count)
+
+    def mixed(values: Reals) -> Reals:
+        own = share.reshape(count, *([1] * (values.ndim - 1)))
+        return np.asarray(own * values + (1 - own) * values[partner], np.float32)
+
+    return mixed(inputs), mixed(targets)
