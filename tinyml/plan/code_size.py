@@ -25,7 +25,8 @@ TABLE = Path(__file__).with_name("code_sizes.json")
 LARGEST_LITERAL = 64
 TURN_CODE_BYTES, MOVING_CODE_BYTES = 90.0, 60.0
 """A step's turn in the function of its segment: whether it is ready, room, pointers; and moving windows."""
-TURNS_STACK_BYTES = 65
+TURNS_STACK_BYTES, TURN_STACK_BYTES, MOST_TURNS_STACK_BYTES = 20, 10, 100
+"""What the function of a segment keeps on the stack beside a step's own: at least, for each turn, at most."""
 SHARED_CALL_BYTES = 28.0
 """A step that only loads four pointers and calls: four literals, four loads, a branch."""
 
@@ -77,9 +78,10 @@ def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> 
         SHARED_CALL_BYTES if index in copies else _predict(kernels, step, "code")
         for index, step in enumerate(program.steps)
     ]
-    by_rows = {index for first, last in program.segments for index in range(first, last + 1)}
+    lasts = [_predict(kernels, step.last, "code") for step in program.steps if step.last is not None]
+    turns_of = {index: last + 1 - first for first, last in program.segments for index in range(first, last + 1)}
     stack = [
-        _predict(kernels, step, "stack") + (TURNS_STACK_BYTES if index in by_rows else 0)
+        _predict(kernels, step, "stack") + _turns_stack_bytes(turns_of.get(index, 0))
         for index, step in enumerate(program.steps)
     ]
     helpers = measured["helpers"].get(board.isa_name, {})
@@ -89,13 +91,17 @@ def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> 
     turns = sum(last + 1 - first for first, last in program.segments)
     rows_code = turns * TURN_CODE_BYTES + (MOVING_CODE_BYTES if turns else 0.0)
     return Sizes(
-        code_bytes=round(base["code_bytes"] + sum(code) + shared + rows_code),
+        code_bytes=round(base["code_bytes"] + sum(code) + sum(lasts) + shared + rows_code),
         stack_bytes=round(base["stack_bytes"] + max(stack, default=0.0) + helpers.get("stack", 0)),
         data_bytes=base["data_bytes"],
         bss_bytes=base["bss_bytes"],
         exact=False,
         constants_bytes=base["constants_bytes"],
     )
+
+
+def _turns_stack_bytes(turns: int) -> int:
+    return min(TURNS_STACK_BYTES + TURN_STACK_BYTES * turns, MOST_TURNS_STACK_BYTES) if turns else 0
 
 
 def _base(boards: Mapping[str, Any], board: Board, app: str) -> dict[str, int]:

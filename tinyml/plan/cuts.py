@@ -20,6 +20,8 @@ from tinyml.plan.work import call_overhead, moved_work, step_work
 ALIGN_BYTES = 4
 LEAST_MORE_WORK = 0.002
 """Running by rows is never taken for cheaper than running whole, whatever the estimates say."""
+LAST_CALL_WORK = 0.05
+"""A step whose rows are left over at the end has its kernel twice: weighed as so much more of its work."""
 LONGEST_SEGMENT = 40
 """Steps that may run together: beyond it windows add up to more than whole tensors in every network we have seen."""
 
@@ -259,7 +261,7 @@ class Cuts:
         return kept + max(at)
 
     def _row_work(self, segment: Segment) -> float:
-        work = 0.0
+        work = sum(LAST_CALL_WORK * self.step_works[segment.first + i] for i, s in enumerate(segment.steps) if s.last)
         for step, node in zip(segment.steps, segment.nodes, strict=True):
             work += node.rows.calls * (step_work(segment.program, step) + call_overhead(segment.program))
         work += sum(moved_work(segment, t) for t in segment.inside)
