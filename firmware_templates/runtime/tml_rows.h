@@ -22,7 +22,7 @@ TML_INLINE int32_t tml_place(int32_t start, int32_t base, int32_t kernel) {
 
 typedef struct {
     int32_t words[4];
-} tml_four_words;
+} tml_row_words;
 
 /* Moves `bytes` bytes down by `distance`; both are multiples of four, as is the address. Four words are loaded before
  * they are stored, which may be over the next ones. */
@@ -31,11 +31,11 @@ TML_SHARED void tml_rows_down(void *to, int32_t distance, int32_t bytes) {
     const int32_t *from = out + distance / 4;
     const int32_t *const end = from + bytes / 4;
     while (end - from >= 8) {
-        const tml_four_words first = *(const tml_four_words *)(const void *)from;
-        *(tml_four_words *)(void *)out = first;
+        const tml_row_words first = *(const tml_row_words *)(const void *)from;
+        *(tml_row_words *)(void *)out = first;
         __asm__ volatile("" : : : "memory");
-        const tml_four_words second = *(const tml_four_words *)(const void *)(from + 4);
-        *(tml_four_words *)(void *)(out + 4) = second;
+        const tml_row_words second = *(const tml_row_words *)(const void *)(from + 4);
+        *(tml_row_words *)(void *)(out + 4) = second;
         __asm__ volatile("" : : : "memory");
         from += 8;
         out += 8;
