@@ -156,7 +156,8 @@ def synth_command(
     from tinyml.cli import output as out
     from tinyml.cli.data_progress import DownloadProgress
     from tinyml.cli.train import split_words
-    from tinyml.data.espeak import find_espeak, voices
+    from tinyml.data.espeak import voices
+    from tinyml.data.espeak_library import find_speaker
     from tinyml.data.synthesis import SynthesisOptions, folder_name, other_words, split_counts, synthesise
 
     said = split_words(words)
@@ -170,7 +171,7 @@ def synth_command(
         seed=seed,
         augment=not no_augment,
     )
-    speaker = find_espeak()
+    speaker = find_speaker()
     with DownloadProgress() as progress:
         clips = synthesise(
             output, options, voices(language), speaker, lambda done, total: progress.update("speaking", done, total)

@@ -63,9 +63,9 @@ def cut_out(images: Pixels, side: int, rng: np.random.Generator, chance: float =
     top = rng.integers(0, height, (count, 1)) - side // 2
     left = rng.integers(0, width, (count, 1)) - side // 2
     rows, columns = np.arange(height)[np.newaxis], np.arange(width)[np.newaxis]
-    inside_rows = (rows >= top) & (rows < top + side) & (rng.random(count) < chance)[:, np.newaxis]
+    inside_rows = (rows >= top) & (rows < top + side) & (rng.random((count, 1)) < chance)
     inside_columns = (columns >= left) & (columns < left + side)
-    hidden = inside_rows[:, :, np.newaxis, np.newaxis] & inside_columns[:, np.newaxis, :, np.newaxis]
+    hidden = np.einsum("nr,nc->nrc", inside_rows, inside_columns)[..., np.newaxis]
     means = np.rint(images.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
     return np.where(hidden, means, images)
 

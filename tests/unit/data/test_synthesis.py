@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.shared import require_tool
+from tests.support.shared import require_module, require_tool
 from tinyml.cli import main
 from tinyml.data import open_dataset
 from tinyml.data.detect import DatasetOptions
-from tinyml.data.espeak import Voice, find_espeak, voices
+from tinyml.data.espeak import Espeak, Voice, voices
+from tinyml.data.espeak_library import EspeakLibrary, find_speaker
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.data.synthesis import SynthesisOptions, folder_name, other_words, synthesise
 from tinyml.errors import BuildError, UsageError
@@ -105,18 +107,32 @@ def test_refusals(tmp_path: Path) -> None:
 
 def test_a_missing_program_is_named_with_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(BuildError, match="espeak-ng is not installed") as caught:
-        find_espeak()
+        find_speaker()
     assert "apt install espeak-ng" in str(caught.value.hint)
 
 
-def test_the_real_program_speaks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", ["program", "library"])
+def test_the_real_synthesiser(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if kind == "program":
+        require_tool("espeak-ng")
+    else:
+        require_module("espeakng_loader")
+        monkeypatch.setenv("PATH", str(tmp_path))
+    speaker = find_speaker()
+    assert isinstance(speaker, Espeak if kind == "program" else EspeakLibrary)
+    rate_hz, slow = speaker.speak("hey tiny", Voice("en-us", "f2"), 50, 120)
+    assert rate_hz == 22_050 and slow.dtype == np.int16 and np.abs(slow.astype(int)).max() > 3_000
+    assert 4_000 < len(speaker.speak("hey tiny", Voice("en-us", "f2"), 50, 200)[1]) < len(slow)
+    assert len(speaker.speak("stop", Voice("en-gb", "m3"), 50, 200)[1]) > 2_000
+    with pytest.raises(BuildError, match="could not say 'hey' as qqq"):
+        speaker.speak("hey", Voice("qqq", "m1"), 50, 120)
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_tool("espeak-ng")
     arguments = ["--words", "hey tiny", "--count", "10", "--others", "tree", "--other-count", "3"]
     assert main(["data", "synth", *arguments, "-o", str(tmp_path / "set"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["words"] == ["hey_tiny"] and sum(printed["clips"].values()) == 13
-    rate_hz, slow = find_espeak().speak("hey tiny", Voice("en-us", "f2"), 50, 120)
-    assert rate_hz == 22_050 and len(find_espeak().speak("hey tiny", Voice("en-us", "f2"), 50, 200)[1]) < len(slow)
-    with pytest.raises(BuildError, match="could not say 'hey' as qqq"):
-        find_espeak().speak("hey", Voice("qqq", "m1"), 50, 120)
