@@ -30,6 +30,20 @@ from tinyml.cli.options import json_option
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better validation score.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything drawn at random.")
+@click.option("--teacher", metavar="MODEL", help="Learn from this one, too: a .keras, .h5 or .tflite file, or a run.")
+@click.option("--temperature", type=float, default=4.0, show_default=True, help="How soft the teacher's answers are.")
+@click.option("--alpha", type=float, default=0.7, show_default=True, help="Weight of the teacher's answers, 0 to 1.")
+@click.option(
+    "--features",
+    metavar="STUDENT=TEACHER",
+    multiple=True,
+    help="Layers whose outputs are to become alike; may be repeated.",
+)
+@click.option("--beta", type=float, default=1.0, show_default=True, help="Weight of the layers' likeness.")
+@click.option(
+    "--teacher-range", type=float, nargs=2, metavar="LOW HIGH", help="What the teacher takes for codes -128 and 127."
+)
+@click.option("--generations", type=click.IntRange(1), default=1, show_default=True, help="Then learn from oneself.")
 @click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="Then train on as int8 computes, so many epochs.")
 @click.option(
     "--qat-ranges",
@@ -47,6 +61,13 @@ def command(
     words: str | None,
     unknown: tuple[Path, ...],
     seed: int,
+    teacher: str | None,
+    temperature: float,
+    alpha: float,
+    features: tuple[str, ...],
+    beta: float,
+    teacher_range: tuple[float, float] | None,
+    generations: int,
     qat: int | None,
     qat_ranges: str,
     resume: Path | None,
@@ -64,17 +85,24 @@ def command(
     from tinyml.settings import chosen_data, chosen_model
 
     given = {name: value for name, value in fit_options.items() if value is not None}
-    if resume is not None and (model or data or output or words or unknown or given or qat):
+    if resume is not None and (
+        model or data or output or words or unknown or given or qat or teacher or features or generations > 1
+    ):
         raise UsageError(
             "--resume goes on with a run as it was started", hint=f"leave the rest out: tinyml train --resume {resume}"
         )
 
+    from tinyml.compression.distill import DistillOptions
     from tinyml.training.fit import InterruptedRunError
     from tinyml.training.qat import QatOptions
     from tinyml.training.recipes import DataOptions
     from tinyml.training.session import Request, train
     from tinyml.training.session import resume as resume_run
 
+    distill = None
+    if teacher is not None or features or teacher_range or generations > 1:
+        pairs = tuple(split_pair(pair) for pair in features)
+        distill = DistillOptions(teacher, temperature, alpha, pairs, beta, teacher_range, generations)
     try:
         with EpochProgress() as progress:
             if resume is not None:
@@ -87,6 +115,7 @@ def command(
                     data_options=DataOptions(words=split_words(words), unknown=unknown, seed=seed),
                     fit=given,
                     qat=None if qat is None else QatOptions(qat, qat_ranges),
+                    distill=distill,
                     command=shlex.join(["tinyml", *sys.argv[1:]]),
                 )
                 trained = train(request, progress)
@@ -107,3 +136,19 @@ def command(
 def split_words(text: str | None) -> tuple[str, ...]:
     """The words of a comma-separated list."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    """The two names of ``STUDENT=TEACHER``.
+
+    Raises:
+        UsageError: it is no such pair.
+    """
+    from tinyml.errors import UsageError
+
+    student, _, teacher = text.partition("=")
+    if not student or not teacher:
+        raise UsageError(
+            f"{text!r} is no pair of layers", hint="write STUDENT=TEACHER, for instance --features pool=pool"
+        )
+    return student, teacher

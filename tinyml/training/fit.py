@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tinyml.compression.distill import Distiller
+from tinyml.compression.teacher import ends_in_softmax
 from tinyml.errors import UsageError
 from tinyml.tflite.quiet import import_keras, import_tensorflow
 from tinyml.training.evaluate import evaluate_float
@@ -70,8 +72,15 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def fit(model: Any, data: TrainingData, options: FitOptions, run: Run, progress: Progress | None = None) -> TrainState:
-    """Fit ``model`` on ``data``, from the run's last state where it has one.
+def fit(
+    model: Any,
+    data: TrainingData,
+    options: FitOptions,
+    run: Run,
+    progress: Progress | None = None,
+    distiller: Distiller | None = None,
+) -> TrainState:
+    """Fit ``model`` on ``data``, from the run's last state where it has one; a ``distiller`` brings in a teacher.
 
     After each epoch the run's ``last.npz``, ``metrics.*`` and, where it is the best so far on the validation split,
     ``best.keras`` are replaced. The model is left with the last epoch's weights.
@@ -80,23 +89,29 @@ def fit(model: Any, data: TrainingData, options: FitOptions, run: Run, progress:
         InterruptedRunError: Ctrl-C; the run is left resumable.
         UsageError: the loss is no number any more, or the saved state belongs to another model.
     """
-    _prepare(model, data, options)
+    trained = _prepare(model, data, options, distiller)
     state = run.load_state() or TrainState(0, (), 0, ())
     if state.epoch:
-        _restore(model, state)
+        _restore(trained, state)
     run.update(status=RUNNING)
     with _interruptible() as interrupted:
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-            logs = _one_epoch(model, data, options, state.epoch, progress, interrupted)
+            logs = _one_epoch(trained, data, options, state.epoch, progress, interrupted, distiller)
             if interrupted.is_set():
                 run.update(status=INTERRUPTED)
                 raise InterruptedRunError(run, state.epoch)
-            state = _after_epoch(model, data, run, state, logs, progress)
+            state = _after_epoch(model, trained, data, run, state, logs, progress)
     return state
 
 
 def _one_epoch(
-    model: Any, data: TrainingData, options: FitOptions, epoch: int, progress: Progress | None, stop: threading.Event
+    model: Any,
+    data: TrainingData,
+    options: FitOptions,
+    epoch: int,
+    progress: Progress | None,
+    stop: threading.Event,
+    distiller: Distiller | None,
 ) -> Row:
     started = time.monotonic()
     rng = np.random.default_rng([options.seed, epoch])
@@ -113,6 +128,7 @@ def _one_epoch(
         inputs = data.real(examples.codes[chosen])
         if data.objective == CLASSIFY:
             targets = np.eye(classes, dtype=np.float32)[examples.labels[chosen]]
+            targets = targets if distiller is None else distiller.targets(inputs, targets)
         else:
             targets = inputs.reshape(len(inputs), *model.output_shape[1:])
         model.reset_metrics()
@@ -132,7 +148,7 @@ def _batch_size(options: FitOptions, examples: int) -> int:
 
 
 def _after_epoch(
-    model: Any, data: TrainingData, run: Run, state: TrainState, logs: Row, progress: Progress | None
+    model: Any, trained: Any, data: TrainingData, run: Run, state: TrainState, logs: Row, progress: Progress | None
 ) -> TrainState:
     if not isfinite(logs["train_loss"]):
         raise UsageError(
@@ -140,14 +156,14 @@ def _after_epoch(
         )
     scores = evaluate_float(model, data, data.validation)
     row = logs | {"validation_loss": scores.loss, f"validation_{scores.metric}": scores.value}
-    best = not state.history or _rank(row, data) > _rank(state.history[state.best_epoch - 1], data)
+    best = not state.history or rank(row, data) > rank(state.history[state.best_epoch - 1], data)
     if best:
         run.save_best(model)
     state = TrainState(
         epoch=state.epoch + 1,
         history=(*state.history, row),
         best_epoch=state.epoch + 1 if best else state.best_epoch,
-        variables=tuple(np.asarray(variable) for variable in _variables(model)),
+        variables=tuple(np.asarray(variable) for variable in _variables(trained)),
     )
     run.save_state(state)
     run.save_history(state.history)
@@ -156,26 +172,33 @@ def _after_epoch(
     return state
 
 
-def _rank(row: Row, data: TrainingData) -> tuple[float, float]:
+def rank(row: Row, data: TrainingData) -> tuple[float, float]:
     """What makes an epoch better: the accuracy, then the loss; for an autoencoder the loss on normal examples alone."""
     if data.objective == RECONSTRUCT:
         return (-row["validation_loss"], 0.0)
     return (row["validation_accuracy"], -row["validation_loss"])
 
 
-def _prepare(model: Any, data: TrainingData, options: FitOptions) -> None:
+def _prepare(model: Any, data: TrainingData, options: FitOptions, distiller: Distiller | None) -> Any:
+    """What is trained, compiled: the model, or with a teacher's features the model and what compares them."""
     keras = import_keras()
     optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "^low$", "^high$"])
-    if data.objective == CLASSIFY:
-        softmax = getattr(model.layers[-1], "activation", None) is keras.activations.softmax or isinstance(
-            model.layers[-1], keras.layers.Softmax
-        )
+    trained = model
+    if data.objective != CLASSIFY:
+        if distiller is not None:
+            raise UsageError("distillation needs classes, and this task has none")
+        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError())
+    elif distiller is None:
+        softmax = ends_in_softmax(model)
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=options.label_smoothing, from_logits=not softmax)
         model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     else:
-        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError())
-    optimizer.build(model.trainable_variables)
+        trained = distiller.extend(model)
+        accuracy = keras.metrics.MeanMetricWrapper(distiller.accuracy, name="accuracy")
+        trained.compile(optimizer=optimizer, loss=distiller.loss(options.label_smoothing), metrics=[accuracy])
+    optimizer.build(trained.trainable_variables)
+    return trained
 
 
 def _learning_rate(options: FitOptions, epoch: float) -> float:

@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from tinyml.compression.distill import DistillOptions, check_distill
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
 from tinyml.training.definition import Definition, find_definition
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
-from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, fit, seed_everything
+from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
+from tinyml.training.generations import fit_generations, teacher_entry
 from tinyml.training.qat import QatOptions, check_qat, prepared_of, qat_options, train_quantised
 from tinyml.training.quantize import Quantised, check_matches, quantise, write_model
 from tinyml.training.recipes import DataOptions, open_data
@@ -25,7 +27,8 @@ from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState, check_f
 @dataclass(frozen=True)
 class Request:
     """What ``tinyml train`` is asked for; ``fit`` holds the options that replace the recipe's, ``command``
-    the command line for the record, ``qat`` the quantised training that is to follow."""
+    the command line for the record, ``qat`` the quantised training that is to follow,
+    ``distill`` the teacher to learn from."""
 
     model: str
     data: Path
@@ -34,6 +37,7 @@ class Request:
     fit: Mapping[str, Any] | None = None
     command: str | None = None
     qat: QatOptions | None = None
+    distill: DistillOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
     _check_options(options)
     if request.qat is not None:
         check_qat(request.qat)
+    if request.distill is not None:
+        check_distill(request.distill)
     data = recipe.prepare(dataset, request.data_options, definition.input_shape)
     model = _new_model(definition, data, options)
     run = Run.create(
@@ -94,13 +100,14 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
             "seed": options.seed,
             "options": asdict(options),
             "qat": None if request.qat is None else asdict(request.qat),
+            "distill": None if request.distill is None else teacher_entry(request.distill),
         },
     )
     if request.model.endswith(".py"):
         shutil.copyfile(request.model, run.path / "model.py")
     run.write_json("labels.json", {"labels": list(data.labels)})
     run.write_json("frontend.json", dict(data.frontend))
-    return _fit_and_test(run, model, data, options, progress)
+    return _fit_and_test(run, definition, data, options, progress)
 
 
 def resume(path: Path, progress: Progress | None = None) -> Trained:
@@ -121,7 +128,7 @@ def resume(path: Path, progress: Progress | None = None) -> Trained:
         str(copied) if copied.is_file() else str(_entry(manifest, "model", path).get("source", ""))
     )
     data = run_data(run, None, definition.input_shape)
-    return _fit_and_test(run, _new_model(definition, data, options), data, options, progress)
+    return _fit_and_test(run, definition, data, options, progress)
 
 
 def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...]) -> TrainingData:
@@ -214,12 +221,18 @@ def _new_model(definition: Definition, data: TrainingData, options: FitOptions) 
     return model
 
 
-def _fit_and_test(run: Run, model: Any, data: TrainingData, options: FitOptions, progress: Progress | None) -> Trained:
+def _fit_and_test(
+    run: Run, definition: Definition, data: TrainingData, options: FitOptions, progress: Progress | None
+) -> Trained:
+    def new_model(seed: int) -> Any:
+        return _new_model(definition, data, replace(options, seed=seed))
+
+    model = new_model(options.seed)
     started = time.monotonic()
     if progress is not None:
         for message in data.notes:
             progress.note(message)
-    state = fit(model, data, options, run, progress)
+    state = fit_generations(run, model, data, options, new_model, progress)
     scores = evaluate_float(load_keras(run.best), data, data.test)
     if scores.confusion:
         run.write_json(

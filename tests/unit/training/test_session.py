@@ -242,3 +242,19 @@ def test_quantised_training_resumes_to_the_same_weights(project: Path) -> None:
     assert cut is not None
     for one, two in zip(whole.variables, cut.variables, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_training_with_a_teacher(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "model.py", "--data", "pictures", "--epochs", "2", "--batch-size", "8"]
+    assert main([*arguments, "--output", "first"]) == 0
+    taught = ["--teacher", "first", "--temperature", "2", "--alpha", "0.5", "--features", "look=look"]
+    assert main([*arguments, "--output", "second", *taught, "--generations", "2"]) == 0
+    told = json.loads((project / "second" / "manifest.json").read_text())
+    assert told["status"] == "complete"
+    assert (told["distill"]["temperature"], told["distill"]["features"]) == (2.0, [["look", "look"]])
+    assert (project / "second" / "generation-2" / "best.keras").is_file()
+    capsys.readouterr()
+    assert main([*arguments, "--output", "third", "--teacher", "first", "--alpha", "2"]) == 2
+    assert "alpha is 2.0" in capsys.readouterr().err
+    assert main([*arguments, "--output", "third", "--teacher", "first", "--features", "look"]) == 2
+    assert not (project / "third").exists()

@@ -1,0 +1,149 @@
+"""Distillation: a network learns from labels and from a teacher's soft answers, and from its layers where asked.
+
+The loss is ``(1 - alpha) * hard + alpha * T² * KL(teacher at T, student at T) + beta * patient``: Hinton et al. 2015
+(arXiv:1503.02531) for the first two terms; the third is the squared distance of normalised features (Sun et al. 2019,
+arXiv:1908.09355, equation 7), here of channel means, the student's brought to the teacher's size by a dense layer
+that is dropped afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml.compression.teacher import SMALLEST, Teacher, channel_means, ends_in_softmax
+from tinyml.errors import UsageError
+from tinyml.tflite.quiet import import_keras
+
+Reals = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """How to learn from a teacher.
+
+    ``features`` are pairs of a student's and a teacher's layer. ``input_range`` are the values that the teacher takes
+    for the codes -128 and 127; None where it takes what the student takes. ``generations`` above 1 train the network
+    anew from its own predecessor (born-again networks, Furlanello et al. 2018, arXiv:1805.04770); without a
+    ``teacher`` the first generation learns from labels alone.
+    """
+
+    teacher: str | None = None
+    temperature: float = 4.0
+    alpha: float = 0.7
+    features: tuple[tuple[str, str], ...] = ()
+    beta: float = 1.0
+    input_range: tuple[float, float] | None = None
+    generations: int = 1
+
+
+def distill_options(entry: Mapping[str, Any]) -> DistillOptions:
+    """The options as a manifest has them."""
+    known = {item.name for item in fields(DistillOptions)}
+    given = {key: value for key, value in entry.items() if key in known}
+    given["features"] = tuple((str(one), str(two)) for one, two in given.get("features", ()))
+    if given.get("input_range") is not None:
+        given["input_range"] = tuple(float(limit) for limit in given["input_range"])
+    return DistillOptions(**given)
+
+
+def check_distill(options: DistillOptions) -> None:
+    """Check numbers before long work.
+
+    Raises:
+        UsageError: a number out of its range, or features without a teacher.
+    """
+    if options.temperature <= 0:
+        raise UsageError(f"temperature is {options.temperature}: it has to be above 0")
+    if not 0 <= options.alpha <= 1:
+        raise UsageError(f"alpha is {options.alpha}: it has to be from 0 to 1")
+    if options.beta < 0 or options.generations < 1:
+        raise UsageError("beta has to be at least 0, generations at least 1")
+    if options.teacher is None and (options.features or options.input_range):
+        raise UsageError("features and the teacher's input range need a teacher")
+
+
+class Distiller:
+    """What a training loop needs to distil: the network to train, its targets, its loss.
+
+    Outputs and features travel as one tensor of shape (n, classes + feature sizes), targets as (n, 2 * classes +
+    feature sizes): labels one-hot, the teacher's logits, its features.
+    """
+
+    def __init__(
+        self, teacher: Teacher, options: DistillOptions, student: Any, input_range: tuple[float, float]
+    ) -> None:
+        """Match teacher and student.
+
+        Raises:
+            UsageError: their inputs or classes differ, or the student has no such layer.
+        """
+        self.teacher, self.options, self.classes = teacher, options, int(student.output_shape[-1])
+        self.softmax = ends_in_softmax(student)
+        low, high = input_range
+        wanted = options.input_range or input_range
+        self._gain = (wanted[1] - wanted[0]) / (high - low)
+        self._offset = wanted[0] - low * self._gain
+        shape = tuple(student.input_shape[1:])
+        if int(np.prod(teacher.input_shape)) != int(np.prod(shape)):
+            raise UsageError(
+                f"teacher {teacher.name} takes inputs of {teacher.input_shape}, the student {shape}",
+                hint="teacher and student have to see the same examples",
+            )
+        if teacher.classes != self.classes:
+            raise UsageError(f"teacher {teacher.name} has {teacher.classes} classes, the student {self.classes}")
+        names = {layer.name for layer in student.layers}
+        for name, _ in options.features:
+            if name not in names:
+                raise UsageError(f"the student has no layer {name!r}", hint=f"it has {', '.join(sorted(names))}")
+
+    def extend(self, student: Any) -> Any:
+        """The network to train: the student, its weights shared, with its features brought to the teacher's sizes."""
+        if not self.options.features:
+            return student
+        keras = import_keras()
+        parts = [student.outputs[0]]
+        for (name, _), size in zip(self.options.features, self.teacher.feature_sizes, strict=True):
+            means = channel_means(student.get_layer(name).output)
+            parts.append(keras.layers.Dense(size, use_bias=False, name=f"{name}_as_teacher")(means))
+        return keras.Model(student.inputs[0], keras.layers.Concatenate(name="with_features")(parts))
+
+    def targets(self, inputs: Reals, labels: Reals) -> Reals:
+        """Labels one-hot, the teacher's logits and features for the examples that the student sees."""
+        seen = (inputs * np.float32(self._gain) + np.float32(self._offset)).reshape(-1, *self.teacher.input_shape)
+        logits, features = self.teacher.predict(seen)
+        return np.concatenate([labels, logits, *features], axis=1).astype(np.float32)
+
+    def loss(self, label_smoothing: float) -> Any:
+        """The loss as a function of targets and outputs, one value an example."""
+        ops = import_keras().ops
+        options, classes = self.options, self.classes
+
+        def distillation(targets: Any, outputs: Any) -> Any:
+            answers = outputs[:, :classes]
+            logits = ops.log(ops.maximum(answers, SMALLEST)) if self.softmax else answers
+            labels = targets[:, :classes] * (1 - label_smoothing) + label_smoothing / classes
+            hard = -ops.sum(labels * ops.log_softmax(logits), axis=-1)
+            soft_teacher = ops.log_softmax(targets[:, classes : 2 * classes] / options.temperature)
+            soft_student = ops.log_softmax(logits / options.temperature)
+            divergence = ops.sum(ops.exp(soft_teacher) * (soft_teacher - soft_student), axis=-1)
+            total = (1 - options.alpha) * hard + options.alpha * options.temperature**2 * divergence
+            at = 0
+            for size in self.teacher.feature_sizes:
+                mine = ops.normalize(outputs[:, classes + at : classes + at + size])
+                theirs = ops.normalize(targets[:, 2 * classes + at : 2 * classes + at + size])
+                total = total + options.beta * ops.sum(ops.square(mine - theirs), axis=-1)
+                at += size
+            return total
+
+        return distillation
+
+    def accuracy(self, targets: Any, outputs: Any) -> Any:
+        """Whether each answer is the label's."""
+        ops = import_keras().ops
+        right = ops.argmax(targets[:, : self.classes], axis=-1) == ops.argmax(outputs[:, : self.classes], axis=-1)
+        return ops.cast(right, "float32")
