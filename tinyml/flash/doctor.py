@@ -54,6 +54,13 @@ TOOLS: tuple[Tool, ...] = (
     Tool("qemu", "emulating", "apt-get install --no-install-recommends qemu-system-arm", program="qemu-system-arm"),
     Tool("renode", "emulating", "see https://renode.io for a package or a portable archive", program="renode"),
     Tool("tensorflow", "training", "pip install 'tinyml[train]'", package="tensorflow"),
+    Tool(
+        "espeak-ng",
+        "speaking",
+        "apt-get install espeak-ng, or pip install 'tinyml[speech]'",
+        package="espeakng-loader",
+        program="espeak-ng",
+    ),
     Tool("pyocd", "flashing", "pip install 'tinyml[upload]'", package="pyocd", program="pyocd"),
     Tool("openocd", "flashing", "apt-get install openocd", program="openocd"),
     Tool(
