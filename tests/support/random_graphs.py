@@ -119,8 +119,12 @@ class _Generator:
 
     def separable(self, x: Any) -> Any:
         layer = self.layers.SeparableConv2D(
-            self.filters(x), 3, padding="same", **self.kernel("depthwise_initializer"),
-            **self.kernel("pointwise_initializer"), **self.weights(),
+            self.filters(x),
+            3,
+            padding="same",
+            **self.kernel("depthwise_initializer"),
+            **self.kernel("pointwise_initializer"),
+            **self.weights(),
         )
         return self.activate(layer(x))
 
