@@ -112,7 +112,7 @@ def _stream(figure: Any, result: Evaluation) -> None:
     axes.step(
         [point.false_accepts_per_hour for point in curve.points],
         [100 * point.miss_rate for point in curve.points],
-        where="post",
+        where="pre",
         marker=".",
         label="one threshold for all words",
     )
