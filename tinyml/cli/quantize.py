@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyml.cli.options import json_option
+
+if TYPE_CHECKING:
+    from tinyml.training.quantize import Quantised
 
 
 @click.command("quantize")
@@ -33,6 +37,14 @@ from tinyml.cli.options import json_option
 )
 @click.option("--labels", metavar="A,B,…", help="Names of the outputs in their order (with --samples).")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice of calibration examples.")
+@click.option(
+    "--calibration",
+    type=click.Choice(("converter", "minmax", "percentile", "mse", "best")),
+    default="converter",
+    show_default=True,
+    help="How the ranges of activations are found; best: by the loss on the validation split.",
+)
+@click.option("--report", is_flag=True, help="Measure what int8 costs by layer.")
 @json_option
 def command(
     model: Path,
@@ -43,6 +55,8 @@ def command(
     samples: Path | None,
     labels: str | None,
     seed: int,
+    calibration: str,
+    report: bool,
     as_json: bool,
 ) -> None:
     """Convert a run's best model, or a .keras file, to int8 and score both on the test split.
@@ -61,13 +75,19 @@ def command(
     if labels and samples is None:
         raise UsageError("--labels goes with --samples", hint="a run and a data set know their labels")
     if samples is not None:
+        if report or calibration != "converter":
+            raise UsageError(
+                "--report and --calibration need a data set or a run", hint="give --data instead of --samples"
+            )
         _with_samples(model, samples, split_words(labels), output, as_json)
         return
     with status("quantising"):
         if model.is_dir():
             if words or unknown:
                 raise UsageError("a run knows its words", hint="leave --words and --unknown out")
-            quantised, target = quantise_run(model, data_folder=data, output=output)
+            quantised, target = quantise_run(
+                model, data_folder=data, output=output, calibration=calibration, report=report
+            )
         else:
             if data is None and load_settings().data is None:
                 raise UsageError(
@@ -76,10 +96,13 @@ def command(
                 )
             folder = Path(chosen_data(None if data is None else str(data)))
             options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
-            quantised, target = quantise_file(model, data_folder=folder, options=options, output=output)
+            quantised, target = quantise_file(
+                model, data_folder=folder, options=options, output=output, calibration=calibration, report=report
+            )
     if as_json:
         out.print_json({"output": str(target), **quantised.to_json()})
         return
+    _print_details(quantised)
     metric = quantised.int8_scores.metric
     rows = [
         [name, f"{scores.value:.4f}", f"{scores.loss:.4f}", str(scores.examples)]
@@ -88,6 +111,31 @@ def command(
     out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
     click.echo(f"{target}: {len(quantised.content):,} bytes, loses {100 * quantised.loss:.2f} points")
     out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")
+
+
+def _print_details(quantised: Quantised) -> None:
+    """The calibrations that were tried, and the errors by layer, the worst marked."""
+    from tinyml.cli import output as out
+
+    if len(quantised.calibration) > 1:
+        tried = [
+            [found.method, "corrected" if found.bias_corrected else "as they are", f"{found.validation_loss:.5f}"]
+            for found in quantised.calibration
+        ]
+        out.print_table(["calibration", "biases", "validation loss"], tried, right=(2,))
+    if quantised.report:
+        worst = sorted(error.alone_db for error in quantised.report)[:3][-1]
+        rows = [
+            [
+                error.layer,
+                error.kind,
+                f"{error.sqnr_db:.1f}",
+                f"{error.alone_db:.1f}",
+                "hurts" * (error.alone_db <= worst),
+            ]
+            for error in quantised.report
+        ]
+        out.print_table(["layer", "what", "SQNR dB", "alone dB", ""], rows, right=(2, 3))
 
 
 def _with_samples(model: Path, samples: Path, labels: tuple[str, ...], output: Path | None, as_json: bool) -> None:

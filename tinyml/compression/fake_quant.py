@@ -61,12 +61,13 @@ def quantised_layers() -> QuantisedLayers:
             def __init__(self, *args: Any, per_channel: bool = True, **kwargs: Any) -> None:
                 super().__init__(*args, **kwargs)
                 self.per_channel = per_channel
+                self.passing = False
 
             def get_config(self) -> dict[str, Any]:
                 return {**super().get_config(), "per_channel": self.per_channel}
 
             def call(self, inputs: Any) -> Any:
-                kernel = rounded(self.kernel, depthwise, self.per_channel)
+                kernel = self.kernel if self.passing else rounded(self.kernel, depthwise, self.per_channel)
                 if base is layers.Dense:
                     result = ops.matmul(inputs, kernel)
                 elif depthwise:

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 import tinyml
+from tinyml.compression.calibration import MINMAX
 from tinyml.compression.qat import convert_prepared
+from tinyml.compression.sqnr import LayerError, layer_errors
 from tinyml.errors import UsageError
 from tinyml.files import write_file
 from tinyml.tflite.convert import convert
+from tinyml.training.calibrated import CONVERTER, Calibration, batches_of, calibrate_best
 from tinyml.training.evaluate import Scores, detection_threshold, evaluate_float, evaluate_int8, predict_int8
 from tinyml.training.examples import CLASSIFY, TrainingData
 
@@ -27,6 +30,8 @@ class Quantised:
     """An int8 model, and how it does on the test split beside the float model it came from.
 
     ``threshold`` is :func:`detection_threshold` on the validation split, None where there is nothing to detect.
+    ``calibration`` are the ways of finding ranges that were tried, the chosen one first; none where the converter or
+    training found them. ``report`` are the errors by layer, where they were asked for.
     """
 
     content: bytes
@@ -35,6 +40,8 @@ class Quantised:
     input_scale: float
     input_zero_point: int
     threshold: float | None = None
+    calibration: tuple[Calibration, ...] = ()
+    report: tuple[LayerError, ...] | None = None
 
     @property
     def loss(self) -> float:
@@ -56,6 +63,8 @@ class Quantised:
             "int8": self.int8_scores.as_json(),
             "loss": self.loss,
             "threshold": self.threshold,
+            "calibration": [tried.to_json() for tried in self.calibration],
+            "report": None if self.report is None else [error.to_json() for error in self.report],
         }
 
 
@@ -67,23 +76,36 @@ def quantise(
     seed: int = 0,
     per_channel_dense: bool = False,
     prepared: Any = None,
+    calibration: str = CONVERTER,
+    report: bool = False,
 ) -> Quantised:
     """Convert ``model`` to int8, calibrated on training examples, and score both on the test split.
 
     The input's quantisation is the front-end's, so that its bytes are the network's input bytes. ``prepared`` is the
     same network trained further by :mod:`tinyml.compression.qat`: it is then what is converted, with its own ranges.
+    ``calibration`` is one of :data:`tinyml.training.calibrated.CHOICES`; ``report`` measures the errors by layer.
 
     Raises:
-        UsageError: the model's input or number of classes is not the data's.
+        UsageError: the model's input or number of classes is not the data's, or a calibration is asked for where
+            ranges are trained.
         UnsupportedError: the model cannot be converted.
     """
     check_matches(model, data)
     chosen = calibration_rows(data, examples, seed)
     samples = (data.real(data.plain.codes[row : row + 1])[0] for row in chosen)
+    tried: tuple[Calibration, ...] = ()
+    if calibration != CONVERTER:
+        if prepared is not None:
+            raise UsageError("the ranges of this run are trained", hint="leave --calibration out")
+        prepared, tried = calibrate_best(model, data, chosen, calibration, per_channel_dense)
     if prepared is None:
         content = convert(model, samples, per_channel_dense=per_channel_dense, input_ranges=[data.input_range])
     else:
         content = convert_prepared(prepared, samples, per_channel_dense=per_channel_dense)
+    errors = None
+    if report:
+        simulated = prepared or calibrate_best(model, data, chosen, MINMAX, per_channel_dense)[0]
+        errors = layer_errors(simulated, batches_of(data, chosen)[0])
     scale, zero_point = _input_quantisation(content)
     return Quantised(
         content=content,
@@ -92,6 +114,8 @@ def quantise(
         input_scale=scale,
         input_zero_point=zero_point,
         threshold=_threshold(content, data),
+        calibration=tried,
+        report=errors,
     )
 
 
@@ -152,6 +176,7 @@ def manifest_of(quantised: Quantised, data: TrainingData, facts: Mapping[str, An
         metric: {"float": quantised.float_scores.value, "int8": quantised.int8_scores.value},
         "recall": dict(zip(quantised.int8_scores.labels, quantised.int8_scores.recalls(), strict=True)),
         "threshold": quantised.threshold,
+        "calibration": quantised.calibration[0].to_json() if quantised.calibration else None,
         "counts": {split: dict(counts) for split, counts in data.counts.items()},
         "test_examples": quantised.int8_scores.examples,
         "bytes": len(quantised.content),

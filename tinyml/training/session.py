@@ -13,6 +13,7 @@ from typing import Any
 from tinyml.compression.distill import DistillOptions, check_distill
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
+from tinyml.training.calibrated import CONVERTER
 from tinyml.training.definition import Definition, find_definition
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
@@ -156,8 +157,17 @@ def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...]) -> Tra
     return data
 
 
-def quantise_run(path: Path, *, data_folder: Path | None = None, output: Path | None = None) -> tuple[Quantised, Path]:
+def quantise_run(
+    path: Path,
+    *,
+    data_folder: Path | None = None,
+    output: Path | None = None,
+    calibration: str = CONVERTER,
+    report: bool = False,
+) -> tuple[Quantised, Path]:
     """Quantise a run's best model into ``RUN/model.tflite`` (or ``output``) with its manifest beside it.
+
+    ``calibration`` and ``report`` are those of :func:`tinyml.training.quantize.quantise`.
 
     Raises:
         UsageError: no run, no whole epoch yet, or its data is gone.
@@ -169,7 +179,8 @@ def quantise_run(path: Path, *, data_folder: Path | None = None, output: Path | 
     manifest = run.manifest
     model = load_keras(run.best)
     data = run_data(run, data_folder, tuple(model.input_shape[1:]))
-    quantised = quantise(model, data, seed=int(manifest.get("seed", 0)), prepared=prepared_of(run))
+    seed, prepared = int(manifest.get("seed", 0)), prepared_of(run)
+    quantised = quantise(model, data, seed=seed, prepared=prepared, calibration=calibration, report=report)
     target = output or run.path / "model.tflite"
     facts = {
         "model": manifest.get("model"),
@@ -185,7 +196,13 @@ def quantise_run(path: Path, *, data_folder: Path | None = None, output: Path | 
 
 
 def quantise_file(
-    path: Path, *, data_folder: Path, options: DataOptions, output: Path | None = None
+    path: Path,
+    *,
+    data_folder: Path,
+    options: DataOptions,
+    output: Path | None = None,
+    calibration: str = CONVERTER,
+    report: bool = False,
 ) -> tuple[Quantised, Path]:
     """Quantise a ``.keras`` file with a data folder, into ``output`` or beside the file.
 
@@ -198,7 +215,7 @@ def quantise_file(
     if len(model.inputs) != 1:
         raise UsageError(f"{path} has {len(model.inputs)} inputs, data sets give one", hint="use tinyml.tflite.convert")
     data = recipe.prepare(dataset, options, tuple(model.input_shape[1:]))
-    quantised = quantise(model, data, seed=options.seed)
+    quantised = quantise(model, data, seed=options.seed, calibration=calibration, report=report)
     target = output or path.with_suffix(".tflite")
     facts = {"model": {"name": model.name}, "keras_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     write_model(target, quantised, data, facts)

@@ -258,3 +258,19 @@ def test_training_with_a_teacher(project: Path, capsys: pytest.CaptureFixture[st
     assert "alpha is 2.0" in capsys.readouterr().err
     assert main([*arguments, "--output", "third", "--teacher", "first", "--features", "look"]) == 2
     assert not (project / "third").exists()
+
+
+def test_calibration_is_chosen_by_loss_and_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", "pictures", "--epochs", "3", "--batch-size", "8", "--output", "run"]
+    assert main(["train", "model.py", *arguments]) == 0
+    capsys.readouterr()
+    assert main(["quantize", "run", "--calibration", "best", "--report", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    losses = [tried["validation_loss"] for tried in found["calibration"]]
+    assert len(losses) == 6
+    assert losses == sorted(losses)
+    assert [(error["layer"], error["kind"]) for error in found["report"]][1] == ("look", "kernel")
+    assert all(error["alone_db"] > 10 for error in found["report"])
+    assert json.loads((project / "run" / "model.json").read_text())["calibration"] == found["calibration"][0]
+    assert main(["quantize", "run", "--report"]) == 0
+    assert "hurts" in capsys.readouterr().out
