@@ -119,10 +119,15 @@ def _print_details(quantised: Quantised) -> None:
 
     if len(quantised.calibration) > 1:
         tried = [
-            [found.method, "corrected" if found.bias_corrected else "as they are", f"{found.validation_loss:.5f}"]
+            [
+                found.method,
+                "equalised" if found.equalised else "as they are",
+                "corrected" if found.bias_corrected else "as they are",
+                f"{found.validation_loss:.5f}",
+            ]
             for found in quantised.calibration
         ]
-        out.print_table(["calibration", "biases", "validation loss"], tried, right=(2,))
+        out.print_table(["calibration", "kernels", "biases", "validation loss"], tried, right=(3,))
     if quantised.report:
         worst = sorted(error.alone_db for error in quantised.report)[:3][-1]
         rows = [

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinyml.compression.calibration import METHODS, MINMAX, MSE, PERCENTILE, correct_biases, set_ranges
+from tinyml.compression.equalise import equalise
 from tinyml.compression.qat import bake, prepare, ranges_of
 from tinyml.compression.sqnr import MOST_DB, decibels, layer_errors
 
@@ -114,3 +115,42 @@ def test_report_finds_the_layer_that_hurts() -> None:
 def test_decibels() -> None:
     assert decibels(np.ones(4), np.ones(4)) == MOST_DB
     assert decibels(np.full(4, 10.0), np.full(4, 9.0)) == pytest.approx(20)
+
+
+def test_equalisation_keeps_the_function_and_helps_uneven_channels() -> None:
+    from tinyml.tflite.quiet import import_keras
+
+    keras = import_keras()
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((6, 6, 2), name="picture")
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="first")(inputs)
+    x = keras.layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu", name="second")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    x = keras.layers.Dense(6, activation="relu", name="hidden")(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="last")(x), name="net")
+    hidden = model.get_layer("hidden")
+    sizes = np.array([1, 30, 0.02, 1, 5, 0.1], np.float32)
+    hidden.set_weights([np.asarray(hidden.kernel) * sizes, np.asarray(hidden.bias)])
+    last = model.get_layer("last")
+    last.set_weights([np.asarray(last.kernel) / sizes[:, np.newaxis], np.asarray(last.bias)])
+    seen = batches()[1]
+    exact, even = np.asarray(model(seen)), equalise(model)
+    np.testing.assert_allclose(even(seen), exact, rtol=1e-4, atol=1e-5)
+    kernels = [np.abs(np.asarray(even.get_layer(name).kernel)) for name in ("hidden", "last")]
+    np.testing.assert_allclose(kernels[0].max(axis=0), kernels[1].max(axis=1), rtol=1e-3)
+    found = []
+    for source in (model, even):
+        simulated = prepare(source)
+        set_ranges(simulated, [seen], MINMAX)
+        found.append(decibels(exact, np.asarray(simulated(seen, training=False))))
+    assert found[1] > found[0] + 6
+
+
+def test_relu6_is_not_equalised_across() -> None:
+    from tinyml.tflite.quiet import import_keras
+
+    keras = import_keras()
+    inputs = keras.Input((6, 6, 2), name="picture")
+    x = keras.layers.ReLU(max_value=6.0, name="bounded")(keras.layers.Conv2D(4, 3, name="first")(inputs))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, name="second")(x), name="net")
+    np.testing.assert_array_equal(equalise(model).get_layer("first").kernel, model.get_layer("first").kernel)

@@ -267,7 +267,7 @@ def test_calibration_is_chosen_by_loss_and_reported(project: Path, capsys: pytes
     assert main(["quantize", "run", "--calibration", "best", "--report", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     losses = [tried["validation_loss"] for tried in found["calibration"]]
-    assert len(losses) == 6
+    assert len(losses) == 12
     assert losses == sorted(losses)
     assert [(error["layer"], error["kind"]) for error in found["report"]][1] == ("look", "kernel")
     assert all(error["alone_db"] > 10 for error in found["report"])
