@@ -2,7 +2,8 @@
 
 A ReLU, a pool or nothing between two kernels lets a positive factor through, so dividing an output channel of the first
 by ``s`` and multiplying the second's input channel by it changes nothing in float; with ``s = sqrt(r1 / r2)`` the
-ranges of both become ``sqrt(r1 * r2)`` (Nagel et al. 2019, arXiv:1906.04721, section 4.1). A ReLU6 does not let it through.
+ranges of both become ``sqrt(r1 * r2)`` (Nagel et al. 2019, arXiv:1906.04721, section 4.1). A ReLU6 does not let it
+through.
 """
 
 from __future__ import annotations
