@@ -31,7 +31,8 @@ def network(classes: int = 3, activation: str | None = "softmax", seed: int = 1)
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     high = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return high / high.sum(axis=1, keepdims=True)
+    shares: np.ndarray = high / high.sum(axis=1, keepdims=True)
+    return shares
 
 
 def fixed_teacher(logits: np.ndarray, features: list[np.ndarray]) -> Teacher:
@@ -44,7 +45,7 @@ def test_loss_by_hand(activation: str | None) -> None:
     source = np.random.default_rng(1)
     theirs, mine = source.normal(size=(6, 3)), source.normal(size=(6, 3))
     feature, student_feature = source.normal(size=(6, 4)), source.normal(size=(6, 4))
-    labels = np.eye(3)[source.integers(0, 3, 6)]
+    labels = np.eye(3, dtype=np.float32)[source.integers(0, 3, 6)]
     options = DistillOptions("fixed", temperature=3.0, alpha=0.6, features=(("look", "x"),), beta=0.5)
     distiller = Distiller(fixed_teacher(theirs, [feature]), options, network(activation=activation), RANGE)
     targets = distiller.targets(np.zeros((6, 4, 4, 1), np.float32), labels)
