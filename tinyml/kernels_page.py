@@ -2,11 +2,13 @@
 
 ``python -m tinyml.kernels_page MODEL …`` profiles the models on one board of each instruction set, keeps the
 instructions of every kernel in ``kernel_costs.json`` and rewrites the page; without models only the page. The planner
-weighs its plans with these costs (``plan/work.py``).
+weighs its plans with these costs (``plan/work.py``). With ``--layers`` it measures the kinds of layers instead
+(:mod:`tinyml.layers_table`), and the planner's costs stay.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
@@ -16,6 +18,7 @@ from typing import Any
 
 from tinyml.boards import load_board
 from tinyml.files import write_file
+from tinyml.layers_table import LAYER_COSTS, layers_section, measure_layers
 from tinyml.lower.kernels import KERNELS, KernelRow
 from tinyml.pipeline import Options, profile
 from tinyml.plan.choose import Goal
@@ -54,7 +57,7 @@ def page() -> str:
     """The page's text from the table and the kept measurements."""
     rows = "".join(_row(row) for row in KERNELS)
     costs = json.loads(COSTS.read_text(encoding="utf-8"))
-    return INTRODUCTION + rows + COSTS_HEADING + "".join(_cost(cost) for cost in costs)
+    return INTRODUCTION + rows + COSTS_HEADING + "".join(_cost(cost) for cost in costs) + layers_section()
 
 
 def _row(row: KernelRow) -> str:
@@ -98,8 +101,14 @@ def measure(models: list[str]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure where models are named, then rewrite the page."""
-    if sys.argv[1:]:
-        write_file(COSTS, json.dumps(measure(sys.argv[1:]), indent=1) + "\n")
+    parser = argparse.ArgumentParser(prog="python -m tinyml.kernels_page", description=__doc__)
+    parser.add_argument("models", nargs="*", help="models to measure")
+    parser.add_argument("--layers", action="store_true", help="measure kinds of layers, not the planner's costs")
+    args = parser.parse_args()
+    if args.models and args.layers:
+        write_file(LAYER_COSTS, json.dumps(measure_layers(args.models), indent=1) + "\n")
+    elif args.models:
+        write_file(COSTS, json.dumps(measure(args.models), indent=1) + "\n")
     write_file(PAGE, page())
 
 

@@ -48,6 +48,7 @@ STAGES = (
     "hearing",
     "stream",
     "calibrate",
+    "layers_table",
     "kernels_page",
     "scaffold",
     "cli",
