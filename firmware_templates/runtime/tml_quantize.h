@@ -35,13 +35,23 @@ TML_INLINE void tml_quantize_float_uint8(const float *input, uint8_t *output, in
     }
 }
 
+/* LLVM turns the product with a power of two into a vector VCVT with too many fraction bits (2^-8 became 2^-11), so the
+ * scale is hidden from it on cores with vectors. */
+#if defined(__clang__) && defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#define TML_HIDDEN_SCALE(scale) __asm__("" : "+t"(scale))
+#else
+#define TML_HIDDEN_SCALE(scale) ((void)0)
+#endif
+
 TML_INLINE void tml_dequantize_int8(const int8_t *input, float *output, int elements, float scale, int zero_point) {
+    TML_HIDDEN_SCALE(scale);
     for (int i = 0; i < elements; i++) {
         output[i] = scale * (float)(input[i] - zero_point);
     }
 }
 
 TML_INLINE void tml_dequantize_uint8(const uint8_t *input, float *output, int elements, float scale, int zero_point) {
+    TML_HIDDEN_SCALE(scale);
     for (int i = 0; i < elements; i++) {
         output[i] = scale * (float)(input[i] - zero_point);
     }
