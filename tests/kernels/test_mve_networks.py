@@ -19,6 +19,7 @@ from tests.support.random_graphs import random_tflite
 from tests.support.shared import require_module, require_shared, require_tool
 from tinyml.lower.program import Isa, Optimize
 from tinyml.pipeline import Options, profile
+from tinyml.plan.choose import Goal
 from tinyml.tflite.reference import Reference
 
 RANDOM_INPUTS = 2
@@ -100,6 +101,6 @@ def test_instructions(name: str, compiler: str, tmp_path: Path) -> None:
     require_tool("qemu-system-arm")
     if compiler == "zig":
         require_module("ziglang")
-    options = Options(toolchain=compiler, emulator="qemu")
+    options = Options(toolchain=compiler, emulator="qemu", memory=Goal(0))
     result = profile(require_shared(f"models/{name}.tflite"), "mps3-an547", tmp_path / "project", options)
     assert result.instructions <= BARS[name], f"{name} took {result.instructions:,} instructions with {compiler}"
