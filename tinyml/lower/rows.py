@@ -55,7 +55,6 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
 _FIXED_AT_BORDERS: dict[str, dict[str, int]] = {"tml_depthwise_conv2d_dsp": {"gather_rows": 1}}
 """Arguments that divide the rows of a call, which are fewer at the borders."""
 
-
 _BLOCKWISE = {"tml_conv2d_dsp": 3}
 """Kernels that go along a row in blocks of so many pixels, times their argument ``blocks``."""
 
@@ -67,7 +66,6 @@ class Geometry:
     kernel: int
     stride: int
     pad_top: int
-    pad_bottom: int
     in_height: int
     out_height: int
     positions: tuple[int, ...]
@@ -85,7 +83,7 @@ def geometry(graph: Graph, op: Op) -> Geometry | None:
         return None
     x = graph.tensor(op.inputs[0])
     if op.kind in ("AVERAGE_POOL_2D", "MEAN") and _is_image(x) and row_reductions.reduces_image(graph, op):
-        return Geometry(1, 1, 0, 0, x.shape[1], 1, (0,), reduces=True)
+        return Geometry(1, 1, 0, x.shape[1], 1, (0,), reduces=True)
     if not _is_image(output):
         return None
     if op.kind in _WINDOWED and _is_image(x):
@@ -93,7 +91,8 @@ def geometry(graph: Graph, op: Op) -> Geometry | None:
     if op.kind in _ELEMENTWISE and x.shape == output.shape and x.dtype.size_bytes == output.dtype.size_bytes:
         return _by_rows(output, (0,))
     if op.kind in _BINARY:
-        return _by_rows(output, _row_positions(graph, op, output)) if _row_positions(graph, op, output) else None
+        positions = _row_positions(graph, op, output)
+        return _by_rows(output, positions) if positions else None
     if op.kind == "CONCATENATION" and cast(ConcatenationAttrs, op.attrs).axis % 4 == 3:
         tensors = [graph.tensor(i) for i in op.inputs]
         return _by_rows(output, tuple(range(len(tensors)))) if all(map(_is_image, tensors)) else None
@@ -108,7 +107,7 @@ def _windowed(graph: Graph, op: Op) -> Geometry:
     else:
         weights, dilated = graph.tensor(op.inputs[1]), cast(Conv2DAttrs | DepthwiseConv2DAttrs, attrs)
         kernel = (weights.shape[1] - 1) * dilated.dilation_h + 1
-    return Geometry(kernel, attrs.stride_h, attrs.pad_top, attrs.pad_bottom, x.shape[1], output.shape[1], (0,))
+    return Geometry(kernel, attrs.stride_h, attrs.pad_top, x.shape[1], output.shape[1], (0,))
 
 
 def _row_positions(graph: Graph, op: Op, output: Tensor) -> tuple[int, ...]:
@@ -124,7 +123,7 @@ def _row_positions(graph: Graph, op: Op, output: Tensor) -> tuple[int, ...]:
 
 
 def _by_rows(output: Tensor, positions: tuple[int, ...]) -> Geometry:
-    return Geometry(1, 1, 0, 0, output.shape[1], output.shape[1], positions)
+    return Geometry(1, 1, 0, output.shape[1], output.shape[1], positions)
 
 
 def _of_rows(graph: Graph, op: Op, found: Geometry, count: int) -> tuple[Graph, Op]:

@@ -33,13 +33,12 @@ class Trace:
 
     ``capacity[t]`` are the most rows of tensor t held at once, for tensors that a node makes or that are fed.
     ``passing`` are tensors of which nothing is left whenever a node outside of [maker, last reader] runs or the maker
-    runs again. ``moved_rows[t]`` are the rows moved to the front of a window of that capacity. ``writes[t]`` lists, for
-    each time rows of t were made, (rows made then, first row of each of ``present`` that was still needed).
+    runs again. ``writes[t]`` lists, for each time rows of t were made, (rows made then, first row of each of
+    ``present`` that was still needed).
     """
 
     capacity: dict[int, int] = field(default_factory=dict)
     passing: set[int] = field(default_factory=set)
-    moved_rows: dict[int, int] = field(default_factory=dict)
     writes: dict[int, list[tuple[int, dict[int, int]]]] = field(default_factory=dict)
     calls: int = 0
 

@@ -137,9 +137,9 @@ class Segment:
                 (rows.positions[0], 0) in step.in_place
                 and fits
                 and window in self.inside
-                and not self._passes(window)
+                and not self.is_passing(window)
                 and node.output in self.inside
-                and self._passes(node.output)
+                and self.is_passing(node.output)
                 and self.trace.capacity[window] == rows.kernel
                 and sum(window in other.inputs for other in self.nodes) == 1
                 and self._at_once(node.output, rows.count)
@@ -157,7 +157,7 @@ class Segment:
             for position, tensor in zip(node.rows.positions, node.inputs, strict=True):
                 alike = (
                     tensor in self.inside
-                    and self._passes(tensor)
+                    and self.is_passing(tensor)
                     and tensor not in self.in_windows
                     and row_bytes(self.program, tensor) == row_bytes(self.program, node.output)
                     and self._at_once(tensor, node.rows.count)
@@ -165,9 +165,6 @@ class Segment:
                 if alike and (position, 0) in step.in_place and node.output not in found.values():
                     found[tensor] = node.output
         return found
-
-    def _passes(self, tensor: int) -> bool:
-        return tensor in self.trace.passing and tensor != self.fed
 
     def _at_once(self, tensor: int, count: int) -> bool:
         """Whether ``tensor`` has one reader, which takes all that was made at once, ``count`` rows."""

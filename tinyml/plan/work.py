@@ -25,7 +25,6 @@ _PORTABLE_REDUCTIONS, _REDUCED_ELEMENT = frozenset({"tml_average_rows", "tml_mea
 _CALL = {"dsp": 90.0, "mve": 190.0}
 _OTHER_CALL = 140.0
 _MOVED_WORD = 0.9
-_SINGLE_PER_MAC = 1.35
 _DSP_TAIL_BLOCKS = {1: 0.56, 2: 0.78}
 """What one or two pixels left over cost, in blocks of three: 9 and 13 instructions where a block has 17."""
 
