@@ -23,7 +23,7 @@ from tinyml.emulate.run import choose_emulator
 from tinyml.errors import MismatchError, UsageError
 from tinyml.firmware.app_values import class_names
 from tinyml.pipeline import Options, application
-from tinyml.report.pictures import PicturesResult, PictureVerdict
+from tinyml.report.pictures import PicturesResult
 from tinyml.tflite.reference import Reference
 
 APP = "vww"
@@ -84,7 +84,7 @@ def emulate_pictures(
         app=APP,
         emulator=emulator,
         labels=labels,
-        pictures=tuple(PictureVerdict(s.name, s.label, s.score, s.scores, s.truth) for s in verdicts),
+        pictures=tuple(verdicts),
         different=different,
         seconds=time.monotonic() - started,
     )

@@ -15,6 +15,7 @@ STAGES = (
     "paths",
     "debug",
     "files",
+    "processes",
     "toml_reader",
     "board",
     "boards",

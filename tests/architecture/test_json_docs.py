@@ -20,6 +20,7 @@ from tests.support.tflite_builder import Builder
 from tinyml import pipeline
 from tinyml.cli import main
 from tinyml.data.base import Skipped
+from tinyml.emulate.pictures import Seen
 from tinyml.evaluation.results import StreamCurve, StreamPoint
 from tinyml.evaluation.run import class_scores
 from tinyml.firmware.elf import RegionSize
@@ -28,7 +29,7 @@ from tinyml.lower.program import PassedOver
 from tinyml.plan.budget import Budget, Part, Peak, RegionUse, Sizes
 from tinyml.plan.realtime import AudioLoad
 from tinyml.report.memory_picture import MemoryPicture
-from tinyml.report.pictures import PicturesResult, PictureVerdict
+from tinyml.report.pictures import PicturesResult
 from tinyml.report.results import (
     BuildResult,
     CheckResult,
@@ -146,7 +147,7 @@ def test_build_emulate_and_profile(model: Path) -> None:
 
 
 def test_emulate_pictures() -> None:
-    seen = PictureVerdict("a.png", "person", 0.9, (0.1, 0.9), "person")
+    seen = Seen("a.png", "person", 0.9, (0.1, 0.9), "person")
     result = PicturesResult("m", "b", "vww", "unicorn", ("notperson", "person"), (seen,), 0, 1.5)
     check("emulate --image", result.to_json())
 

@@ -17,6 +17,7 @@ from tinyml.cli.options import (
     output_option,
     pipeline_options,
 )
+from tinyml.cli.output import show_result
 from tinyml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(
     from tinyml import pipeline
     from tinyml.cli.progress import status
     from tinyml.report.results import BuildResult, SeveralResult
-    from tinyml.report.tables import build_report, print_report, several_report
+    from tinyml.report.tables import build_report, several_report
     from tinyml.settings import chosen_board, chosen_model
     from tinyml.several import build_several
 
@@ -91,24 +92,20 @@ def command(
             result = build_several(models, chosen_board(board), output, options)
         else:
             result = pipeline.build(chosen_model(next(iter(models), None)), chosen_board(board), output, options)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
+    if isinstance(result, SeveralResult):
+        show_result(result, several_report, as_json)
     else:
-        print_report(*(several_report(result) if isinstance(result, SeveralResult) else build_report(result)))
+        show_result(result, build_report, as_json)
 
 
 def _over_tflm(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:
     from tinyml.cli.progress import status
-    from tinyml.report.tables import print_report
     from tinyml.report.tflm import tflm_report
     from tinyml.tflm import build_over_tflm
 
     with status("building"):
         result = build_over_tflm(model, board, output, options)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*tflm_report(result))
+    show_result(result, tflm_report, as_json)
 
 
 def _for_arduino(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tinyml.cli.options import (
     json_option,
     pipeline_options,
 )
+from tinyml.cli.output import show_result
 from tinyml.errors import UsageError
 
 
@@ -57,12 +57,9 @@ def command(
     options = pipeline_options(values)
     names = chosen_model(model), chosen_board(board)
     result = pipeline.check(*names, options, compile_firmware=compile_firmware)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*check_report(result))
-        if plot and result.picture is not None:
-            print_report(Text(""), *picture_report(result.picture))
+    show_result(result, check_report, as_json)
+    if plot and not as_json and result.picture is not None:
+        print_report(Text(""), *picture_report(result.picture))
     if html is not None:
         write_file(html, check_page(result))
     fitting = {} if result.fits else pipeline.boards_that_fit(*names, options)

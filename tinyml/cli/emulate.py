@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from tinyml.cli.options import (
     output_option,
     pipeline_options,
 )
+from tinyml.cli.output import show_result
 
 
 @click.command("emulate")
@@ -54,7 +54,7 @@ def command(
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
-    from tinyml.report.tables import emulation_report, print_report
+    from tinyml.report.tables import emulation_report
     from tinyml.settings import chosen_board, chosen_model
 
     source, target, options = chosen_model(model), chosen_board(board), pipeline_options(values)
@@ -76,7 +76,4 @@ def command(
         return
     with status("emulating"):
         result = pipeline.emulate(source, target, output, options)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*emulation_report(result))
+    show_result(result, emulation_report, as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from tinyml.cli.output import show_result
 
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
@@ -60,7 +61,6 @@ def emulate_pictures(
     from tinyml.cli.progress import status
     from tinyml.errors import UsageError
     from tinyml.report.pictures import pictures_report
-    from tinyml.report.tables import print_report
     from tinyml.vision import APP
     from tinyml.vision import emulate_pictures as emulate
 
@@ -70,7 +70,4 @@ def emulate_pictures(
         raise UsageError(f"the application {options.app} has no camera", hint=f"pictures are for --app {APP}")
     with status("showing pictures to the firmware"):
         result = emulate(model, board, options, images=images, dataset=dataset, limit=limit, output=output)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*pictures_report(result))
+    show_result(result, pictures_report, as_json)

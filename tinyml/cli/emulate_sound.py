@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from tinyml.cli.output import show_result
 
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
@@ -33,14 +34,10 @@ def emulate_wavs(
     from tinyml.cli.progress import status
     from tinyml.hearing import emulate_sound
     from tinyml.report.sound import sound_report
-    from tinyml.report.tables import print_report
 
     with status("playing sound to the firmware"):
         result = emulate_sound(model, board, options, wavs, output)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*sound_report(result))
+    show_result(result, sound_report, as_json)
 
 
 def emulate_clips(
@@ -50,11 +47,7 @@ def emulate_clips(
     from tinyml.cli.progress import status
     from tinyml.hearing import emulate_clips as emulate
     from tinyml.report.sound import clips_report
-    from tinyml.report.tables import print_report
 
     with status("playing clips to the firmware"):
         result = emulate(model, board, options, dataset, limit, output)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*clips_report(result))
+    show_result(result, clips_report, as_json)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
 _LEVELS = {QUIET: logging.ERROR, NORMAL: logging.INFO, VERBOSE: logging.DEBUG}
@@ -51,6 +52,26 @@ def print_json(value: dict[str, Any]) -> None:
     """The one JSON object of a ``--json`` run, on stdout."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+
+
+class Reported(Protocol):
+    """A verb's result, which has a form for machines."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+
+
+Result = TypeVar("Result", bound=Reported)
+
+
+def show_result(result: Result, report: Callable[[Result], Iterable[RenderableType]], as_json: bool) -> None:
+    """A verb's result on stdout: as one JSON object, or as its ``report``."""
+    if as_json:
+        print_json(result.to_json())
+        return
+    from tinyml.report.tables import print_report
+
+    print_report(*report(result))
 
 
 def print_table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...] = ()) -> None:

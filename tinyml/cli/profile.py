@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tinyml.cli.options import (
     output_option,
     pipeline_options,
 )
+from tinyml.cli.output import show_result
 
 
 @click.command("profile")
@@ -45,14 +45,10 @@ def command(
     from tinyml.files import write_file
     from tinyml.report.html import profile_page
     from tinyml.report.profile import profile_report
-    from tinyml.report.tables import print_report
     from tinyml.settings import chosen_board, chosen_model
 
     with status("profiling"):
         result = pipeline.profile(chosen_model(model), chosen_board(board), output, pipeline_options(values))
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*profile_report(result))
+    show_result(result, profile_report, as_json)
     if html is not None:
         write_file(html, profile_page(result))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from tinyml.cli.options import board_option, json_option
+from tinyml.cli.output import show_result
 
 
 @click.command("stream")
@@ -55,7 +55,6 @@ def command(
     """
     from tinyml.cli.progress import status
     from tinyml.report.stream import stream_report
-    from tinyml.report.tables import print_report
     from tinyml.settings import chosen_model
     from tinyml.stream import stream, write_detector
 
@@ -74,7 +73,4 @@ def command(
         )
     if write and result.tuned is not None:
         click.echo(f"wrote the detector into {write_detector(Path(source), result.tuned[0])}", err=True)
-    if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
-    else:
-        print_report(*stream_report(result))
+    show_result(result, stream_report, as_json)

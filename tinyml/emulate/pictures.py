@@ -39,7 +39,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the firmware said of a picture; ``scores`` has each class's (the first 16)."""
+    """What was said of a picture: the best class and its score, each class's (the first 16), and the class in the data
+    set if it comes from one."""
 
     name: str
     label: str

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from pathlib import Path
 
 from tinyml.errors import BuildError, DoesNotFitError
 from tinyml.firmware.project import Project
+from tinyml.processes import ExpiredError, run_watched
 
 GCC_HINT = "apt-get install --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi, or pip install ziglang"
 _ERROR_LINES = 12
@@ -156,53 +154,12 @@ def _run(
     timeout_s: float,
 ) -> tuple[int, list[str]]:
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        outcome = run_watched(command, directory, timeout_s=timeout_s, on_line=on_line, environment=environment)
     except OSError as error:
         raise BuildError(f"PlatformIO does not start: {error}") from error
-    expired = threading.Event()
-
-    def stop() -> None:
-        expired.set()
-        _kill(process)
-
-    timer = threading.Timer(timeout_s, stop)
-    timer.start()
-    lines: list[str] = []
-    with process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line.rstrip())
-                if on_line is not None:
-                    on_line(line.rstrip())
-            code = process.wait()
-        except BaseException:
-            _kill(process)
-            raise
-        finally:
-            timer.cancel()
-    if expired.is_set():
-        raise BuildError(f"the build took longer than {timeout_s:.0f} s and was stopped")
-    return code, lines
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """Ends PlatformIO and the compilers it started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
+    except ExpiredError as error:
+        raise BuildError(f"the build took longer than {timeout_s:.0f} s and was stopped") from error
+    return outcome.code, list(outcome.lines)
 
 
 def _failure(project: Project, lines: list[str]) -> BuildError | DoesNotFitError:

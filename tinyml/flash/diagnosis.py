@@ -12,7 +12,7 @@ from tinyml.board import Upload
 from tinyml.boards import Board
 from tinyml.errors import BoardError, WrongBoardError
 from tinyml.flash.ports import press_hint
-from tinyml.flash.running import Outcome
+from tinyml.processes import Outcome
 
 _SHOWN_LINES = 6
 

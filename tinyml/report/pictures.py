@@ -8,18 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from tinyml.emulate.pictures import Seen
+
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PictureVerdict:
-    """One picture: the best class and its score, the scores of all, its class in the data set if it comes from one."""
-
-    name: str
-    label: str
-    score: float
-    scores: tuple[float, ...]
-    truth: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +22,12 @@ class PicturesResult:
     app: str
     emulator: str
     labels: tuple[str, ...]
-    pictures: tuple[PictureVerdict, ...]
+    pictures: tuple[Seen, ...]
     different: int
     seconds: float
 
     @property
-    def judged(self) -> tuple[PictureVerdict, ...]:
+    def judged(self) -> tuple[Seen, ...]:
         """The pictures whose class is known."""
         return tuple(picture for picture in self.pictures if picture.truth is not None)
 
