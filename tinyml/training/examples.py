@@ -25,19 +25,29 @@ RECONSTRUCT = "reconstruct"
 class Examples:
     """int8 codes of shape (n, *input shape) and n labels: class numbers, or 0 normal / 1 anomalous.
 
-    ``groups`` numbers the recording that each example was cut from, where examples are scored by recording.
+    ``groups`` numbers the recording that each example was cut from, where examples are scored by recording. ``shares``,
+    float32 (n, classes) with rows that sum to 1, say how much of each class is in mixed examples.
     """
 
     codes: Codes
     labels: Labels
     groups: Labels | None = None
+    shares: Reals | None = None
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.labels):
             raise ValueError(f"{len(self.codes)} examples with {len(self.labels)} labels")
+        if self.shares is not None and len(self.shares) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} examples with the shares of {len(self.shares)}")
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def targets(self, chosen: Labels, classes: int) -> Reals:
+        """What a classifier is to answer for the chosen rows, float32 (rows, classes): shares, or labels one-hot."""
+        if self.shares is not None:
+            return self.shares[chosen]
+        return np.eye(classes, dtype=np.float32)[self.labels[chosen]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +57,9 @@ class TrainingData:
     ``epoch(rng)`` gives one epoch of training examples, augmented anew from the generator. ``plain`` are training
     examples as they are, for calibration. A code ``q`` stands for ``scale * (q - zero_point)``. ``frontend`` says in
     JSON terms how raw input becomes codes. ``counts`` are the clips or images per label of each split, ``notes`` what
-    the user ought to know of the data, such as damaged files that were left out.
+    the user ought to know of the data, such as damaged files that were left out. ``resized(rng, shape)``, where the
+    data can, gives the same epoch for the same generator, example by example, as codes of another input shape: what a
+    teacher of its own size sees.
     """
 
     task: str
@@ -62,6 +74,7 @@ class TrainingData:
     frontend: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    resized: Callable[[np.random.Generator, tuple[int, ...]], Codes] | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -21,8 +21,9 @@ from tinyml.compression.distill import Distiller
 from tinyml.compression.teacher import ends_in_softmax
 from tinyml.errors import UsageError
 from tinyml.tflite.quiet import import_keras, import_tensorflow
+from tinyml.training.averaging import WeightAverage
 from tinyml.training.evaluate import evaluate_float
-from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
+from tinyml.training.examples import CLASSIFY, RECONSTRUCT, Codes, Examples, TrainingData
 from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
 
 SMALLEST_BATCH = 8
@@ -31,7 +32,10 @@ STEPS_AN_EPOCH = 16
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit. ``patience`` epochs without a better validation score end the run early."""
+    """How to fit. ``patience`` epochs without a better validation score end the run early.
+
+    ``ema`` is the decay a step of the weights' moving average, which is what is validated and kept; 0 for none.
+    """
 
     epochs: int = 40
     batch_size: int = 64
@@ -41,6 +45,7 @@ class FitOptions:
     warmup_epochs: int = 2
     patience: int = 15
     seed: int = 1
+    ema: float = 0.0
 
 
 class Progress(Protocol):
@@ -83,29 +88,31 @@ def fit(
     """Fit ``model`` on ``data``, from the run's last state where it has one; a ``distiller`` brings in a teacher.
 
     After each epoch the run's ``last.npz``, ``metrics.*`` and, where it is the best so far on the validation split,
-    ``best.keras`` are replaced. The model is left with the last epoch's weights.
+    ``best.keras`` are replaced. The model is left with the last step's own weights.
 
     Raises:
         InterruptedRunError: Ctrl-C; the run is left resumable.
         UsageError: the loss is no number any more, or the saved state belongs to another model.
     """
     trained = _prepare(model, data, options, distiller)
+    average = WeightAverage(trained, options.ema)
     state = run.load_state() or TrainState(0, (), 0, ())
     if state.epoch:
-        _restore(trained, state)
+        _restore(_variables(trained, average), state)
     run.update(status=RUNNING)
     with _interruptible() as interrupted:
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-            logs = _one_epoch(trained, data, options, state.epoch, progress, interrupted, distiller)
+            logs = _one_epoch(trained, average, data, options, state.epoch, progress, interrupted, distiller)
             if interrupted.is_set():
                 run.update(status=INTERRUPTED)
                 raise InterruptedRunError(run, state.epoch)
-            state = _after_epoch(model, trained, data, run, state, logs, progress)
+            state = _after_epoch(model, trained, average, data, run, state, logs, progress)
     return state
 
 
 def _one_epoch(
     model: Any,
+    average: WeightAverage,
     data: TrainingData,
     options: FitOptions,
     epoch: int,
@@ -116,6 +123,7 @@ def _one_epoch(
     started = time.monotonic()
     rng = np.random.default_rng([options.seed, epoch])
     examples = data.epoch(rng)
+    seen = examples.codes if distiller is None else _teachers_view(distiller, examples, data, [options.seed, epoch])
     order = rng.permutation(len(examples))
     size = _batch_size(options, len(examples))
     batches = max(1, len(examples) // size)  # a short last batch would disturb the batch norms
@@ -127,13 +135,15 @@ def _one_epoch(
         chosen = order[index * size : (index + 1) * size]
         inputs = data.real(examples.codes[chosen])
         if data.objective == CLASSIFY:
-            targets = np.eye(classes, dtype=np.float32)[examples.labels[chosen]]
-            targets = targets if distiller is None else distiller.targets(inputs, targets)
+            targets = examples.targets(chosen, classes)
+            if distiller is not None:
+                targets = distiller.targets(inputs if seen is examples.codes else data.real(seen[chosen]), targets)
         else:
             targets = inputs.reshape(len(inputs), *model.output_shape[1:])
         model.reset_metrics()
         for name, value in model.train_on_batch(inputs, targets, return_dict=True).items():
             sums[name] = sums.get(name, 0.0) + float(value)
+        average.update()
         if stop.is_set():
             break
         if progress is not None:
@@ -142,28 +152,44 @@ def _one_epoch(
     return row | {f"train_{name}": total / batches for name, total in sums.items()}
 
 
+def _teachers_view(distiller: Distiller, examples: Examples, data: TrainingData, seed: list[int]) -> Codes:
+    """The epoch's examples in the size that the teacher takes; ``seed`` is that of the examples."""
+    shape = distiller.teacher.input_shape
+    if data.resized is None or int(np.prod(shape)) == int(np.prod(data.input_shape)):
+        return examples.codes
+    return data.resized(np.random.default_rng(seed), shape)
+
+
 def _batch_size(options: FitOptions, examples: int) -> int:
     """The option's, or less on a small data set: batch norms need some steps an epoch for their moving averages."""
     return min(options.batch_size, max(SMALLEST_BATCH, examples // STEPS_AN_EPOCH))
 
 
 def _after_epoch(
-    model: Any, trained: Any, data: TrainingData, run: Run, state: TrainState, logs: Row, progress: Progress | None
+    model: Any,
+    trained: Any,
+    average: WeightAverage,
+    data: TrainingData,
+    run: Run,
+    state: TrainState,
+    logs: Row,
+    progress: Progress | None,
 ) -> TrainState:
     if not isfinite(logs["train_loss"]):
         raise UsageError(
             f"the loss is no number in epoch {state.epoch + 1}", hint="lower --learning-rate, for instance by ten"
         )
-    scores = evaluate_float(model, data, data.validation)
-    row = logs | {"validation_loss": scores.loss, f"validation_{scores.metric}": scores.value}
-    best = not state.history or rank(row, data) > rank(state.history[state.best_epoch - 1], data)
-    if best:
-        run.save_best(model)
+    with average.in_place():
+        scores = evaluate_float(model, data, data.validation)
+        row = logs | {"validation_loss": scores.loss, f"validation_{scores.metric}": scores.value}
+        best = not state.history or rank(row, data) > rank(state.history[state.best_epoch - 1], data)
+        if best:
+            run.save_best(model)
     state = TrainState(
         epoch=state.epoch + 1,
         history=(*state.history, row),
         best_epoch=state.epoch + 1 if best else state.best_epoch,
-        variables=tuple(np.asarray(variable) for variable in _variables(trained)),
+        variables=tuple(np.asarray(variable) for variable in _variables(trained, average)),
     )
     run.save_state(state)
     run.save_history(state.history)
@@ -210,14 +236,17 @@ def _learning_rate(options: FitOptions, epoch: float) -> float:
     return options.learning_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
 
 
-def _variables(model: Any) -> list[Any]:
-    """Weights, moving averages, dropout's generators and the optimiser's variables, always in the same order."""
+def _variables(model: Any, average: WeightAverage) -> list[Any]:
+    """Weights, batch norms' averages, dropout's generators, the optimiser's variables and the weights' averages.
+
+    Always in the same order.
+    """
     metrics = {id(variable) for variable in model.metrics_variables}
-    return [variable for variable in model.variables if id(variable) not in metrics] + list(model.optimizer.variables)
+    own = [variable for variable in model.variables if id(variable) not in metrics]
+    return [*own, *model.optimizer.variables, *average.variables]
 
 
-def _restore(model: Any, state: TrainState) -> None:
-    variables = _variables(model)
+def _restore(variables: list[Any], state: TrainState) -> None:
     saved = [array.shape for array in state.variables]
     if saved != [tuple(variable.shape) for variable in variables]:
         raise UsageError(

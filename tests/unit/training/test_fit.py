@@ -13,7 +13,7 @@ from tests.unit.training.conftest import build_network
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
 from tinyml.training.evaluate import evaluate_float
-from tinyml.training.examples import TrainingData
+from tinyml.training.examples import Examples, TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, fit, seed_everything
 from tinyml.training.runs import Row, Run, TrainState
 
@@ -84,6 +84,43 @@ def test_resumed_run_equals_an_uninterrupted_one(data: TrainingData, tmp_path: P
         np.testing.assert_array_equal(one, two)
     assert [row["train_loss"] for row in whole.history] == [row["train_loss"] for row in resumed.history]
     assert whole.best_epoch == resumed.best_epoch
+
+
+def test_the_average_is_what_is_validated_and_resumed(data: TrainingData, tmp_path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, epochs=3, ema=0.9)
+    seed_everything(options.seed)
+    model = build_network()
+    whole = fit(model, data, options, Run.create(tmp_path / "whole", {}))
+    assert "average" not in " ".join(weight.name for weight in model.weights)
+    kept = load_keras(tmp_path / "whole" / "best.keras")
+    best = whole.history[whole.best_epoch - 1]
+    assert evaluate_float(kept, data, data.validation).loss == pytest.approx(best["validation_loss"], rel=1e-5)
+    plain = train(tmp_path / "plain", data, dataclasses.replace(options, ema=0.0))
+    assert [row["train_loss"] for row in whole.history] == [row["train_loss"] for row in plain.history]
+    assert [row["validation_loss"] for row in whole.history] != [row["validation_loss"] for row in plain.history]
+    own = len(plain.variables)
+    assert len(whole.variables) == own + len(model.weights) + 1 and int(whole.variables[-1]) == 3 * 12
+    run = Run.create(tmp_path / "cut", {})
+    seed_everything(options.seed)
+    with pytest.raises(InterruptedRunError):
+        fit(build_network(), data, options, run, InterruptAt(2, 3))
+    seed_everything(options.seed)
+    resumed = fit(build_network(), data, options, Run.open(run.path))
+    for one, two in zip(whole.variables, resumed.variables, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_mixed_examples_are_learnt_by_their_shares(data: TrainingData, tmp_path: Path) -> None:
+    def mixed(generator: np.random.Generator) -> Examples:
+        examples = data.epoch(generator)
+        return Examples(examples.codes, examples.labels, shares=np.full((len(examples), 3), 1 / 3, np.float32))
+
+    train(tmp_path / "run", dataclasses.replace(data, epoch=mixed), dataclasses.replace(OPTIONS, label_smoothing=0.0))
+    kept = load_keras(tmp_path / "run" / "best.keras")
+    answers = np.asarray(kept(data.real(data.test.codes)))
+    assert np.abs(answers - 1 / 3).mean() < 0.15, "what holds as much of each class is not told apart"
+    with pytest.raises(ValueError, match="shares of 2"):
+        Examples(data.test.codes, data.test.labels, shares=np.ones((2, 3), np.float32))
 
 
 def test_early_stopping_after_patience(data: TrainingData, tmp_path: Path) -> None:
