@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -35,13 +35,23 @@ _ACTIVATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One operator of the file while it is parsed."""
+    """One operator of the file while it is parsed, for one of its outputs: ``outputs[position]``.
+
+    ``taken`` are the inputs that went into the attributes.
+    """
 
     where: str
     operator: Any
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
     rounding: Rounding
+    position: int = 0
+    taken: set[int] = field(default_factory=set)
+
+    @property
+    def output(self) -> Tensor:
+        """The output that is parsed."""
+        return self.outputs[self.position]
 
     def options(self, name: str) -> Any:
         """The options table ``name`` (``Conv2DOptions``); raises UnsupportedError where the file has no such."""
@@ -68,9 +78,14 @@ class Context:
             )
         return _ACTIVATIONS[code]
 
+    def constant(self, position: int) -> Tensor:
+        """Input ``position``, whose values go into the attributes."""
+        self.taken.add(position)
+        return self.input(position)
+
     def integers(self, position: int, what: str) -> tuple[int, ...]:
         """A constant int32 or int64 input as numbers; raises UnsupportedError where it is not constant."""
-        tensor = self.input(position)
+        tensor = self.constant(position)
         if tensor.data is None or tensor.dtype not in (DType.INT32, DType.INT64) or tensor.elements > 64:
             raise UnsupportedError(
                 f"{self.where} computes its {what} at run time", hint="convert with fixed shapes and batch 1"
@@ -78,8 +93,8 @@ class Context:
         return tuple(int(v) for v in tensor.data.reshape(-1))
 
 
-Parsed = tuple[Attrs, int]
-"""The attributes, and how many of the operator's inputs remain inputs (the others are in the attributes)."""
+Parsed = tuple[Attrs, int | tuple[int, ...]]
+"""The attributes, and which of the operator's inputs remain inputs: so many of the first, or these in this order."""
 
 
 def _same_or_valid(where: str, padding: int, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -168,7 +183,7 @@ def _pad(context: Context) -> Parsed:
         raise damaged(f"{context.where} has {len(flat)} paddings for {len(x.shape)} dimensions")
     value = x.zero_point if x.quant is not None else 0
     if len(context.inputs) > 2:
-        constant = context.input(2)
+        constant = context.constant(2)
         if constant.data is None or constant.elements != 1 or constant.dtype is not x.dtype:
             raise UnsupportedError(f"{context.where} computes its value at run time", hint="pad with a constant")
         if constant.quant is not None and output.quant is not None and constant.quant != output.quant:
@@ -284,15 +299,20 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
 }
 
 
+MANY_OUTPUTS: frozenset[str] = frozenset()
+"""Operators of several outputs; each output becomes an op of its own, parsed with its position."""
+
+
 def parse(kind: str, context: Context, indices: tuple[int, ...]) -> tuple[Attrs, tuple[int, ...]]:
     """The attributes of an operator and the tensors that it still reads, trailing absent ones as :data:`ABSENT`."""
     attrs, kept = PARSERS[kind](context)
-    if len(indices) > kept and kind not in ("PAD", "PADV2", "MEAN", "SUM", "RESHAPE", "EXPAND_DIMS"):
-        raise damaged(f"{context.where} has {len(indices)} inputs, the op takes {kept}")
+    positions = tuple(range(kept)) if isinstance(kept, int) else kept
+    if any(p not in positions and p not in context.taken for p in range(len(indices))):
+        raise damaged(f"{context.where} has {len(indices)} inputs, the op takes {len(positions)}")
     absent = [p for p, index in enumerate(indices) if index == ABSENT and (kept, p) != (3, 2)]
     if absent:
         raise damaged(f"{context.where} has no input {absent[0]}")
-    kept_indices = indices[:kept]
+    kept_indices = tuple(indices[p] for p in positions if p < len(indices))
     if kept == 3:
         kept_indices += (ABSENT,) * (3 - len(kept_indices))
     return attrs, kept_indices

@@ -7,6 +7,7 @@ Whatever the file holds, the answer is a graph whose every fact has been checked
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tinyml.tflite.flatbuffer import (
 )
 from tinyml.tflite.labels import read_labels
 from tinyml.tflite.names import layer_name, unique_names
-from tinyml.tflite.ops import PARSERS, Context, parse
+from tinyml.tflite.ops import MANY_OUTPUTS, PARSERS, Context, parse
 from tinyml.tflite.tensors import TensorReader
 
 ROUNDINGS = {"litert": Rounding.SINGLE, "tflm": Rounding.DOUBLE}
@@ -162,30 +163,33 @@ class _GraphParser:
                 f"{len(unknown)} kind{'s' * (len(unknown) > 1)} of op not supported: {', '.join(sorted(unknown)[:20])}",
                 hint="docs/supported-ops.md lists the ops that are; replace the layers that make these",
             )
-        ops = [self._operator(i, operator, kinds[codes[i]]) for i, operator in enumerate(operators)]
+        ops = [op for i, operator in enumerate(operators) for op in self._operator(i, operator, kinds[codes[i]])]
         names = unique_names(layer_name(op.kind, self.tensors[op.outputs[0]].name) for op in ops)
         return [
             Op(op.kind, name, op.inputs, op.outputs, op.attrs, op.source_index)
             for op, name in zip(ops, names, strict=True)
         ]
 
-    def _operator(self, index: int, operator: Any, kind: str) -> Op:
+    def _operator(self, index: int, operator: Any, kind: str) -> list[Op]:
         where = f"operator {index} ({kind})"
         inputs = numbers(operator, "Inputs", self._budget, np.int32, f"{where}'s inputs").tolist()
         outputs = numbers(operator, "Outputs", self._budget, np.int32, f"{where}'s outputs").tolist()
-        if not inputs or len(outputs) != 1:
+        if not inputs or not outputs or (len(outputs) > 1 and kind not in MANY_OUTPUTS):
             raise damaged(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs")
         indices = tuple(ABSENT if i == ABSENT else self.index(i, where) for i in inputs)
-        output = self.index(outputs[0], where)
+        made = [self.index(i, where) for i in outputs]
         context = Context(
             where=where,
             operator=operator,
             inputs=tuple(None if i == ABSENT else self.tensors[i] for i in indices),
-            outputs=(self.tensors[output],),
+            outputs=tuple(self.tensors[i] for i in made),
             rounding=self._rounding,
         )
-        attrs, kept = parse(kind, context, indices)
-        return Op(kind, "", kept, (output,), attrs, index)
+        ops = []
+        for position, output in enumerate(made):
+            attrs, kept = parse(kind, replace(context, position=position, taken=set()), indices)
+            ops.append(Op(kind, "", kept, (output,), attrs, index))
+        return ops
 
 
 def _check_integer(graph: Graph) -> None:
