@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyml.errors import UnsupportedError
-from tinyml.graph.ir import ABSENT, Activation, DType, Rounding, Tensor
+from tinyml.graph.ir import ABSENT
 from tinyml.graph.ops import (
     Attrs,
     BinaryAttrs,
@@ -23,88 +22,8 @@ from tinyml.graph.ops import (
     ReduceAttrs,
     SoftmaxAttrs,
 )
+from tinyml.tflite.context import Context, Parsed, normal_axes, same_or_valid
 from tinyml.tflite.flatbuffer import damaged
-
-_ACTIVATIONS = {
-    schema.ActivationFunctionType.NONE: Activation.NONE,
-    schema.ActivationFunctionType.RELU: Activation.RELU,
-    schema.ActivationFunctionType.RELU_N1_TO_1: Activation.RELU_N1_TO_1,
-    schema.ActivationFunctionType.RELU6: Activation.RELU6,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One operator of the file while it is parsed, for one of its outputs: ``outputs[position]``.
-
-    ``taken`` are the inputs that went into the attributes.
-    """
-
-    where: str
-    operator: Any
-    inputs: tuple[Tensor | None, ...]
-    outputs: tuple[Tensor, ...]
-    rounding: Rounding
-    position: int = 0
-    taken: set[int] = field(default_factory=set)
-
-    @property
-    def output(self) -> Tensor:
-        """The output that is parsed."""
-        return self.outputs[self.position]
-
-    def options(self, name: str) -> Any:
-        """The options table ``name`` (``Conv2DOptions``); raises UnsupportedError where the file has no such."""
-        table = self.operator.BuiltinOptions()
-        if int(self.operator.BuiltinOptionsType()) != getattr(schema.BuiltinOptions, name) or table is None:
-            raise damaged(f"{self.where} has no {name}")
-        options = getattr(schema, name)()
-        options.Init(table.Bytes, table.Pos)
-        return options
-
-    def input(self, position: int) -> Tensor:
-        """Input ``position``; raises UnsupportedError where the operator has none."""
-        tensor = self.inputs[position] if position < len(self.inputs) else None
-        if tensor is None:
-            raise damaged(f"{self.where} has no input {position}")
-        return tensor
-
-    def activation(self, options: Any) -> Activation:
-        """The fused activation."""
-        code = int(options.FusedActivationFunction())
-        if code not in _ACTIVATIONS:
-            raise UnsupportedError(
-                f"{self.where} has the fused activation {code}", hint="use none, relu, relu6 or a layer of its own"
-            )
-        return _ACTIVATIONS[code]
-
-    def constant(self, position: int) -> Tensor:
-        """Input ``position``, whose values go into the attributes."""
-        self.taken.add(position)
-        return self.input(position)
-
-    def integers(self, position: int, what: str) -> tuple[int, ...]:
-        """A constant int32 or int64 input as numbers; raises UnsupportedError where it is not constant."""
-        tensor = self.constant(position)
-        if tensor.data is None or tensor.dtype not in (DType.INT32, DType.INT64) or tensor.elements > 64:
-            raise UnsupportedError(
-                f"{self.where} computes its {what} at run time", hint="convert with fixed shapes and batch 1"
-            )
-        return tuple(int(v) for v in tensor.data.reshape(-1))
-
-
-Parsed = tuple[Attrs, int | tuple[int, ...]]
-"""The attributes, and which of the operator's inputs remain inputs: so many of the first, or these in this order."""
-
-
-def _same_or_valid(where: str, padding: int, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding before and after, as ``ComputePaddingWithOffset`` in TFLite's ``kernels/padding.h``."""
-    if padding == schema.Padding.VALID:
-        return 0, 0
-    if padding != schema.Padding.SAME or stride < 1:
-        raise damaged(f"{where} has the padding type {padding} and the stride {stride}")
-    total = max(0, (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size)
-    return total // 2, total - total // 2
 
 
 def _window(context: Context, options: Any, kernel: tuple[int, int], dilation: tuple[int, int]) -> dict[str, int]:
@@ -114,8 +33,8 @@ def _window(context: Context, options: Any, kernel: tuple[int, int], dilation: t
         raise UnsupportedError(f"{context.where} has an input of shape {list(x.shape)}", hint="it takes [1, H, W, C]")
     stride_h, stride_w = int(options.StrideH()), int(options.StrideW())
     padding = int(options.Padding())
-    top, bottom = _same_or_valid(context.where, padding, x.shape[1], kernel[0], stride_h, dilation[0])
-    left, right = _same_or_valid(context.where, padding, x.shape[2], kernel[1], stride_w, dilation[1])
+    top, bottom = same_or_valid(context.where, padding, x.shape[1], kernel[0], stride_h, dilation[0])
+    left, right = same_or_valid(context.where, padding, x.shape[2], kernel[1], stride_w, dilation[1])
     return {
         "stride_h": stride_h,
         "stride_w": stride_w,
@@ -201,15 +120,9 @@ def _pool(context: Context) -> Parsed:
     return PoolAttrs(filter_h, filter_w, activation=context.activation(options), **window), 1
 
 
-def _normal_axes(context: Context, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
-    if any(not -rank <= axis < rank for axis in axes):
-        raise damaged(f"{context.where} has the axes {list(axes)} of {rank} dimensions")
-    return tuple(sorted({axis % rank for axis in axes}))
-
-
 def _reduce(context: Context) -> Parsed:
     options = context.options("ReducerOptions")
-    axes = _normal_axes(context, context.integers(1, "axes"), len(context.input(0).shape))
+    axes = normal_axes(context, context.integers(1, "axes"), len(context.input(0).shape))
     return ReduceAttrs(axes, bool(options.KeepDims())), 1
 
 
@@ -237,7 +150,7 @@ def _squeeze(context: Context) -> Parsed:
     options = context.options("SqueezeOptions")
     shape = context.input(0).shape
     listed = tuple(int(options.SqueezeDims(i)) for i in range(min(int(options.SqueezeDimsLength()), 64)))
-    axes = _normal_axes(context, listed, len(shape)) if listed else tuple(i for i, n in enumerate(shape) if n == 1)
+    axes = normal_axes(context, listed, len(shape)) if listed else tuple(i for i, n in enumerate(shape) if n == 1)
     if any(shape[axis] != 1 for axis in axes):
         raise damaged(f"{context.where} drops the dimensions {list(axes)} of {list(shape)}")
     return _expect_shape(context, tuple(n for i, n in enumerate(shape) if i not in axes))
@@ -245,7 +158,7 @@ def _squeeze(context: Context) -> Parsed:
 
 def _expand_dims(context: Context) -> Parsed:
     shape = context.input(0).shape
-    axes = _normal_axes(context, context.integers(1, "axis"), len(shape) + 1)
+    axes = normal_axes(context, context.integers(1, "axis"), len(shape) + 1)
     if len(axes) != 1:
         raise damaged(f"{context.where} has {len(axes)} axes")
     return _expect_shape(context, (*shape[: axes[0]], 1, *shape[axes[0] :]))
@@ -253,7 +166,7 @@ def _expand_dims(context: Context) -> Parsed:
 
 def _concatenation(context: Context) -> Parsed:
     options = context.options("ConcatenationOptions")
-    axes = _normal_axes(context, (int(options.Axis()),), len(context.input(0).shape))
+    axes = normal_axes(context, (int(options.Axis()),), len(context.input(0).shape))
     return ConcatenationAttrs(axes[0], context.activation(options)), len(context.inputs)
 
 
@@ -299,6 +212,9 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
 }
 
 
+_OPTIONAL_BIAS: dict[int | tuple[int, ...], int] = {3: 2, (2, 1, 3): 3}
+"""Of operators with weights, by the inputs that they keep: which of the file's may be absent."""
+
 MANY_OUTPUTS: frozenset[str] = frozenset()
 """Operators of several outputs; each output becomes an op of its own, parsed with its position."""
 
@@ -309,10 +225,11 @@ def parse(kind: str, context: Context, indices: tuple[int, ...]) -> tuple[Attrs,
     positions = tuple(range(kept)) if isinstance(kept, int) else kept
     if any(p not in positions and p not in context.taken for p in range(len(indices))):
         raise damaged(f"{context.where} has {len(indices)} inputs, the op takes {len(positions)}")
-    absent = [p for p, index in enumerate(indices) if index == ABSENT and (kept, p) != (3, 2)]
+    bias = _OPTIONAL_BIAS.get(kept)
+    absent = [p for p, index in enumerate(indices) if index == ABSENT and p != bias]
     if absent:
         raise damaged(f"{context.where} has no input {absent[0]}")
     kept_indices = tuple(indices[p] for p in positions if p < len(indices))
-    if kept == 3:
+    if bias is not None:
         kept_indices += (ABSENT,) * (3 - len(kept_indices))
     return attrs, kept_indices

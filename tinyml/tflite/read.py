@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyml.errors import UnsupportedError, UsageError
 from tinyml.graph.check import check_health, check_supported
 from tinyml.graph.ir import ABSENT, DType, Graph, Op, Rounding, Tensor
+from tinyml.tflite.context import Context
 from tinyml.tflite.flatbuffer import (
     DAMAGE,
     MAX_FILE_BYTES,
@@ -30,7 +31,7 @@ from tinyml.tflite.flatbuffer import (
 )
 from tinyml.tflite.labels import read_labels
 from tinyml.tflite.names import layer_name, unique_names
-from tinyml.tflite.ops import MANY_OUTPUTS, PARSERS, Context, parse
+from tinyml.tflite.ops import MANY_OUTPUTS, PARSERS, parse
 from tinyml.tflite.tensors import TensorReader
 
 ROUNDINGS = {"litert": Rounding.SINGLE, "tflm": Rounding.DOUBLE}
