@@ -27,6 +27,7 @@ from tinyml.graph.ir import Graph, Tensor
 from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Program, Target
+from tinyml.lower.streaming import stream
 from tinyml.paths import templates_dir
 from tinyml.plan.canaries import guarded
 from tinyml.plan.choose import Goal, Planned, choose_plan
@@ -117,13 +118,16 @@ def compile_network(
     most_arena_bytes: int = 1 << 20,
     goal: Goal | None = None,
     canaries: bool = False,
+    hop_rows: int | None = None,
 ) -> Network:
     """Everything from the file's bytes to C.
 
-    ``goal`` searches the plan, None takes one step after the other; ``canaries`` watch what no buffer holds.
+    ``goal`` searches the plan, None takes one step after the other; ``canaries`` watch what no buffer holds. With
+    ``hop_rows`` the network computes only what that many new rows of its input change.
     """
     graph = read_graph(model, match=match)
-    program = lower(run_passes(graph) if passes else graph, Target(isa, optimize))
+    graph = run_passes(graph) if passes else graph
+    program = lower(graph, Target(isa, optimize), stream(graph, hop_rows) if hop_rows else None)
     planned = Planned(program, make_plan(program)) if goal is None else choose_plan(program, goal)
     choice = choose_packed(planned.program, planned.plan, most_arena_bytes)
     plan = guarded(choice.program, choice.plan) if canaries else choice.plan

@@ -7,6 +7,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.kernels import build_step
 from tinyml.lower.program import Isa, Optimize, Program, Step, Target
+from tinyml.lower.streaming import Streamed, keep_steps
 
 ALIASES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Ops whose output is their first input's bytes under another shape."""
@@ -19,23 +20,27 @@ def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
     return Target(Isa(board.isa_name), optimize, code, data)
 
 
-def lower(graph: Graph, target: Target) -> Program:
+def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Program:
     """Choose a kernel for each op of a checked ``graph`` on ``target``.
 
-    Raises :class:`UnsupportedError` where an op has no kernel, or where an output of the graph is a constant.
+    ``streamed`` is ``graph`` as it computes new rows only, where it shall. Raises :class:`UnsupportedError` where an op
+    has no kernel, or where an output of the graph is a constant.
     """
     steps: list[Step] = []
     alias_of: dict[int, int] = {}
-    for op in graph.ops:
+    graph, windows = (streamed.graph, streamed.windows) if streamed else (graph, {})
+    for index, op in enumerate(graph.ops):
+        steps += keep_steps(graph, windows.get(index, ()))
         if op.kind in ALIASES:
             source = op.inputs[0]
             alias_of[op.outputs[0]] = alias_of.get(source, source)
         else:
             steps.append(build_step(graph, op, target))
+    steps += keep_steps(graph, windows.get(len(graph.ops), ()))
     for index in graph.outputs:
         if graph.tensors[alias_of.get(index, index)].is_constant:
             raise UnsupportedError(
                 f"output {graph.tensors[index].name} of the model is a constant",
                 hint="remove it from the model's outputs",
             )
-    return Program(graph, target, tuple(steps), alias_of)
+    return Program(graph, target, tuple(steps), alias_of, hop=streamed.hop if streamed else None)

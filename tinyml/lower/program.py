@@ -205,8 +205,9 @@ class Step:
     ``in_place`` lists (input position, output position) pairs for which the kernel is correct when both start at the
     same address. ``op_indices`` are the graph ops that the step does, most often one. ``rows`` is set where a call
     makes some rows of the output only, and ``last`` then is the step for rows that are left over at the end, with the
-    same constants. ``reason`` says in a few words why this kernel was chosen, for ``tinyml profile``; ``passed_over``
-    are the faster ones that were tried before.
+    same constants. A step that ``keeps`` reads what the inference before left in its output. ``reason`` says in a few
+    words why this kernel was chosen, for ``tinyml profile``; ``passed_over`` are the faster ones that were tried
+    before.
     """
 
     name: str
@@ -225,6 +226,20 @@ class Step:
     rows: Rows | None = None
     passed_over: tuple[PassedOver, ...] = ()
     last: Step | None = None
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """How a network streams along time: an inference takes the next ``rows`` of an input of ``window_rows``.
+
+    ``layers`` of it compute new rows only. ``ends`` are the first layers that do not, each with the cause.
+    """
+
+    rows: int
+    window_rows: int
+    layers: int
+    ends: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,7 +248,8 @@ class Program:
 
     ``segments`` are ranges (first step, last step) whose steps have ``rows`` and run together, row by row; all other
     steps run one after the other, once. Where the network is ``fed_by_rows``, its only input comes row by row and is
-    read by the first segment, which begins with the first step.
+    read by the first segment, which begins with the first step. With a ``hop`` the network streams along time, and its
+    graph holds new rows and windows in place of whole tensors.
 
     ``alias_of`` maps a tensor to the tensor whose bytes it is (RESHAPE, SQUEEZE, EXPAND_DIMS and other ops that move
     nothing); it never maps to a tensor that is itself an alias.
@@ -245,6 +261,7 @@ class Program:
     alias_of: dict[int, int] = field(default_factory=dict)
     segments: tuple[tuple[int, int], ...] = ()
     fed_by_rows: bool = False
+    hop: Hop | None = None
 
     def storage(self, tensor: int) -> int:
         """The tensor that owns the bytes of ``tensor``."""

@@ -31,9 +31,9 @@ from tinyml.lower.program import (
     const_key,
 )
 
-_ELEMENTWISE = frozenset({"LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"})
-_BINARY = frozenset({"ADD", "SUB", "MUL"})
-_WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
+ELEMENTWISE = frozenset({"LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"})
+BINARY = frozenset({"ADD", "SUB", "MUL"})
+WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
 
 ROW_KERNELS: dict[str, tuple[str, str]] = {
     "tml_conv2d": ("in_h", "pad_top"),
@@ -86,11 +86,11 @@ def geometry(graph: Graph, op: Op) -> Geometry | None:
         return Geometry(1, 1, 0, x.shape[1], 1, (0,), reduces=True)
     if not _is_image(output):
         return None
-    if op.kind in _WINDOWED and _is_image(x):
+    if op.kind in WINDOWED and _is_image(x):
         return _windowed(graph, op)
-    if op.kind in _ELEMENTWISE and x.shape == output.shape and x.dtype.size_bytes == output.dtype.size_bytes:
+    if op.kind in ELEMENTWISE and x.shape == output.shape and x.dtype.size_bytes == output.dtype.size_bytes:
         return _by_rows(output, (0,))
-    if op.kind in _BINARY:
+    if op.kind in BINARY:
         positions = _row_positions(graph, op, output)
         return _by_rows(output, positions) if positions else None
     if op.kind == "CONCATENATION" and cast(ConcatenationAttrs, op.attrs).axis % 4 == 3:
@@ -137,7 +137,7 @@ def _of_rows(graph: Graph, op: Op, found: Geometry, count: int) -> tuple[Graph, 
     shape = graph.tensor(op.outputs[0]).shape
     tensors[op.outputs[0]] = replace(tensors[op.outputs[0]], shape=(1, count, *shape[2:]))
     attrs: Any = op.attrs
-    if op.kind in _WINDOWED:
+    if op.kind in WINDOWED:
         attrs = replace(attrs, pad_top=0, pad_bottom=0)
     part = replace(op, attrs=attrs)
     return replace(graph, tensors=tuple(tensors), ops=tuple(part if o is op else o for o in graph.ops)), part

@@ -86,7 +86,7 @@ def _alive(graph: Graph, tensor: int) -> bool:
 def tensor_buffers(program: Program) -> dict[int, Buffer]:
     """The buffer of every storage tensor: from its writer (inputs: -1) to its last reader (outputs: n).
 
-    That of a tensor inside of a segment is as large as its window.
+    That of a tensor inside of a segment is as large as its window. What a step keeps is live all the time.
     """
     graph, end = program.graph, len(program.steps)
     first: dict[int, int] = {}
@@ -112,8 +112,10 @@ def tensor_buffers(program: Program) -> dict[int, Buffer]:
                 touch(tensor, segment.first)
                 touch(tensor, segment.last)
             touch(tensor, time)
-    for tensor in graph.outputs:
+    for tensor in (*graph.outputs, *(t for step in program.steps if step.keeps for t in step.outputs)):
         touch(tensor, end)
+    for step in program.steps:
+        first.update(dict.fromkeys(step.outputs, -1) if step.keeps else {})
     for tensor, segment in inside.items():
         if tensor in segment.hosted:
             for known in (first, last, size):

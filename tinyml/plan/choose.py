@@ -53,9 +53,12 @@ class Planned:
 def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
     """The plan of least memory for ``goal``.
 
-    Raises UnsupportedError where the input is to come by rows and the first layer cannot take it so.
+    A program that streams along time runs one step after the other, as its rows are few. Raises UnsupportedError where
+    the input is to come by rows and the first layer cannot take it so.
     """
     goal = goal or Goal()
+    if program.hop is not None:
+        return Planned(program, make_plan(program))
     if goal.fed_by_rows:
         _require_feedable(program)
         program = replace(program, fed_by_rows=True)

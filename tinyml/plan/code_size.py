@@ -29,6 +29,8 @@ TURNS_STACK_BYTES, TURN_STACK_BYTES, MOST_TURNS_STACK_BYTES = 20, 10, 100
 """What the function of a segment keeps on the stack beside a step's own: at least, for each turn, at most."""
 ROW_CODE_FACTORS = {"tml_conv2d_mve": 1.7}
 """Kernels that grow where borders are known at run time only (measured on MLPerf Tiny's image classifier)."""
+KEEPING_CODE_BYTES, KEEPING_STACK_BYTES = 80.0, 24.0
+"""A step that keeps rows from one inference to the next: copies of a literal size."""
 SHARED_CALL_BYTES = 28.0
 """A step that only loads four pointers and calls: four literals, four loads, a branch."""
 
@@ -120,6 +122,8 @@ def _predict(kernels: Mapping[str, Any], step: Step, quantity: str) -> float:
 
 
 def _fitted(kernels: Mapping[str, Any], step: Step, quantity: str) -> float:
+    if step.keeps:
+        return KEEPING_CODE_BYTES if quantity == "code" else KEEPING_STACK_BYTES
     model = kernels.get(step.kernel)
     if model is None:
         alike = [m for m in kernels.values() if m["op"] == step.kind] or list(kernels.values())

@@ -1,0 +1,51 @@
+"""Random networks without padding in time, computing new rows only: each hop equals the whole network on its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.core_networks import CoreProgram
+from tests.support.host_build import Network, Result, host_program, run_program
+from tests.support.shared import require_module
+from tests.support.time_chains import MORE_HOPS, hopping, prove_hops, time_chain, windows_of
+from tinyml.lower.program import Isa
+
+CORES = (("cortex-m4", Isa.DSP, 40), ("cortex-m0plus", Isa.V6M, 60))
+
+
+def networks_of(seeds: range, isa: Isa, *, canaries: bool) -> list[tuple[int, Network, Network]]:
+    return [(s, *hopping(time_chain(s), f"n{s}", s, isa, canaries=canaries)) for s in seeds]
+
+
+@pytest.mark.parametrize("first", [0, 12])
+def test_on_the_host(first: int, tmp_path: Path) -> None:
+    found = networks_of(range(first, first + 12), Isa.PORTABLE, canaries=True)
+    for seed, network, _ in found:
+        folder = tmp_path / network.name
+        folder.mkdir()
+        inputs = [rows.tobytes() for rows, _ in windows_of(network, seed)]
+        program = host_program([network], folder, len(inputs), optimise="-O0")
+        results = iter(run_program(program, [network], [inputs])[0])
+
+        def run(_: bytes, results: Iterator[Result] = results) -> Result:
+            return next(results)
+
+        assert prove_hops(network, seed, run) >= MORE_HOPS
+    saved = [network.program.macs < whole.program.macs for _, network, whole in found]
+    assert sum(saved) > len(saved) // 2
+
+
+@pytest.mark.parametrize(("core", "isa", "first"), CORES)
+def test_on_a_core(core: str, isa: Isa, first: int, tmp_path: Path) -> None:
+    require_module("unicorn")
+    found = networks_of(range(first, first + 10), isa, canaries=True)
+    program = CoreProgram([network for _, network, _ in found], core, tmp_path)
+    for seed, network, _ in found:
+
+        def run(content: bytes, network: Network = network) -> Result:
+            return program.run(network, content)
+
+        assert prove_hops(network, seed, run) >= MORE_HOPS
