@@ -1,9 +1,10 @@
-"""Files that are either whole or not there: written under a temporary name beside the target, then renamed."""
+"""Files and folders that are whole or not there: written under a temporary name beside the target, then renamed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,32 @@ def write_file(path: Path, content: bytes | str) -> None:
             temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         except OSError as error:
             raise unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside ``path``; when the body succeeds, it becomes ``path`` in one step.
+
+    Raises:
+        UsageError: there are files at ``path``, it cannot be written, or the disk is full.
+    """
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} is not empty", hint="choose another --output")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield work
+        work.chmod(0o755)
+        if path.is_dir():
+            path.rmdir()
+        work.rename(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def unwritable(path: Path, error: OSError) -> UsageError:

@@ -240,6 +240,14 @@ def test_data_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     check("data info", printed(capsys, "data", "info", str(tmp_path)))
 
 
+def test_data_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require_module("google_crc32c")
+    from tests.unit.data.makers import mnist
+
+    few = str(mnist(tmp_path / "set", 20, 10))
+    check("data records", printed(capsys, "data", "records", few, "-o", str(tmp_path / "records"), "--shards", "2"))
+
+
 def test_data_synth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_tool("espeak-ng")
     few = ("--words", "tree", "--count", "3", "--others", "house", "--other-count", "1")

@@ -1,4 +1,4 @@
-"""``tinyml data``: list, get, inspect and synthesise data sets."""
+"""``tinyml data``: list, get, inspect, pack and synthesise data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinyml.cli.options import json_option
 
 @click.group("data", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, get, inspect and synthesise data sets."""
+    """List, get, inspect, pack and synthesise data sets."""
 
 
 @command.command("list")
@@ -118,6 +118,53 @@ def info_command(folder: Path, layout: str | None, check: bool, as_json: bool) -
         click.echo(f"{len(damaged)} damaged samples" if damaged else "no damaged samples")
         for item in damaged:
             click.echo(f"  {item.name}: {item.reason}")
+
+
+@command.command("records")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
+@click.option("--shards", type=click.IntRange(1, 512), default=8, show_default=True, help="Files of each split.")
+@click.option("--layout", help="The layout, where it is not to be guessed.")
+@click.option("--words", metavar="A,B,…", help="Keywords, in the order of the outputs (audio).")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of silence and of the other words taken.")
+@json_option
+def records_command(
+    folder: Path, output: Path, shards: int, layout: str | None, words: str | None, seed: int, as_json: bool
+) -> None:
+    """Write the data set in FOLDER, of any layout, as TFRecords in shards, which `--data` takes as well.
+
+    A few large files instead of many small ones, each record with its checksum; workers that train together read
+    shards of their own.
+    """
+    from tinyml.cli import output as out
+    from tinyml.cli.data_progress import DownloadProgress
+    from tinyml.cli.train import split_words
+    from tinyml.data import DatasetOptions, open_dataset
+    from tinyml.data.speech_commands import SpeechOptions
+    from tinyml.data.write_records import write_records
+
+    chosen = DatasetOptions(SpeechOptions(words=split_words(words), seed=seed))
+    dataset = open_dataset(folder, layout, chosen)
+    with DownloadProgress() as progress:
+        written = write_records(
+            dataset, output, shards, lambda done, total: progress.update("writing records", done, total)
+        )
+    if as_json:
+        out.print_json(
+            {
+                "folder": str(output),
+                "layout": dataset.layout,
+                "kind": dataset.kind,
+                "classes": list(dataset.classes),
+                **written.to_json(),
+            }
+        )
+        return
+    click.echo(str(output))
+    files = sum(written.shards.values())
+    out.note(f"{sum(written.records.values()):,} records in {files} shards, {written.size_bytes / 1e6:,.1f} MB")
+    for item in written.left_out:
+        out.note(f"left out {item.name}: {item.reason}")
 
 
 @command.command("synth")

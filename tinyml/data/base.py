@@ -30,12 +30,14 @@ class Sample:
     """One clip or image: its name in the data set, its class number and how to decode it.
 
     ``decode()`` gives int16 samples ``[samples]`` of a clip or uint8 ``[height, width, 3 or 1]`` of an image, and
-    raises :class:`CorruptSampleError` where the file is damaged.
+    raises :class:`CorruptSampleError` where the file is damaged. ``encoded()`` gives the bytes of the picture file that
+    was decoded, or None where there is none.
     """
 
     name: str
     label: int
     decode: Callable[[], NDArray[Any]]
+    encoded: Callable[[], bytes | None] | None = None
 
 
 @dataclass(frozen=True)

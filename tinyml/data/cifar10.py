@@ -118,7 +118,7 @@ def _array_sample(name: str, picture: NDArray[np.uint8], label: int) -> Sample:
 
 
 def _file_sample(name: str, file: bytes, label: int) -> Sample:
-    return Sample(name, label, lambda: decode_picture(file))
+    return Sample(name, label, lambda: decode_picture(file), lambda: file)
 
 
 def _read_packed(path: Path) -> tuple[list[Sample], list[Sample]]:

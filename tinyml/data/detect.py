@@ -13,20 +13,23 @@ from tinyml.data import (
     intel_images,
     machine_sounds,
     mnist,
+    records,
     speech_commands,
     tiny_imagenet,
     visual_wake_words,
 )
 from tinyml.data.base import Dataset
+from tinyml.data.records import Worker
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
 
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """Choices that only some layouts have."""
+    """Choices that only some layouts have. ``worker`` reads its own shards of records."""
 
     speech: SpeechOptions = field(default_factory=SpeechOptions)
+    worker: Worker | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Layout:
 
 
 LAYOUTS = (
+    Layout(
+        records.LAYOUT,
+        "records.json and TFRecord shards, as `tinyml data records` writes them",
+        records.recognise,
+        lambda folder, options: records.read(folder, options.speech.words, options.worker),
+    ),
     Layout(
         mnist.LAYOUT,
         "train-images-idx3-ubyte[.gz] and the three files beside it",

@@ -36,4 +36,4 @@ def picture_sample(store: FileStore, name: str, label: int) -> Sample:
     def decode() -> NDArray[np.uint8]:
         return decode_picture(store.read(name))
 
-    return Sample(name, label, decode)
+    return Sample(name, label, decode, lambda: store.read(name))

@@ -11,8 +11,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import tempfile
 import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +27,7 @@ from tinyml.data.espeak import Voice
 from tinyml.data.rooms import COLOURS, coloured_noise, mix_at_snr, reverberate, room_response
 from tinyml.data.speech_commands import NOISE
 from tinyml.errors import UsageError
-from tinyml.files import unwritable
+from tinyml.files import new_folder
 
 # fmt: off
 OTHER_WORDS = (
@@ -109,15 +107,8 @@ def synthesise(
     Raises UsageError for words that cannot be folders, a word longer than a clip, or a folder that has files in it.
     """
     plan = _plan(options, voices)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"{output} is not empty", hint="choose another --output")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    except OSError as error:
-        raise unwritable(output, error) from error
-    try:
-        clips = []
+    clips = []
+    with new_folder(output) as work:
         for number, (clip, voice) in enumerate(plan):
             made, samples = make_clip(clip, voice, options, speaker)
             _write(work / made.file, wav_file(samples, options.sample_rate_hz))
@@ -125,14 +116,6 @@ def synthesise(
             if progress is not None:
                 progress(number + 1, len(plan))
         _write_beside(work, clips, options, speaker)
-        work.chmod(0o755)
-        if output.is_dir():
-            output.rmdir()
-        work.rename(output)
-    except OSError as error:
-        raise unwritable(output, error) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return tuple(clips)
 
 

@@ -5,14 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tests.unit.data.makers import edge_impulse, picture_bytes, pictures, tiny_imagenet, tone, wav_bytes, write
-from tinyml.data import LAYOUTS
+from tests.unit.data.makers import (
+    edge_impulse,
+    picture_bytes,
+    pictures,
+    speech_commands,
+    tiny_imagenet,
+    tone,
+    wav_bytes,
+    write,
+)
+from tinyml.data import LAYOUTS, records
+from tinyml.data.write_records import write_records
 from tinyml.training.recipes import RECIPES, DataOptions, open_data
 
 
 def test_every_layout_has_a_recipe() -> None:
-    assert {layout for recipe in RECIPES for layout in recipe.layouts} == {layout.name for layout in LAYOUTS}
+    layouts = {layout for recipe in RECIPES for layout in recipe.layouts}
+    assert layouts == {layout.name for layout in LAYOUTS} - {records.LAYOUT}
+
+
+def test_records_become_the_examples_of_the_folder_that_they_were_made_of(tmp_path: Path) -> None:
+    pytest.importorskip("google_crc32c")
+    words = dict.fromkeys(("yes", "no", "bird"), (6, 3, 3))
+    folder = speech_commands(tmp_path / "set", words)
+    options = DataOptions(words=("yes", "no"), seed=1)
+    write_records(open_data(folder, options)[0], tmp_path / "records", 3)
+    found = []
+    for place in (folder, tmp_path / "records"):
+        dataset, recipe = open_data(place, options)
+        found.append(recipe.prepare(dataset, options, (49, 10, 1)))
+    epochs = [data.epoch(np.random.default_rng(7)) for data in found]
+    np.testing.assert_array_equal(epochs[0].codes, epochs[1].codes)
+    np.testing.assert_array_equal(epochs[0].labels, epochs[1].labels)
+    assert found[0].counts == found[1].counts
 
 
 def test_edge_impulse_keywords_without_other_words(tmp_path: Path) -> None:
