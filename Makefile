@@ -32,7 +32,7 @@ sweep: $(VENV)/.installed-all ## thousands of random graphs against the referenc
 	$(BIN)/python -m pytest -m sweep -n 2
 
 figures: $(VENV)/.installed-all ## measure the model catalogue again, after changes to kernels or plans
-	$(BIN)/python -m tinyml.report.figures
+	$(BIN)/python -m tinyml.models_table
 	$(BIN)/python -m tinyml.report.models_page > docs/models.md
 	$(BIN)/python -m tinyml.report.memory_figures
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.blocks import RELU, activate, finish, image_input
+from tinyml.models.entry import Entry, Published
 
 
 def build(
@@ -36,3 +37,18 @@ def build(
         x = activate(x, RELU, layer)
     x = keras.layers.Dense(input_shape[0], name="reconstruction")(x)
     return finish(inputs, x, name)
+
+
+_AUTOENCODER = "Koizumi et al. 2020, DCASE 2020 challenge task 2, arXiv:2006.05822, section 4"
+
+ROWS = (
+    Entry(
+        "autoencoder",
+        "autoencoder",
+        "anomaly_detection",
+        f"{_AUTOENCODER}; MLPerf Tiny anomaly detection (ad01)",
+        build,
+        (("input_shape", (640,)),),
+        Published("MLPerf Tiny, ad01_int8.tflite", macs=264_192),
+    ),
+)

@@ -6,6 +6,22 @@ from math import prod
 from typing import Any
 
 
+def count(name: str) -> tuple[int, int]:
+    """Parameters and MACs of the catalogue's network ``name`` with its default options.
+
+    Its weights get no values, so that even a network of twenty million of them is counted in a second or two.
+    """
+    import keras
+
+    from tinyml.models.catalog import build_model
+
+    with keras.StatelessScope():
+        model = build_model(name)
+    counts = count_parameters(model), count_macs(model)
+    keras.backend.clear_session()
+    return counts
+
+
 def count_parameters(model: Any) -> int:
     """Trainable parameters: what papers count; the moving averages of batch norm are left out."""
     return sum(prod(weight.shape) for weight in model.trainable_weights)
@@ -18,6 +34,22 @@ def count_macs(model: Any) -> int:
     layer's size is open, and where a layer is called more than once, since its calls may differ in size.
     """
     return sum(_layer_macs(layer) for layer in model.layers)
+
+
+def macs_by_position(model: Any) -> tuple[int, int]:
+    """:func:`count_macs` in two parts: what grows with the area of the input, and what does not (dense layers, gates)."""
+    import keras
+
+    growing = fixed = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            inner = macs_by_position(layer)
+            growing, fixed = growing + inner[0], fixed + inner[1]
+        elif (macs := _layer_macs(layer)) and _positions(layer) > 1:
+            growing += macs
+        else:
+            fixed += macs
+    return growing, fixed
 
 
 def _layer_macs(layer: Any) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.blocks import RELU, classify, conv, depthwise, finish, image_input
+from tinyml.models.entry import Entry, Published
 
 
 def build(
@@ -35,3 +36,43 @@ def build(
         x = depthwise(x, 3, strides=strides, activation=RELU, name=f"block{index}_depthwise")
         x = conv(x, filters, 1, activation=RELU, name=f"block{index}_pointwise")
     return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_HELLO_EDGE = "Zhang et al. 2017, Hello Edge, arXiv:1711.07128, table 1"
+
+ROWS = (
+    Entry(
+        "ds_cnn",
+        "ds_cnn",
+        "keyword_spotting",
+        f"{_HELLO_EDGE}; MLPerf Tiny keyword spotting (kws01)",
+        build,
+        (("input_shape", (49, 10, 1)), ("classes", 12)),
+        Published("MLPerf Tiny, kws_ref_model.tflite", macs=2_656_768),
+    ),
+    Entry(
+        "ds_cnn_s",
+        "ds_cnn",
+        "keyword_spotting",
+        _HELLO_EDGE,
+        build,
+        (("filters", 64), ("blocks", 4), ("dropout", 0.0)),
+        Published("Hello Edge, table 5: 5.4 M operations, two a MAC", macs=2_700_000, macs_unit=100_000),
+    ),
+    Entry(
+        "ds_cnn_m",
+        "ds_cnn",
+        "keyword_spotting",
+        _HELLO_EDGE,
+        build,
+        (("filters", 172), ("blocks", 4), ("stem_strides", (2, 1)), ("first_block_strides", (2, 2)), ("dropout", 0.0)),
+    ),
+    Entry(
+        "ds_cnn_l",
+        "ds_cnn",
+        "keyword_spotting",
+        _HELLO_EDGE,
+        build,
+        (("filters", 276), ("blocks", 5), ("stem_strides", (2, 1)), ("first_block_strides", (2, 2)), ("dropout", 0.0)),
+    ),
+)

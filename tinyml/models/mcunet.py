@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyml.models.entry import Entry, Published, Task
 from tinyml.models.searched import Network, build_network
 
 IN0 = Network(
@@ -200,3 +201,24 @@ def build(
         batch_size=batch_size,
         name=name,
     )
+
+
+_MCUNET = "Lin et al. 2020, MCUNet, arXiv:2007.10319, section 4"
+_MCUNET_README = "mcunet repository, README, model list"
+
+
+def _row(network: str, resolution: int, classes: int, task: Task, kiloparameters: int, kilomacs: int) -> Entry:
+    options = (("network", network), ("input_shape", (resolution, resolution, 3)), ("classes", classes))
+    published = Published(_MCUNET_README, kiloparameters * 1_000, 10_000, kilomacs * 1_000, 100_000)
+    return Entry(f"mcunet_{network}", "mcunet", task, _MCUNET, build, options, published)
+
+
+ROWS = (
+    _row("vww1", 80, 2, "visual_wake_words", 430, 11_600),
+    _row("vww2", 144, 2, "visual_wake_words", 640, 55_800),
+    _row("in0", 48, 1000, "image_classification", 750, 6_400),
+    _row("in1", 96, 1000, "image_classification", 640, 12_800),
+    _row("in2", 160, 1000, "image_classification", 730, 67_300),
+    _row("in3", 176, 1000, "image_classification", 740, 81_800),
+    _row("in4", 160, 1000, "image_classification", 1_730, 125_900),
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.blocks import RELU6, classify, conv, depthwise, finish, image_input
+from tinyml.models.entry import Entry, Published
 
 BODY = (
     (64, 1),
@@ -46,3 +47,27 @@ def build(
         x = depthwise(x, 3, strides=strides, activation=activation, name=f"block{index}_depthwise")
         x = conv(x, max(1, int(filters * width)), 1, activation=activation, name=f"block{index}_pointwise")
     return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_MOBILENET_V1 = "Howard et al. 2017, MobileNets, arXiv:1704.04861, table 1"
+
+ROWS = (
+    Entry(
+        "mobilenet_v1_025_96",
+        "mobilenet_v1",
+        "visual_wake_words",
+        f"{_MOBILENET_V1}; MLPerf Tiny visual wake words (vww01)",
+        build,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.25)),
+        Published("MLPerf Tiny, vww_96_int8.tflite", macs=7_489_664),
+    ),
+    Entry(
+        "mobilenet_v1_100_224",
+        "mobilenet_v1",
+        "image_classification",
+        _MOBILENET_V1,
+        build,
+        (("input_shape", (224, 224, 3)), ("classes", 1000)),
+        Published("Howard et al. 2017, arXiv:1704.04861, table 6", 4_200_000, 100_000, 569_000_000, 1_000_000),
+    ),
+)

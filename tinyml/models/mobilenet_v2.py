@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.blocks import classify, conv, divisible, finish, image_input, inverted_residual
+from tinyml.models.entry import Entry, Published
 from tinyml.models.searched import Network, build_network
 
 STAGES = (
@@ -101,3 +102,37 @@ def build_w035(
     return build_network(
         W035, input_shape=input_shape, classes=classes, dropout=dropout, batch_size=batch_size, name=name
     )
+
+
+_MOBILENET_V2 = "Sandler et al. 2018, MobileNetV2, arXiv:1801.04381, table 2"
+_MCUNET = "Lin et al. 2020, MCUNet, arXiv:2007.10319, section 4"
+_MCUNET_README = "mcunet repository, README, model list"
+
+ROWS = (
+    Entry(
+        "mobilenet_v2_035_96",
+        "mobilenet_v2",
+        "visual_wake_words",
+        _MOBILENET_V2,
+        build,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.35)),
+    ),
+    Entry(
+        "mobilenet_v2_w035",
+        "mobilenet_v2",
+        "image_classification",
+        f"{_MOBILENET_V2}; {_MCUNET}",
+        build_w035,
+        (("input_shape", (144, 144, 3)), ("classes", 1000)),
+        Published(_MCUNET_README, 750_000, 10_000, 23_500_000, 100_000),
+    ),
+    Entry(
+        "mobilenet_v2_100_224",
+        "mobilenet_v2",
+        "image_classification",
+        _MOBILENET_V2,
+        build,
+        (("input_shape", (224, 224, 3)), ("classes", 1000)),
+        Published("keras.applications.MobileNetV2; the paper's table 4", 3_504_872, 1, 300_000_000, 10_000_000),
+    ),
+)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyml.models.blocks import HARD_SWISH, RELU, conv, divisible, finish, image_input, inverted_residual, scores
+from tinyml.models.entry import Entry, Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +126,36 @@ def _build(
     if dropout > 0:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
     return finish(inputs, scores(x, classes), name)
+
+
+_MOBILENET_V3_SMALL = "Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244, table 2"
+_MOBILENET_V3_LARGE = "Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244, table 1"
+
+ROWS = (
+    Entry(
+        "mobilenet_v3_small_035_96",
+        "mobilenet_v3",
+        "visual_wake_words",
+        _MOBILENET_V3_SMALL,
+        build_small,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.35)),
+    ),
+    Entry(
+        "mobilenet_v3_small_100_224",
+        "mobilenet_v3",
+        "image_classification",
+        _MOBILENET_V3_SMALL,
+        build_small,
+        (("input_shape", (224, 224, 3)), ("classes", 1000)),
+        Published("keras.applications.MobileNetV3Small", 2_542_856),
+    ),
+    Entry(
+        "mobilenet_v3_large_100_224",
+        "mobilenet_v3",
+        "image_classification",
+        _MOBILENET_V3_LARGE,
+        build_large,
+        (("input_shape", (224, 224, 3)), ("classes", 1000)),
+        Published("keras.applications.MobileNetV3Large", 5_483_032),
+    ),
+)

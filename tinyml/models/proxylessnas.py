@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyml.models.entry import Entry, Published
 from tinyml.models.searched import Network, build_network
 
 W03 = Network(
@@ -51,3 +52,20 @@ def build(
     return build_network(
         W03, input_shape=input_shape, classes=classes, dropout=dropout, batch_size=batch_size, name=name
     )
+
+
+_MCUNET = "Lin et al. 2020, MCUNet, arXiv:2007.10319, section 4"
+_PROXYLESS = "Cai et al. 2019, ProxylessNAS, arXiv:1812.00332, section 4.2"
+_MCUNET_README = "mcunet repository, README, model list"
+
+ROWS = (
+    Entry(
+        "proxylessnas_w03",
+        "proxylessnas",
+        "image_classification",
+        f"{_PROXYLESS}; {_MCUNET}",
+        build,
+        (("input_shape", (176, 176, 3)), ("classes", 1000)),
+        Published(_MCUNET_README, 750_000, 10_000, 38_300_000, 100_000),
+    ),
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.blocks import RELU, activate, classify, conv, finish, image_input
+from tinyml.models.entry import Entry, Published
 
 
 def build(
@@ -48,3 +49,18 @@ def build(
             x = keras.layers.Add(name=f"{prefix}_add")([x, y])
             x = activate(x, RELU, f"{prefix}_add")
     return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_RESNET = "He et al. 2015, Deep Residual Learning, arXiv:1512.03385, section 4.2"
+
+ROWS = (
+    Entry(
+        "resnet8",
+        "resnet",
+        "image_classification",
+        f"{_RESNET}; MLPerf Tiny image classification (ic01)",
+        build,
+        (("input_shape", (32, 32, 3)), ("classes", 10)),
+        Published("MLPerf Tiny, pretrainedResnet_quant.tflite", macs=12_501_632),
+    ),
+)

@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyml.models.catalog import CATALOG, Entry
-from tinyml.models.figures import REFERENCE_BOARD, load_figures
+from tinyml.models.figures import REFERENCE_BOARD, Figures, load_figures
 from tinyml.models.trained import Trained, trained_models
 
 
 def model_json(entry: Entry) -> dict[str, Any]:
     """The entry's object under ``models`` in ``tinyml models --json``."""
-    figures = load_figures()[entry.name]
+    figures = _figures(entry)
     published = entry.published
     return {
         "name": entry.name,
@@ -24,6 +24,7 @@ def model_json(entry: Entry) -> dict[str, Any]:
         "task": entry.task,
         "paper": entry.paper,
         "input_shape": list(entry.input_shape),
+        "input_shapes": [list(shape) for shape in entry.input_shapes],
         "classes": entry.classes,
         "options": {key: list(v) if isinstance(v, tuple) else v for key, v in sorted(entry.defaults.items())},
         **figures.to_json(),
@@ -34,27 +35,41 @@ def model_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-CATALOG_HEADINGS = ["name", "task", "input", "parameters", "MACs", "weights", "arena", "boards"]
-CATALOG_RIGHT = (3, 4, 5, 6, 7)
-CATALOG_NOTE = f"weights and arena on {REFERENCE_BOARD}; boards: how many hold it, `tinyml models NAME` says which"
+NOT_MEASURED = "–"
+CATALOG_HEADINGS = ["name", "task", "input", "parameters", "MACs", "weights", "arena", "instructions", "boards"]
+CATALOG_RIGHT = (3, 4, 5, 6, 7, 8)
+CATALOG_NOTE = (
+    f"weights, arena and instructions on {REFERENCE_BOARD} (Cortex-M4F); –: not measured; boards: how many hold it,"
+    " `tinyml models NAME` says which"
+)
 
 
 def catalog_rows(entries: Sequence[Entry]) -> list[list[str]]:
     """The table of ``tinyml models``: a row an entry under :data:`CATALOG_HEADINGS`."""
-    figures = load_figures()
+    return [_catalog_row(entry, _figures(entry)) for entry in entries]
+
+
+def _catalog_row(entry: Entry, figures: Figures) -> list[str]:
     return [
-        [
-            entry.name,
-            entry.task.replace("_", " "),
-            "x".join(str(size) for size in entry.input_shape),
-            _short(figures[entry.name].parameters),
-            _short(figures[entry.name].macs),
-            f"{figures[entry.name].weights_bytes / 1024:,.1f} KiB",
-            f"{figures[entry.name].arena_bytes / 1024:,.1f} KiB",
-            str(len(figures[entry.name].boards + figures[entry.name].boards_optimize_size)),
-        ]
-        for entry in entries
+        entry.name,
+        entry.task.replace("_", " "),
+        " + ".join("x".join(str(size) for size in shape) for shape in entry.input_shapes),
+        _short(figures.parameters),
+        _short(figures.macs),
+        _kibibytes(figures.weights_bytes),
+        _kibibytes(figures.arena_bytes),
+        _short(figures.instructions),
+        str(len(figures.boards + figures.boards_optimize_size)) if figures.planned else NOT_MEASURED,
     ]
+
+
+def _figures(entry: Entry) -> Figures:
+    """The entry's measured figures; those of a row that nobody has measured yet are all None."""
+    return load_figures().get(entry.name, Figures(entry.name))
+
+
+def _kibibytes(size_bytes: int | None) -> str:
+    return NOT_MEASURED if size_bytes is None else f"{size_bytes / 1024:,.1f} KiB"
 
 
 TRAINED_HEADINGS = ["trained", "network", "score", "classes"]
@@ -90,8 +105,10 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Table:
     return grid
 
 
-def _short(count: int) -> str:
+def _short(count: int | None) -> str:
     """Three digits and a unit: ``2.66 M``, ``77.9 k``."""
+    if count is None:
+        return NOT_MEASURED
     for unit, factor in (("M", 1_000_000), ("k", 1_000)):
         if count >= factor:
             scaled = count / factor
@@ -101,18 +118,19 @@ def _short(count: int) -> str:
 
 def model_report(entry: Entry) -> list[RenderableType]:
     """The lines of ``tinyml models NAME``."""
-    figures = load_figures()[entry.name]
+    figures = _figures(entry)
     options = ", ".join(f"{key} {_plain(value)}" for key, value in entry.defaults.items())
     rows = [
         ("family", entry.family),
         ("task", entry.task.replace("_", " ")),
         ("paper", entry.paper),
         ("options", options),
-        ("parameters", f"{figures.parameters:,}"),
-        ("MACs", f"{figures.macs:,}"),
-        ("weights", f"{figures.weights_bytes:,} bytes on {REFERENCE_BOARD}"),
-        ("arena", f"{figures.arena_bytes:,} bytes on {REFERENCE_BOARD}"),
-        ("boards that fit", ", ".join(figures.boards) or "none"),
+        ("parameters", _measured(figures.parameters)),
+        ("MACs", _measured(figures.macs)),
+        ("weights", _measured(figures.weights_bytes, f"bytes on {REFERENCE_BOARD}")),
+        ("arena", _measured(figures.arena_bytes, f"bytes on {REFERENCE_BOARD}")),
+        ("instructions", _measured(figures.instructions, "an inference on a Cortex-M4F, counted in emulation")),
+        ("boards that fit", (", ".join(figures.boards) or "none") if figures.planned else "not measured"),
         *([("with --optimize size", ", ".join(figures.boards_optimize_size))] if figures.boards_optimize_size else []),
     ]
     if entry.published is not None:
@@ -121,6 +139,10 @@ def model_report(entry: Entry) -> list[RenderableType]:
     if others:
         rows.append(("same family", ", ".join(others)))
     return [Text(entry.name, style="bold"), _grid(rows)]
+
+
+def _measured(number: int | None, unit: str = "") -> str:
+    return "not measured" if number is None else f"{number:,} {unit}".rstrip()
 
 
 def _plain(value: Any) -> str:

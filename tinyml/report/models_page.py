@@ -9,13 +9,14 @@ from tinyml.models.figures import REFERENCE_BOARD, Figures, load_figures
 _HEAD = f"""# Models
 
 Generated from the catalogue in `tinyml/models/`, do not edit; this brings it up to date, after
-`python -m tinyml.report.figures` where definitions, kernels or plans have changed:
+`python -m tinyml.models_table` where definitions, kernels or plans have changed:
 
     python -m tinyml.report.models_page > docs/models.md
 
 Parameters are the trainable ones; MACs are counted as MLPerf Tiny counts, convolutions and dense layers only. Weights
-and arena are bytes on {REFERENCE_BOARD} (Cortex-M4F), exact, of the int8 network. A family's name stands for its first
-row. Any option of a definition can be replaced:
+and arena are bytes on {REFERENCE_BOARD} (Cortex-M4F), exact, of the int8 network; instructions are those of one
+inference on a Cortex-M4F, counted in emulation. "–" stands for what has not been measured. A family's name stands for
+its first row. Any option of a definition can be replaced:
 `tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`.
 A board with an asterisk holds the network with `--optimize size` only.
 """
@@ -29,22 +30,31 @@ def models_page() -> str:
         entries = [entry for entry in CATALOG if entry.family == family]
         papers = list(dict.fromkeys(part for entry in entries for part in entry.paper.split("; ")))
         lines += [f"{'; '.join(papers)}.", ""]
-        lines += ["| name | task | input | parameters | MACs | weights | arena | boards that hold it |"]
-        lines += ["|---|---|---|--:|--:|--:|--:|---|"]
+        lines += ["| name | task | input | parameters | MACs | weights | arena | instructions | boards that hold it |"]
+        lines += ["|---|---|---|--:|--:|--:|--:|--:|---|"]
         lines += [_row(entry) for entry in entries]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(entry: Entry) -> str:
-    figures = load_figures()[entry.name]
-    shape = "×".join(str(size) for size in entry.input_shape)
-    numbers = (figures.parameters, figures.macs, figures.weights_bytes, figures.arena_bytes)
-    cells = [f"`{entry.name}`", entry.task.replace("_", " "), shape, *(f"{n:,}" for n in numbers)]
+    figures = load_figures().get(entry.name, Figures(entry.name))
+    shape = " + ".join("×".join(str(size) for size in shape) for shape in entry.input_shapes)
+    numbers = (
+        figures.parameters,
+        figures.macs,
+        figures.weights_bytes,
+        figures.arena_bytes,
+        figures.instructions,
+    )
+    counts = ("–" if number is None else f"{number:,}" for number in numbers)
+    cells = [f"`{entry.name}`", entry.task.replace("_", " "), shape, *counts]
     return f"| {' | '.join(cells)} | {_boards(figures)} |"
 
 
 def _boards(figures: Figures) -> str:
+    if not figures.planned:
+        return "–"
     names = [*figures.boards, *(f"{name}\\*" for name in figures.boards_optimize_size)]
     missing = [b.name for b in list_boards() if b.name not in figures.boards + figures.boards_optimize_size]
     if not missing and not figures.boards_optimize_size:

@@ -9,18 +9,19 @@ import pytest
 
 from tinyml.errors import UsageError
 from tinyml.models.catalog import CATALOG, Entry, build_model, families, find_entry, is_catalog_name
-from tinyml.models.counting import count_macs, count_parameters
+from tinyml.models.counting import count, count_parameters
 
 FAMILIES = [
-    "ds_cnn",
     "mobilenet_v1",
     "mobilenet_v2",
     "mobilenet_v3",
+    "ds_cnn",
     "mcunet",
     "proxylessnas",
     "resnet",
     "autoencoder",
 ]
+"""In the catalogue's order, which is that of docs/models.md."""
 
 
 @pytest.fixture(autouse=True)
@@ -87,13 +88,17 @@ def test_defaults_hold_the_builders_options_and_the_entrys() -> None:
 @pytest.mark.train
 @pytest.mark.parametrize("entry", [e for e in CATALOG if e.published is not None], ids=lambda e: e.name)
 def test_counts_equal_the_published_figures_as_printed(entry: Entry) -> None:
-    model = build_model(entry.name)
+    parameters, macs = count(entry.name)
     published = entry.published
     assert published is not None
-    if published.parameters is not None:
-        assert abs(count_parameters(model) - published.parameters) <= published.parameters_unit / 2
-    if published.macs is not None:
-        assert abs(count_macs(model) - published.macs) <= published.macs_unit / 2
+    assert published.parameters is not None or published.macs is not None
+    assert published.within <= 0.01
+    for counted, printed, unit in (
+        (parameters, published.parameters, published.parameters_unit),
+        (macs, published.macs, published.macs_unit),
+    ):
+        if printed is not None:
+            assert abs(counted - printed) <= max(unit / 2, published.within * printed)
 
 
 @pytest.mark.train

@@ -1,0 +1,144 @@
+"""Measures the catalogue: entries, untrained, through conversion, planning, each board's budget and emulation.
+
+``python -m tinyml.models_table [--counts] [NAME ...]`` rewrites ``tinyml/models/figures.json``, the named entries only
+where names are given; ``--counts`` counts parameters and MACs and goes no further, which is what networks as published
+for telephones get. Without names, entries that have only counts so far get only counts again. It needs TensorFlow and
+a GCC for Cortex-M.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from tinyml.boards import Board, list_boards, load_board
+from tinyml.errors import DoesNotFitError, UnsupportedError
+from tinyml.files import write_file
+from tinyml.graph.check import check_supported
+from tinyml.graph.ir import Graph
+from tinyml.graph.passes import run_passes
+from tinyml.lower.lowering import lower, target_of
+from tinyml.lower.program import Optimize, Program, Target
+from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
+from tinyml.models.counting import count, count_macs, count_parameters
+from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, read_figures
+from tinyml.pipeline import Options, emulate
+from tinyml.plan.budget import Limits, make_budget
+from tinyml.plan.choose import choose_plan
+from tinyml.plan.code_size import estimate_sizes
+from tinyml.plan.planner import Plan
+from tinyml.plan.regions import place
+from tinyml.sources import UNTRAINED_SEED, convert_random
+from tinyml.tflite.quiet import import_keras
+from tinyml.tflite.read import read_graph
+
+APP = "benchmark"
+TOOLCHAIN = "gcc"
+ROOMY_BOARD = "mps2-an386"
+"""Where instructions are counted of what does not fit the reference board: the same core and kernels."""
+
+
+def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
+    """Build, convert, lower and plan ``entry`` with random weights, and see on which of ``boards`` it fits.
+
+    Random weights have no bearing on sizes except through constants that happen to be equal.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(UNTRAINED_SEED)
+    model = build_model(entry.name, batch_size=1)
+    graph = read_graph(convert_random(model), name=entry.name)
+    check_supported(graph)
+    graph = run_passes(graph)
+    parameters, macs = count_parameters(model), count_macs(model)
+    keras.backend.clear_session()
+    plans = _Plans(graph)
+    ordered = sorted(boards, key=lambda b: (b.ram.available_bytes, b.name))
+    fitting = [board.name for board in ordered if plans.fit(board, Optimize.BALANCED)]
+    smaller = [board.name for board in ordered if board.name not in fitting and plans.fit(board, Optimize.SIZE)]
+    reference = next(board for board in ordered if board.name == REFERENCE_BOARD)
+    program, plan = plans.get(reference, Optimize.BALANCED)
+    return Figures(
+        entry.name,
+        parameters,
+        macs,
+        program.weights_bytes,
+        plan.arena_bytes,
+        boards=tuple(fitting),
+        boards_optimize_size=tuple(smaller),
+    )
+
+
+class _Plans:
+    """A graph's programs and plans, made once for each target."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[Target, tuple[Program, Plan]] = {}
+
+    def get(self, board: Board, optimize: Optimize) -> tuple[Program, Plan]:
+        target = target_of(board, optimize)
+        if target not in self._known:
+            planned = choose_plan(lower(self._graph, target))
+            self._known[target] = planned.program, planned.plan
+        return self._known[target]
+
+    def fit(self, board: Board, optimize: Optimize) -> bool:
+        program, plan = self.get(board, optimize)
+        sizes = estimate_sizes(program, board, APP, TOOLCHAIN)
+        return make_budget(board, program, place(program, plan, board, sizes, Limits()), sizes).fits
+
+
+def count_only(entry: Entry) -> Figures:
+    """Parameters and MACs of the definition, without weights and without the compiler."""
+    parameters, macs = count(entry.name)
+    return Figures(entry.name, parameters, macs)
+
+
+def count_instructions(entry: Entry) -> int | None:
+    """Instructions of one inference on a Cortex-M4F, in emulation, outputs proven equal to the reference's."""
+    options = Options(toolchain=TOOLCHAIN, inputs=1)
+    for name in (REFERENCE_BOARD, ROOMY_BOARD):
+        try:
+            return emulate(entry.name, load_board(name), options=options).instructions
+        except DoesNotFitError:
+            continue
+    return None
+
+
+def write_figures(names: Iterable[str], *, counts: bool = False, path: Path = FIGURES_PATH) -> None:
+    """Measure the named entries (all of them where there are no names) and rewrite the file after each, others kept."""
+    wanted = {find_entry(name).name for name in names}
+    boards = list_boards()
+    for entry in CATALOG:
+        known = read_figures(path).get(entry.name)
+        if wanted and entry.name not in wanted:
+            continue
+        print(f"measuring {entry.name}", file=sys.stderr)
+        only_counts = counts or (not wanted and known is not None and not known.planned)
+        _put(path, count_only(entry) if only_counts else _measured(entry, boards))
+
+
+def _measured(entry: Entry, boards: Iterable[Board]) -> Figures:
+    try:
+        return replace(measure(entry, boards), instructions=count_instructions(entry))
+    except UnsupportedError as error:
+        print(f"{entry.name}: {error.message}", file=sys.stderr)
+        return count_only(entry)
+
+
+def _put(path: Path, figures: Figures) -> None:
+    """Write one row; the file is read anew, so that two measurements may run side by side."""
+    rows = read_figures(path) | {figures.name: figures}
+    ordered = [rows[entry.name] for entry in CATALOG if entry.name in rows]
+    content = {
+        "about": f"written by python -m tinyml.models_table; weights and arena on {REFERENCE_BOARD}",
+        "models": {row.name: row.to_json() for row in ordered},
+    }
+    write_file(path, json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    write_figures([name for name in sys.argv[1:] if name != "--counts"], counts="--counts" in sys.argv)
