@@ -30,7 +30,12 @@ from tinyml.cli.options import json_option
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better validation score.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything drawn at random.")
-@click.option("--teacher", metavar="MODEL", help="Learn from this one, too: a .keras, .h5 or .tflite file, or a run.")
+@click.option(
+    "--teacher",
+    metavar="MODEL",
+    multiple=True,
+    help="Learn from this one, too: a .keras, .h5 or .tflite file, or a run; of several the mean answer.",
+)
 @click.option("--temperature", type=float, default=4.0, show_default=True, help="How soft the teacher's answers are.")
 @click.option("--alpha", type=float, default=0.7, show_default=True, help="Weight of the teacher's answers, 0 to 1.")
 @click.option(
@@ -39,9 +44,10 @@ from tinyml.cli.options import json_option
     multiple=True,
     help="Layers whose outputs are to become alike; may be repeated.",
 )
+@click.option("--feature-maps", is_flag=True, help="Compare the layers place by place, not their means.")
 @click.option("--beta", type=float, default=1.0, show_default=True, help="Weight of the layers' likeness.")
 @click.option(
-    "--teacher-range", type=float, nargs=2, metavar="LOW HIGH", help="What the teacher takes for codes -128 and 127."
+    "--teacher-range", type=float, nargs=2, metavar="LOW HIGH", help="What the first takes for codes -128 and 127."
 )
 @click.option("--generations", type=click.IntRange(1), default=1, show_default=True, help="Then learn from oneself.")
 @click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="Then train on as int8 computes, so many epochs.")
@@ -61,10 +67,11 @@ def command(
     words: str | None,
     unknown: tuple[Path, ...],
     seed: int,
-    teacher: str | None,
+    teacher: tuple[str, ...],
     temperature: float,
     alpha: float,
     features: tuple[str, ...],
+    feature_maps: bool,
     beta: float,
     teacher_range: tuple[float, float] | None,
     generations: int,
@@ -100,9 +107,18 @@ def command(
     from tinyml.training.session import resume as resume_run
 
     distill = None
-    if teacher is not None or features or teacher_range or generations > 1:
-        pairs = tuple(split_pair(pair) for pair in features)
-        distill = DistillOptions(teacher, temperature, alpha, pairs, beta, teacher_range, generations)
+    if teacher or features or teacher_range or generations > 1:
+        distill = DistillOptions(
+            teacher=teacher[0] if teacher else None,
+            temperature=temperature,
+            alpha=alpha,
+            features=tuple(split_pair(pair) for pair in features),
+            beta=beta,
+            input_range=teacher_range,
+            generations=generations,
+            others=teacher[1:],
+            maps=feature_maps,
+        )
     try:
         with EpochProgress() as progress:
             if resume is not None:

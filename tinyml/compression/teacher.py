@@ -16,7 +16,7 @@ from tinyml.compression.fake_quant import quantised_layers
 from tinyml.errors import UnsupportedError, UsageError
 from tinyml.models.trained import TRAINED_DIR, trained_models
 from tinyml.tflite.convert import load_keras
-from tinyml.tflite.quiet import import_keras, quiet_native_stderr
+from tinyml.tflite.quiet import import_keras, import_tensorflow, quiet_native_stderr
 
 Reals = npt.NDArray[np.float32]
 SMALLEST = 1e-7
@@ -28,8 +28,9 @@ CODE_STEP = 1 / 256
 class Teacher:
     """A trained network: ``predict`` takes inputs of shape (n, *input_shape), as the teacher's own training had them.
 
-    It gives logarithms of probabilities (or logits, which differ by a constant a row), shape (n, classes), and the
-    mean over the picture of each wanted layer's output, shape (n, channels). ``labels`` are known for a run only.
+    It gives logarithms of probabilities (or logits, which differ by a constant a row), shape (n, classes), and each
+    wanted layer's output: its mean over the picture, shape (n, channels), or the whole, as ``feature_shapes`` has it.
+    ``labels`` are known for a run only.
     """
 
     name: str
@@ -37,13 +38,13 @@ class Teacher:
     classes: int
     predict: Callable[[Reals], tuple[Reals, list[Reals]]]
     labels: tuple[str, ...] = ()
-    feature_sizes: tuple[int, ...] = ()
+    feature_shapes: tuple[tuple[int, ...], ...] = ()
 
 
-def load_teacher(source: str, features: Sequence[str] = ()) -> Teacher:
+def load_teacher(source: str, features: Sequence[str] = (), *, maps: bool = False) -> Teacher:
     """A teacher from a ``.keras``, ``.h5`` or ``.tflite`` file, a run's folder, or the name of a trained model.
 
-    ``features`` are names of Keras layers whose outputs are wanted, too.
+    ``features`` are names of Keras layers whose outputs are wanted, too: whole ``maps``, or means over the picture.
 
     Raises:
         UsageError: there is no such file or name, or no such layer.
@@ -53,7 +54,7 @@ def load_teacher(source: str, features: Sequence[str] = ()) -> Teacher:
     if source in trained_models():
         return _from_tflite(TRAINED_DIR / f"{source}.tflite", features, trained_models()[source].labels)
     if path.is_dir():
-        return _from_keras(load_keras(path / "best.keras"), str(path), features, _run_labels(path))
+        return _from_keras(load_keras(path / "best.keras"), str(path), features, _run_labels(path), maps)
     if not path.is_file():
         raise UsageError(
             f"there is no teacher {source}",
@@ -63,7 +64,7 @@ def load_teacher(source: str, features: Sequence[str] = ()) -> Teacher:
         return _from_tflite(path, features, ())
     quantised_layers()
     model = _load_h5(path) if path.suffix in (".h5", ".hdf5") else load_keras(path)
-    return _from_keras(model, str(path), features, ())
+    return _from_keras(model, str(path), features, (), maps)
 
 
 def channel_means(values: Any) -> Any:
@@ -72,7 +73,7 @@ def channel_means(values: Any) -> Any:
     return ops.mean(values, axis=tuple(range(1, len(values.shape) - 1))) if len(values.shape) > 2 else values
 
 
-def _from_keras(model: Any, name: str, features: Sequence[str], labels: tuple[str, ...]) -> Teacher:
+def _from_keras(model: Any, name: str, features: Sequence[str], labels: tuple[str, ...], maps: bool) -> Teacher:
     keras = import_keras()
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UnsupportedError(
@@ -84,19 +85,20 @@ def _from_keras(model: Any, name: str, features: Sequence[str], labels: tuple[st
             raise UsageError(
                 f"teacher {name} has no layer {feature!r}", hint=f"its last: {', '.join(list(known)[-8:])}"
             )
-    taps = [known[feature].output for feature in features]
+    taps = [known[feature].output if maps else channel_means(known[feature].output) for feature in features]
     network = keras.Model(model.inputs[0], [model.outputs[0], *taps])
     softmax = ends_in_softmax(model)
+    compiled = import_tensorflow().function(lambda inputs: network(inputs, training=False), reduce_retracing=True)
 
     def predict(inputs: Reals) -> tuple[Reals, list[Reals]]:
-        outputs, *values = keras.tree.flatten(network(inputs, training=False))
+        outputs, *values = keras.tree.flatten(compiled(inputs))
         outputs = np.asarray(outputs)
         logits = np.log(np.maximum(outputs, SMALLEST)) if softmax else outputs
-        return logits, [np.asarray(channel_means(value)) for value in values]
+        return logits, [np.asarray(value) for value in values]
 
-    sizes = tuple(int(tap.shape[-1]) for tap in taps)
+    shapes = tuple(tuple(int(side) for side in tap.shape[1:]) for tap in taps)
     shape = tuple(int(side) for side in model.inputs[0].shape[1:])
-    return Teacher(name, shape, int(model.outputs[0].shape[-1]), predict, labels, sizes)
+    return Teacher(name, shape, int(model.outputs[0].shape[-1]), predict, labels, shapes)
 
 
 def ends_in_softmax(model: Any) -> bool:

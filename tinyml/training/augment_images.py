@@ -1,4 +1,8 @@
-"""Augmentation of images, in 8-bit pixels before they become int8 codes: crops, flips, brightness, contrast, colour."""
+"""Augmentation of images, in 8-bit pixels before they become int8 codes: crops, flips, light, colour, cut-out, mixing.
+
+Everything is drawn in shares of a picture, never in pixels: the same generator gives the same pictures at any size, so
+that a teacher can see what the student sees in the size that it was trained on.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyml.training.mixing import cut_mix, cut_out, mix_up
+
 Pixels = npt.NDArray[np.uint8]
+Reals = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,10 @@ class ImageAugmentation:
     """How far images are changed.
 
     ``smallest_crop`` is the least share of the picture's area that a crop keeps, ``aspect`` how far its sides may
-    differ; ``light`` and ``colour`` are the largest relative changes of brightness and contrast, and of each channel.
+    differ; ``light`` and ``colour`` are the largest relative changes of brightness and contrast, and of each channel;
+    ``grey`` is the share of pictures that lose their colour, ``cut_out`` that of pictures that lose a square
+    ``cut_out_side`` of their width wide. Of the pictures ``mixup`` are mixed with another by shares from
+    Beta(``mixup_alpha``, same), and in ``cutmix`` a square is replaced by another's.
     """
 
     flip: bool = True
@@ -23,6 +33,25 @@ class ImageAugmentation:
     aspect: float = 0.15
     light: float = 0.2
     colour: float = 0.08
+    grey: float = 0.0
+    cut_out: float = 0.0
+    cut_out_side: float = 0.4
+    mixup: float = 0.0
+    mixup_alpha: float = 1.0
+    cutmix: float = 0.0
+
+
+def change_pictures(
+    images: Pixels, targets: Reals, rng: np.random.Generator, options: ImageAugmentation
+) -> tuple[Pixels, Reals]:
+    """Light, colour, cut-out and mixing for a batch of cropped uint8 images ``[n, height, width, channels]``.
+
+    ``targets`` are float32 ``[n, classes]``; they are shared as the pictures are.
+    """
+    changed = cut_out(change_light(images, rng, options), options.cut_out_side, rng, options.cut_out)
+    changed, shared = cut_mix(changed, targets, rng, options.cutmix)
+    mixed, shared = mix_up(changed, shared, options.mixup_alpha, rng, options.mixup)
+    return np.rint(mixed).astype(np.uint8), shared
 
 
 def crop_and_resize(image: Pixels, size: int, rng: np.random.Generator, options: ImageAugmentation) -> Pixels:
@@ -51,10 +80,25 @@ def change_light(images: Pixels, rng: np.random.Generator, options: ImageAugment
     contrast = rng.uniform(1 - options.light, 1 + options.light, (count, 1, 1, 1)).astype(np.float32)
     brightness = (255 * rng.uniform(-options.light, options.light, (count, 1, 1, 1)) / 2).astype(np.float32)
     tint = rng.uniform(1 - options.colour, 1 + options.colour, (count, 1, 1, channels)).astype(np.float32)
+    if channels == 3:
+        bare = rng.random(count) < options.grey
+        out[bare] = out[bare] @ np.full((3, 3), 1 / 3, np.float32)
     middle = out.mean(axis=(1, 2, 3), keepdims=True)
     lit = ((out - middle) * contrast + middle + brightness) * tint
     changed: Pixels = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
     return changed
+
+
+def resize(images: Pixels, size: int) -> Pixels:
+    """A batch of uint8 images ``[n, height, width, channels]`` brought to ``size`` square; itself where it has it."""
+    from PIL import Image
+
+    count, height, width, channels = images.shape
+    if height == width == size:
+        return images
+    pictures = [Image.fromarray(image if channels == 3 else image[..., 0]) for image in images]
+    resized = [np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR), np.uint8) for picture in pictures]
+    return np.stack(resized).reshape(count, size, size, channels)
 
 
 def shift_and_flip(images: Pixels, reach: int, flip: bool, rng: np.random.Generator) -> Pixels:

@@ -26,19 +26,23 @@ class Examples:
     """int8 codes of shape (n, *input shape) and n labels: class numbers, or 0 normal / 1 anomalous.
 
     ``groups`` numbers the recording that each example was cut from, where examples are scored by recording. ``shares``,
-    float32 (n, classes) with rows that sum to 1, say how much of each class is in mixed examples.
+    float32 (n, classes) with rows that sum to 1, say how much of each class is in mixed examples. ``answers``, float32
+    (n, classes), are what a teacher says that was asked while they were made: logarithms of probabilities.
     """
 
     codes: Codes
     labels: Labels
     groups: Labels | None = None
     shares: Reals | None = None
+    answers: Reals | None = None
 
     def __post_init__(self) -> None:
         if len(self.codes) != len(self.labels):
             raise ValueError(f"{len(self.codes)} examples with {len(self.labels)} labels")
         if self.shares is not None and len(self.shares) != len(self.labels):
             raise ValueError(f"{len(self.labels)} examples with the shares of {len(self.shares)}")
+        if self.answers is not None and len(self.answers) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} examples with the answers to {len(self.answers)}")
 
     def __len__(self) -> int:
         return len(self.labels)

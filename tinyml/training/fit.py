@@ -137,7 +137,9 @@ def _one_epoch(
         if data.objective == CLASSIFY:
             targets = examples.targets(chosen, classes)
             if distiller is not None:
-                targets = distiller.targets(inputs if seen is examples.codes else data.real(seen[chosen]), targets)
+                answers = None if examples.answers is None else examples.answers[chosen]
+                view = inputs if seen is examples.codes else data.real(seen[chosen])
+                targets = distiller.targets(view, targets, answers)
         else:
             targets = inputs.reshape(len(inputs), *model.output_shape[1:])
         model.reset_metrics()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,8 @@ def fit_generations(
     distiller = None
     if distill.teacher is not None:
         _check_unchanged(entry)
-        distiller = _distiller(
-            load_teacher(distill.teacher, [two for _, two in distill.features]), distill, model, data
-        )
+        teacher = load_teacher(distill.teacher, [two for _, two in distill.features], maps=distill.maps)
+        distiller = _distiller(teacher, distill, model, data, [load_teacher(source) for source in distill.others])
     states = [fit(model, data, options, run, progress, distiller)]
     folders = [run]
     for number in range(2, distill.generations + 1):
@@ -67,7 +66,16 @@ def fit_generations(
         student = new_model(again.seed)
         if progress is not None:
             progress.note(f"generation {number} of {distill.generations}")
-        oneself = replace(distill, teacher=str(folders[-1].path), features=(), input_range=None)
+        oneself = replace(
+            distill,
+            teacher=str(folders[-1].path),
+            features=(),
+            maps=False,
+            input_range=None,
+            frontend=None,
+            labels=(),
+            others=(),
+        )
         distiller = _distiller(
             load_teacher(str(_first_best(run) if number == 2 else folders[-1].best)), oneself, student, data
         )
@@ -99,13 +107,16 @@ def _first_best(run: Run) -> Path:
     return kept
 
 
-def _distiller(teacher: Teacher, options: DistillOptions, student: Any, data: TrainingData) -> Distiller:
-    if teacher.labels and teacher.labels != data.labels:
-        raise UsageError(
-            f"teacher {teacher.name} knows {', '.join(teacher.labels)}, the data {', '.join(data.labels)}",
-            hint="train the student on the same classes in the same order",
-        )
-    return Distiller(teacher, options, student, data.input_range)
+def _distiller(
+    teacher: Teacher, options: DistillOptions, student: Any, data: TrainingData, others: Sequence[Teacher] = ()
+) -> Distiller:
+    for each in () if options.frontend is not None else (teacher, *others):
+        if each.labels and each.labels != data.labels:
+            raise UsageError(
+                f"teacher {each.name} knows {', '.join(each.labels)}, the data {', '.join(data.labels)}",
+                hint="train the student on the same classes in the same order",
+            )
+    return Distiller(teacher, options, student, data.input_range, others, resized=data.resized is not None)
 
 
 def _check_unchanged(entry: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ All of it is NumPy and drawn from the generator alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,37 +54,62 @@ def _stretches(count: int, length: int, widest: int, rng: np.random.Generator) -
     return np.asarray((places >= starts[:, np.newaxis]) & (places < (starts + widths)[:, np.newaxis]))
 
 
-def cut_out(images: Pixels, side: int, rng: np.random.Generator, chance: float = 1.0) -> Pixels:
-    """Copies of uint8 images ``[n, height, width, channels]`` with a square of ``side`` pixels made grey.
+def cut_out(images: Pixels, side: float, rng: np.random.Generator, chance: float = 1.0) -> Pixels:
+    """Copies of uint8 images ``[n, height, width, channels]`` with a square made grey, ``side`` of their width wide.
 
     The square's centre is anywhere in the picture, so that part of it may lie outside; it is filled with the picture's
     mean of each channel (DeVries and Taylor 2017, arXiv:1708.04552). ``chance`` is the share of pictures changed.
+    The same generator cuts the same place at any size of the pictures.
     """
-    count, height, width, _ = images.shape
-    top = rng.integers(0, height, (count, 1)) - side // 2
-    left = rng.integers(0, width, (count, 1)) - side // 2
-    rows, columns = np.arange(height)[np.newaxis], np.arange(width)[np.newaxis]
-    inside_rows = (rows >= top) & (rows < top + side) & (rng.random((count, 1)) < chance)
-    inside_columns = (columns >= left) & (columns < left + side)
-    hidden = np.einsum("nr,nc->nrc", inside_rows, inside_columns)[..., np.newaxis]
+    hidden = _boxes(images.shape, np.full(len(images), side), rng)
+    hidden &= (rng.random(len(images)) < chance)[:, np.newaxis, np.newaxis]
     means = np.rint(images.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
-    return np.where(hidden, means, images)
+    return np.where(hidden[..., np.newaxis], means, images)
 
 
-def mix_up(inputs: Reals, targets: Reals, alpha: float, rng: np.random.Generator) -> tuple[Reals, Reals]:
+def cut_mix(images: Pixels, targets: Reals, rng: np.random.Generator, chance: float) -> tuple[Pixels, Reals]:
+    """A square of each picture replaced by the same of another, targets shared by area.
+
+    Yun et al. 2019, arXiv:1905.04899: the square's area is uniform in the picture's, its centre anywhere. ``chance`` is
+    the share of uint8 pictures ``[n, height, width, channels]`` changed; targets are ``[n, classes]``.
+    """
+    count = len(images)
+    partner = rng.permutation(count)
+    other = _boxes(images.shape, np.sqrt(rng.random(count)), rng)
+    other &= (rng.random(count) < chance)[:, np.newaxis, np.newaxis]
+    own = (1 - other.mean(axis=(1, 2), dtype=np.float64)).astype(np.float32)[:, np.newaxis]
+    shared = np.asarray(own * targets + (1 - own) * targets[partner], np.float32)
+    return np.where(other[..., np.newaxis], images[partner], images), shared
+
+
+def _boxes(shape: tuple[int, ...], sides: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """``[n, height, width]``: in each picture a square of True, its side a share of the width, centred anywhere."""
+    count, height, width = shape[:3]
+    spans = np.maximum(np.rint(sides * width), 0).astype(np.int64)[:, np.newaxis]
+    top = (rng.random((count, 1)) * height).astype(np.int64) - spans // 2
+    left = (rng.random((count, 1)) * width).astype(np.int64) - spans // 2
+    rows, columns = np.arange(height)[np.newaxis], np.arange(width)[np.newaxis]
+    inside_rows, inside_columns = (rows >= top) & (rows < top + spans), (columns >= left) & (columns < left + spans)
+    return np.asarray(inside_rows[:, :, np.newaxis] & inside_columns[:, np.newaxis, :])
+
+
+def mix_up(
+    inputs: npt.NDArray[Any], targets: Reals, alpha: float, rng: np.random.Generator, chance: float = 1.0
+) -> tuple[Reals, Reals]:
     """Each example mixed with another of the batch: inputs ``[n, …]`` and targets ``[n, classes]`` by one share.
 
     Shares are drawn from Beta(alpha, alpha), the larger part an example's own (Zhang et al. 2018, arXiv:1710.09412;
-    which of two is the first makes no difference to a batch). An alpha of 0 mixes nothing.
+    which of two is the first makes no difference to a batch). ``chance`` is the share of examples mixed; an alpha of 0
+    mixes nothing.
     """
     if alpha <= 0:
         return inputs, targets
     count = len(inputs)
     drawn = rng.beta(alpha, alpha, count)
-    share = np.maximum(drawn, 1 - drawn).astype(np.float32)
+    share = np.where(rng.random(count) < chance, np.maximum(drawn, 1 - drawn), 1.0).astype(np.float32)
     partner = rng.permutation(count)
 
-    def mixed(values: Reals) -> Reals:
+    def mixed(values: npt.NDArray[Any]) -> Reals:
         own = share.reshape(count, *([1] * (values.ndim - 1)))
         return np.asarray(own * values + (1 - own) * values[partner], np.float32)
 

@@ -36,8 +36,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def fixed_teacher(logits: np.ndarray, features: list[np.ndarray]) -> Teacher:
-    sizes = tuple(feature.shape[1] for feature in features)
-    return Teacher("fixed", (4, 4, 1), 3, lambda inputs: (logits, features), (), sizes)
+    shapes = tuple(feature.shape[1:] for feature in features)
+    return Teacher("fixed", (4, 4, 1), 3, lambda inputs: (logits, features), (), shapes)
 
 
 @pytest.mark.parametrize("activation", ["softmax", None])
@@ -78,13 +78,44 @@ def test_student_becomes_like_its_teacher() -> None:
         return np.log(np.asarray(model(seen))), [np.asarray(model.get_layer("look")(seen)).mean((1, 2))]
 
     options = DistillOptions("other", alpha=1.0, temperature=2.0, features=(("look", "look"),))
-    distiller = Distiller(Teacher("other", (4, 4, 1), 3, predict, (), (5,)), options, student, RANGE)
+    distiller = Distiller(Teacher("other", (4, 4, 1), 3, predict, (), ((5,),)), options, student, RANGE)
     network_to_train = distiller.extend(student)
     network_to_train.compile(keras.optimizers.Adam(1e-2), distiller.loss(0.0))
     before = np.mean(np.abs(student(inputs) - taught))
     targets = distiller.targets(inputs, np.zeros((64, 3), np.float32))
     network_to_train.fit(inputs, targets, epochs=60, batch_size=32, verbose=0)
     assert np.mean(np.abs(student(inputs) - taught)) < before / 2
+
+
+def test_maps_are_compared_place_by_place() -> None:
+    source = np.random.default_rng(5)
+    maps = source.normal(size=(6, 2, 2, 3))
+    options = DistillOptions("fixed", alpha=1.0, features=(("look", "x"),), beta=2.0, maps=True)
+    logits = source.normal(size=(6, 3))
+    student = network()
+    distiller = Distiller(fixed_teacher(logits, [maps]), options, student, RANGE)
+    assert distiller.extend(student).output_shape == (None, 3 + 12)
+    targets = distiller.targets(np.zeros((6, 4, 4, 1), np.float32), np.zeros((6, 3), np.float32))
+    shuffled = np.concatenate([softmax(logits), maps[:, ::-1].reshape(6, 12)], axis=1).astype(np.float32)
+    same = np.concatenate([softmax(logits), maps.reshape(6, 12)], axis=1).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(distiller.loss(0.0)(targets, same)), 0.0, atol=1e-5)
+    assert np.asarray(distiller.loss(0.0)(targets, shuffled)).min() > 0.1, "means over the map would be the same"
+    with pytest.raises(UsageError, match=r"\(2, 2\), the teacher's \(4, 4\)"):
+        Distiller(fixed_teacher(logits, [np.zeros((6, 4, 4, 3))]), options, student, RANGE).extend(student)
+
+
+def test_answers_of_teachers_are_averaged() -> None:
+    source = np.random.default_rng(6)
+    one, two = source.normal(size=(2, 5, 3))
+    labels, pictures = np.eye(3, dtype=np.float32)[source.integers(0, 3, 5)], np.zeros((5, 4, 4, 1), np.float32)
+    options = DistillOptions("fixed", others=("another",))
+    both = Distiller(fixed_teacher(one, []), options, network(), RANGE, [fixed_teacher(two + 7, [])])
+    answers = both.targets(pictures, labels)[:, 3:]
+    np.testing.assert_allclose(softmax(answers), softmax((one + two) / 2), rtol=1e-5)
+    larger = Teacher("larger", (8, 8, 1), 3, lambda inputs: (one, []))
+    with pytest.raises(UsageError, match="larger takes inputs of"):
+        Distiller(fixed_teacher(one, []), options, network(), RANGE, [larger])
+    assert Distiller(larger, DistillOptions("x"), network(), RANGE, resized=True).teacher is larger
 
 
 def test_teacher_sees_its_own_range() -> None:
@@ -113,7 +144,7 @@ def test_keras_and_tflite_teachers_agree(tmp_path: Path) -> None:
     logits, features = keras_teacher.predict(inputs)
     np.testing.assert_allclose(softmax(logits), model(inputs), atol=1e-6)
     np.testing.assert_allclose(features[0], np.asarray(model.get_layer("look")(inputs)).mean((1, 2)), atol=1e-6)
-    assert keras_teacher.feature_sizes == (5,)
+    assert keras_teacher.feature_shapes == ((5,),)
     int8_logits, none = load_teacher(str(tmp_path / "model.tflite")).predict(inputs)
     assert none == []
     np.testing.assert_allclose(softmax(int8_logits), softmax(logits), atol=0.03)

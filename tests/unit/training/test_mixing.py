@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinyml.training.augment_audio import AudioAugmentation, augment_clips
-from tinyml.training.mixing import Masking, cut_out, mask_features, mix_up
+from tinyml.training.mixing import Masking, cut_mix, cut_out, mask_features, mix_up
 
 RATE_HZ = 16_000
 STILL = AudioAugmentation(shift_ms=0, speed=0, gain_db=(0, 0), noise_chance=0)
@@ -46,7 +46,7 @@ def test_masks_follow_the_generator_and_can_be_none() -> None:
 
 def test_a_cut_out_is_one_square_of_the_mean() -> None:
     images = rng().integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
-    cut = cut_out(images, 8, rng(1))
+    cut = cut_out(images, 0.25, rng(1))
     whole = 0
     for before, after in zip(images, cut, strict=True):
         rows, columns = np.nonzero((before != after).any(axis=2))
@@ -57,8 +57,8 @@ def test_a_cut_out_is_one_square_of_the_mean() -> None:
         assert np.array_equal(np.unique(square.reshape(-1, 3), axis=0)[0], np.rint(before.mean(axis=(0, 1))))
         assert len(np.unique(square.reshape(-1, 3), axis=0)) == 1
     assert 40 < whole < 90, "where the centre is near the border, part of the square lies outside"
-    assert np.array_equal(cut_out(images, 8, rng(1)), cut)
-    assert np.array_equal(cut_out(images, 8, rng(1), chance=0.0), images)
+    assert np.array_equal(cut_out(images, 0.25, rng(1)), cut)
+    assert np.array_equal(cut_out(images, 0.25, rng(1), chance=0.0), images)
 
 
 def test_mixing_keeps_sums_and_uses_one_share_for_both() -> None:
@@ -73,6 +73,23 @@ def test_mixing_keeps_sums_and_uses_one_share_for_both() -> None:
         assert np.allclose(mixed[row], np.tensordot(labels[row], inputs, axes=1), atol=1e-5)
     again = mix_up(inputs, targets, 0.4, rng(2))
     assert np.array_equal(again[0], mixed) and np.array_equal(again[1], labels)
+
+
+def test_mixed_squares_share_targets_by_area() -> None:
+    images = np.repeat(np.arange(50, dtype=np.uint8), 16 * 16 * 3).reshape(50, 16, 16, 3)
+    targets = np.eye(50, dtype=np.float32)
+    mixed, shares = cut_mix(images, targets, rng(3), 0.5)
+    assert mixed.dtype == np.uint8 and shares.dtype == np.float32
+    changed = 0
+    for row in range(50):
+        values, counts = np.unique(mixed[row, ..., 0], return_counts=True)
+        changed += len(values) > 1
+        for value, count in zip(values, counts, strict=True):
+            assert shares[row, value] == pytest.approx(count / 256, abs=1e-6)
+    assert 10 < changed < 40, "about half of the pictures hold a square of another"
+    larger = cut_mix(images.repeat(2, axis=1).repeat(2, axis=2), targets, rng(3), 0.5)[0]
+    assert np.mean(larger[:, ::2, ::2] == mixed) > 0.95, "the same places at another size"
+    assert np.array_equal(cut_mix(images, targets, rng(3), 0.0)[0], images)
 
 
 def test_no_alpha_no_mixture() -> None:

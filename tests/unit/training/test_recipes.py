@@ -104,6 +104,14 @@ def test_photographs_are_cropped_to_the_models_size(tmp_path: Path) -> None:
     assert data.labels == ("notperson", "person")
     assert data.epoch(np.random.default_rng(1)).codes.shape == (6, 12, 12, 1)
     assert data.input_range == pytest.approx((0.0, 1.0))
+    epoch = data.epoch(np.random.default_rng(1))
+    assert epoch.shares is not None and np.allclose(epoch.shares.sum(axis=1), 1.0)
+    assert data.resized is not None
+    larger = data.resized(np.random.default_rng(1), (24, 24, 1))
+    assert larger.shape == (6, 24, 24, 1)
+    halved = larger.astype(float).reshape(6, 12, 2, 12, 2, 1).mean(axis=(2, 4))
+    other = data.resized(np.random.default_rng(2), (24, 24, 1)).astype(float).reshape(6, 12, 2, 12, 2, 1)
+    assert np.abs(halved - epoch.codes).mean() < 12 < np.abs(other.mean(axis=(2, 4)) - epoch.codes).mean()
     with pytest.raises(UsageError, match=r"\(12, 10, 3\)"):
         recipe.prepare(dataset, DataOptions(), (12, 10, 3))
 

@@ -1,8 +1,13 @@
-"""Photographs, a folder a class or person / notperson as in Visual Wake Words: random crops, flips, light, colour."""
+"""Photographs, a folder a class or person / notperson as in Visual Wake Words: random crops, flips, light, colour.
+
+Pictures are mixed with others, too, and squares cut out of them: where there are few, nothing else keeps a network from
+learning them by heart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,32 +17,47 @@ from tinyml.data import Dataset
 from tinyml.data.base import IMAGE, TEST, TRAIN, VALIDATION
 from tinyml.errors import UsageError
 from tinyml.features import ImageConfig
-from tinyml.training.augment_images import ImageAugmentation, change_light, crop_and_resize, shift_and_flip
-from tinyml.training.examples import CLASSIFY, Examples, TrainingData
+from tinyml.training.augment_images import ImageAugmentation, change_pictures, crop_and_resize, resize, shift_and_flip
+from tinyml.training.examples import CLASSIFY, Codes, Examples, TrainingData
 from tinyml.training.fit import FitOptions
 from tinyml.training.recipes.base import DataOptions, Recipe, count_labels, notes
 
 Pixels = npt.NDArray[np.uint8]
-Augment = Callable[[Pixels, np.random.Generator], Pixels]
+Reals = npt.NDArray[np.float32]
+Place = Callable[[Pixels, int, np.random.Generator], Pixels]
+"""Crops or moves stored pictures ``[n, side, side, channels]`` to a size."""
 
 CALIBRATION_PER_CLASS = 200
-AUGMENTATION = ImageAugmentation()
+CHUNK = 500
+"""Pictures that are augmented, and mixed with each other, at a time."""
+
+LEAST_STORED = 128
+AUGMENTATION = ImageAugmentation(
+    smallest_crop=0.5,
+    aspect=0.2,
+    light=0.3,
+    colour=0.12,
+    grey=0.1,
+    cut_out=0.25,
+    mixup=0.3,
+    mixup_alpha=0.4,
+    cutmix=0.2,
+)
 
 
 def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]) -> TrainingData:
-    """Photographs → int8 images of ``input_shape`` (size, size, channels); training images are a third larger, to crop.
+    """Photographs → int8 images of ``input_shape`` (size, size, channels); training images are larger, to crop.
 
     Raises:
         UsageError: the shape is no square image.
     """
     config = image_config(input_shape)
-    larger = ImageConfig(size=round(config.size * 4 / 3), channels=config.channels)
+    larger = ImageConfig(size=max(LEAST_STORED, round(config.size * 4 / 3)), channels=config.channels)
 
-    def augment(images: Pixels, rng: np.random.Generator) -> Pixels:
-        cropped = [crop_and_resize(image, config.size, rng, AUGMENTATION) for image in images]
-        return change_light(np.stack(cropped), rng, AUGMENTATION)
+    def crop(images: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+        return np.stack([crop_and_resize(image, size, rng, AUGMENTATION) for image in images])
 
-    return image_data(RECIPE.name, dataset, config, larger, augment)
+    return image_data(RECIPE.name, dataset, config, larger, crop, AUGMENTATION)
 
 
 def image_config(input_shape: tuple[int, ...]) -> ImageConfig:
@@ -54,8 +74,15 @@ def image_config(input_shape: tuple[int, ...]) -> ImageConfig:
     return ImageConfig(size=input_shape[0], channels=input_shape[2])
 
 
-def image_data(task: str, dataset: Dataset, config: ImageConfig, stored: ImageConfig, augment: Augment) -> TrainingData:
-    """Training data out of an image set: ``stored`` is how training images are kept, before ``augment`` (on pixels).
+def image_data(
+    task: str,
+    dataset: Dataset,
+    config: ImageConfig,
+    stored: ImageConfig,
+    place: Place,
+    augmentation: ImageAugmentation,
+) -> TrainingData:
+    """Training data out of an image set: ``stored`` is how training images are kept, before ``place`` and the rest.
 
     Raises:
         UsageError: the data set does not hold images.
@@ -73,9 +100,21 @@ def image_data(task: str, dataset: Dataset, config: ImageConfig, stored: ImageCo
     classes = range(len(dataset.classes))
     rows = np.concatenate([np.flatnonzero(train.labels == label)[:CALIBRATION_PER_CLASS] for label in classes])
     plain = np.stack([config.process(train.values[row]) for row in rows])
+    targets = np.eye(len(dataset.classes), dtype=np.float32)[train.labels]
 
-    def epoch(rng: np.random.Generator) -> Examples:
-        return Examples(to_codes(augment(train.values, rng)), train.labels)
+    def draw(rng: np.random.Generator, size: int) -> Examples:
+        order = rng.permutation(len(train.labels))
+        pictures, shares = [], []
+        for at in range(0, len(order), CHUNK):
+            chosen = order[at : at + CHUNK]
+            placed = place(train.values[chosen], size, rng)
+            changed, shared = change_pictures(placed, targets[chosen], rng, augmentation)
+            pictures.append(to_codes(changed))
+            shares.append(shared)
+        return Examples(np.concatenate(pictures), train.labels[order], shares=np.concatenate(shares))
+
+    def resized(rng: np.random.Generator, shape: tuple[int, ...]) -> Codes:
+        return draw(rng, image_config(shape).size).codes
 
     decoded = {TRAIN: train, **held}
     return TrainingData(
@@ -84,13 +123,14 @@ def image_data(task: str, dataset: Dataset, config: ImageConfig, stored: ImageCo
         labels=dataset.classes,
         scale=config.input_scale,
         zero_point=config.input_zero_point,
-        epoch=epoch,
+        epoch=lambda rng: draw(rng, config.size),
         plain=Examples(plain, train.labels[rows]),
         validation=Examples(held[VALIDATION].values, held[VALIDATION].labels),
         test=Examples(held[TEST].values, held[TEST].labels),
         frontend={"kind": "image", **config.to_json()},
         counts=count_labels(decoded, dataset.classes),
         notes=notes(dataset, decoded),
+        resized=resized,
     )
 
 
@@ -104,12 +144,16 @@ def to_codes(pixels: Pixels) -> npt.NDArray[np.int8]:
     return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
-def shifting_recipe(name: str, layout: str, reach: int, mirror: bool, fit: FitOptions) -> Recipe:
+def shifting_recipe(name: str, layout: str, reach: int, augmentation: ImageAugmentation, fit: FitOptions) -> Recipe:
     """A recipe for small pictures that fill their frame: moved by up to ``reach`` pixels, mirrored where asked."""
+
+    def shift(images: Pixels, size: int, rng: np.random.Generator) -> Pixels:
+        return resize(shift_and_flip(images, reach, augmentation.flip, rng), size)
 
     def prepare_small(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]) -> TrainingData:
         config = image_config(input_shape)
-        return image_data(name, dataset, config, config, lambda images, rng: shift_and_flip(images, reach, mirror, rng))
+        still = replace(augmentation, flip=False)
+        return image_data(name, dataset, config, config, shift, still)
 
     return Recipe(name, (layout,), prepare_small, fit)
 
@@ -118,5 +162,14 @@ RECIPE = Recipe(
     name="images",
     layouts=("visual_wake_words", "image_folder", "tiny_imagenet", "intel_images", "edge_impulse_images"),
     prepare=prepare,
-    fit=FitOptions(epochs=50, batch_size=32, learning_rate=3e-3, weight_decay=3e-4, label_smoothing=0.05, patience=20),
+    fit=FitOptions(
+        epochs=120,
+        batch_size=64,
+        learning_rate=4e-3,
+        weight_decay=1e-3,
+        label_smoothing=0.05,
+        warmup_epochs=4,
+        patience=60,
+        ema=0.998,
+    ),
 )
