@@ -25,6 +25,7 @@ from tinyml.cli.options import json_option
     multiple=True,
     help="A folder with more clips of other words (audio); may be repeated.",
 )
+@click.option("--words-alone", is_flag=True, help="Without the classes of silence and unknown words (audio).")
 @click.option("--epochs", type=click.IntRange(1), help="Most epochs to train; the task has a default.")
 @click.option("--batch-size", type=click.IntRange(1), help="Examples a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
@@ -49,6 +50,13 @@ from tinyml.cli.options import json_option
 @click.option(
     "--teacher-range", type=float, nargs=2, metavar="LOW HIGH", help="What the first takes for codes -128 and 127."
 )
+@click.option(
+    "--teacher-frontend",
+    type=click.Choice(("mlperf", "own")),
+    help="The teacher hears the clips (audio) by MLPerf Tiny's front-end, or by the one beside it.",
+)
+@click.option("--teacher-labels", metavar="A,B,…", help="Its classes in the order of its outputs, where unknown.")
+@click.option("--teacher-blur", type=float, default=0.0, metavar="PIXELS", help="Smooth what the first sees.")
 @click.option("--generations", type=click.IntRange(1), default=1, show_default=True, help="Then learn from oneself.")
 @click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="Then train on as int8 computes, so many epochs.")
 @click.option(
@@ -66,6 +74,7 @@ def command(
     output: Path | None,
     words: str | None,
     unknown: tuple[Path, ...],
+    words_alone: bool,
     seed: int,
     teacher: tuple[str, ...],
     temperature: float,
@@ -74,6 +83,9 @@ def command(
     feature_maps: bool,
     beta: float,
     teacher_range: tuple[float, float] | None,
+    teacher_blur: float,
+    teacher_frontend: str | None,
+    teacher_labels: str | None,
     generations: int,
     qat: int | None,
     qat_ranges: str,
@@ -92,9 +104,8 @@ def command(
     from tinyml.settings import chosen_data, chosen_model
 
     given = {name: value for name, value in fit_options.items() if value is not None}
-    if resume is not None and (
-        model or data or output or words or unknown or given or qat or teacher or features or generations > 1
-    ):
+    asked = (model, data, output, words, unknown, words_alone, given, qat, teacher, features, generations > 1)
+    if resume is not None and any(asked):
         raise UsageError(
             "--resume goes on with a run as it was started", hint=f"leave the rest out: tinyml train --resume {resume}"
         )
@@ -107,7 +118,7 @@ def command(
     from tinyml.training.session import resume as resume_run
 
     distill = None
-    if teacher or features or teacher_range or generations > 1:
+    if teacher or features or teacher_range or teacher_blur or teacher_frontend or teacher_labels or generations > 1:
         distill = DistillOptions(
             teacher=teacher[0] if teacher else None,
             temperature=temperature,
@@ -115,9 +126,12 @@ def command(
             features=tuple(split_pair(pair) for pair in features),
             beta=beta,
             input_range=teacher_range,
+            frontend=teacher_frontend,
+            labels=split_words(teacher_labels),
             generations=generations,
             others=teacher[1:],
             maps=feature_maps,
+            blur=teacher_blur,
         )
     try:
         with EpochProgress() as progress:
@@ -128,7 +142,9 @@ def command(
                     model=chosen_model(model),
                     data=Path(chosen_data(None if data is None else str(data))),
                     output=output,
-                    data_options=DataOptions(words=split_words(words), unknown=unknown, seed=seed),
+                    data_options=DataOptions(
+                        words=split_words(words), unknown=unknown, words_alone=words_alone, seed=seed
+                    ),
                     fit=given,
                     qat=None if qat is None else QatOptions(qat, qat_ranges),
                     distill=distill,

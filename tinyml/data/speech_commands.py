@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -105,6 +105,16 @@ def read(folder: Path, options: SpeechOptions | None = None) -> Dataset:
         chosen.clip_samples,
         tuple(part[: int(0.8 * len(part))] for part in noise),
     )
+
+
+def words_alone(dataset: Dataset) -> Dataset:
+    """The data set without silence and unknown words: its classes are the keywords."""
+    kept = [label for label, name in enumerate(dataset.classes) if name not in (SILENCE, UNKNOWN)]
+    splits = {
+        split: tuple(replace(sample, label=kept.index(sample.label)) for sample in samples if sample.label in kept)
+        for split, samples in dataset.splits.items()
+    }
+    return replace(dataset, classes=tuple(dataset.classes[label] for label in kept), splits=splits)
 
 
 def _word(name: str) -> str:

@@ -119,6 +119,23 @@ def make_foreign(clips: Clips, count: int, rng: np.random.Generator) -> Clips:
     return saturate(joined)
 
 
+def cut_off(clips: Clips, rng: np.random.Generator, least: float, most: float) -> Clips:
+    """Copies of int16 clips (n, samples) moved out of their window, either way, by ``least`` to ``most`` of its length.
+
+    What a detector sees that looks at a stream of sound every few frames: the end of one word, the beginning of
+    another. Zeros come in from the other side.
+    """
+    length = clips.shape[1]
+    moved = np.zeros_like(clips)
+    for row, clip in enumerate(clips):
+        shift = round(float(rng.uniform(least, most)) * length)
+        if rng.random() < 0.5:
+            moved[row, shift:] = clip[: length - shift]
+        else:
+            moved[row, : length - shift] = clip[shift:]
+    return moved
+
+
 def saturate(waves: Waves) -> Clips:
     """Round to int16, saturating."""
     return np.clip(np.rint(waves), -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tinyml.compression.distill import DistillOptions, check_distill
+from tinyml.compression.distill import DistillOptions, check_distill, distill_options
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
 from tinyml.training.calibrated import CONVERTER
@@ -84,7 +84,8 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
         check_qat(request.qat)
     if request.distill is not None:
         check_distill(request.distill)
-    data = recipe.prepare(dataset, request.data_options, definition.input_shape)
+    data_options = replace(request.data_options, distill=request.distill)
+    data = recipe.prepare(dataset, data_options, definition.input_shape)
     model = _new_model(definition, data, options)
     run = Run.create(
         path,
@@ -96,6 +97,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
                 "folder": str(request.data.resolve()),
                 "words": list(request.data_options.words),
                 "unknown": [str(folder.resolve()) for folder in request.data_options.unknown],
+                "words_alone": request.data_options.words_alone,
                 "counts": {split: dict(counts) for split, counts in data.counts.items()},
             },
             "seed": options.seed,
@@ -128,12 +130,12 @@ def resume(path: Path, progress: Progress | None = None) -> Trained:
     definition = find_definition(
         str(copied) if copied.is_file() else str(_entry(manifest, "model", path).get("source", ""))
     )
-    data = run_data(run, None, definition.input_shape)
+    data = run_data(run, None, definition.input_shape, to_train=True)
     return _fit_and_test(run, definition, data, options, progress)
 
 
-def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...]) -> TrainingData:
-    """The data of a run, from its own folder or from ``folder``.
+def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...], *, to_train: bool = False) -> TrainingData:
+    """The data of a run, from its own folder or from ``folder``; ``to_train`` with the teacher that hears its clips.
 
     Raises:
         UsageError: the folder is gone, or holds other numbers of examples than the run was trained on.
@@ -144,6 +146,8 @@ def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...]) -> Tra
     options = DataOptions(
         words=tuple(told.get("words", ())),
         unknown=tuple(Path(path) for path in told.get("unknown", ())),
+        words_alone=bool(told.get("words_alone", False)),
+        distill=distill_options(manifest["distill"]) if to_train and manifest.get("distill") else None,
         seed=int(manifest.get("seed", 1)),
     )
     dataset, recipe = open_data(place, options)

@@ -9,6 +9,7 @@ from tinyml.training.augment_audio import (
     SILENCE_RMS,
     AudioAugmentation,
     augment_clips,
+    cut_off,
     make_foreign,
     make_silence,
     warp,
@@ -55,6 +56,16 @@ def test_noise_has_the_asked_level() -> None:
     mixed = augment_clips(clip[np.newaxis], (tone(3000, 50_000),), np.random.default_rng(2), options, RATE_HZ)[0]
     added = mixed.astype(float) - clip
     assert np.std(added) == pytest.approx(np.std(clip.astype(float)) / 10, rel=0.02)
+
+
+def test_cut_off_words_stand_at_an_edge() -> None:
+    clips = np.full((40, 1000), 7, np.int16)
+    cut = cut_off(clips, np.random.default_rng(3), 0.3, 0.6)
+    kept = (cut != 0).sum(axis=1)
+    assert (kept >= 400).all()
+    assert (kept <= 700).all()
+    assert {bool(clip[0]) for clip in cut} == {True, False}
+    assert all(bool(clip[0]) != bool(clip[-1]) for clip in cut)
 
 
 def test_loud_clips_saturate() -> None:

@@ -9,8 +9,17 @@ import pytest
 
 from tests.unit.data import makers
 from tinyml.errors import UsageError
+from tinyml.training.examples import Examples
+from tinyml.training.mixing import Masking
 from tinyml.training.recipes import RECIPES, DataOptions, open_data
-from tinyml.training.recipes.keywords import OWN_PART, SILENCE_SHARE, UNKNOWN_SHARE
+from tinyml.training.recipes.keywords import (
+    CUT_SHARE,
+    EXTRA_SHARE,
+    FOREIGN_SHARE,
+    OWN_SHARE,
+    SILENCE_SHARE,
+    Draws,
+)
 
 RATE_HZ = 16_000
 
@@ -48,7 +57,36 @@ def test_every_epoch_is_drawn_anew_and_balanced(speech: Path) -> None:
     first, again, second = (data.epoch(np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.codes, again.codes)
     assert not np.array_equal(first.codes, second.codes)
-    np.testing.assert_array_equal(np.bincount(first.labels), [4, 4, round(4 * SILENCE_SHARE), round(4 * UNKNOWN_SHARE)])
+    unknown = round(4 * (OWN_SHARE + EXTRA_SHARE + FOREIGN_SHARE)) + round(4 * CUT_SHARE)
+    np.testing.assert_array_equal(np.bincount(first.labels), [4, 4, round(4 * SILENCE_SHARE), unknown])
+
+
+def test_draws_are_shared_by_epochs_and_masked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make(rng: np.random.Generator) -> Examples:
+        made.append(rng)
+        return Examples(rng.integers(-100, 100, (6, 49, 10, 1)).astype(np.int8), np.arange(6))
+
+    draws = Draws(make, seed=3, count=2)
+    epochs = [draws.epoch(np.random.default_rng(number)) for number in range(8)]
+    assert len(made) == 2
+    assert len({epoch.codes.tobytes() for epoch in epochs}) == 8
+    again = Draws(make, seed=3, count=2).epoch(np.random.default_rng(5))
+    np.testing.assert_array_equal(again.codes, epochs[5].codes)
+    monkeypatch.setattr("tinyml.training.recipes.keywords.MASKING", Masking(time_masks=0, feature_masks=0))
+    bare = [draws.epoch(np.random.default_rng(number)) for number in range(8)]
+    assert len({epoch.codes.tobytes() for epoch in bare}) == 2
+
+
+def test_words_alone_have_neither_silence_nor_unknown(speech: Path) -> None:
+    options = DataOptions(words=("no", "yes"), words_alone=True)
+    dataset, recipe = open_data(speech, options)
+    data = recipe.prepare(dataset, options, (49, 10, 1))
+    assert data.labels == ("no", "yes")
+    assert data.counts["train"] == {"no": 4, "yes": 4}
+    np.testing.assert_array_equal(np.bincount(data.epoch(np.random.default_rng(1)).labels), [4, 4])
+    assert set(data.test.labels.tolist()) == {0, 1}
 
 
 def test_extra_unknown_words_are_used_but_never_keywords(speech: Path, tmp_path: Path) -> None:
@@ -59,7 +97,6 @@ def test_extra_unknown_words_are_used_but_never_keywords(speech: Path, tmp_path:
     dataset, _ = open_data(speech, DataOptions(words=("yes", "no")))
     extra = read_extra((tmp_path / "extra",), dataset)
     assert extra.shape == (1, RATE_HZ)
-    assert 0 < OWN_PART < 1
     with pytest.raises(UsageError):
         read_extra((tmp_path / "nothing",), dataset)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyml.data import Dataset, DatasetOptions, open_dataset
-from tinyml.data.speech_commands import SpeechOptions
+from tinyml.data.speech_commands import SpeechOptions, words_alone
 from tinyml.errors import UsageError
 from tinyml.training.recipes import anomaly, cifar10, images, keywords, mnist
 from tinyml.training.recipes.base import DataOptions, Recipe
@@ -21,6 +21,8 @@ def open_data(folder: Path, options: DataOptions) -> tuple[Dataset, Recipe]:
     """
     speech = SpeechOptions(words=options.words, seed=options.seed)
     dataset = open_dataset(folder, options=DatasetOptions(speech=speech))
+    if options.words_alone:
+        dataset = words_alone(dataset)
     for recipe in RECIPES:
         if dataset.layout in recipe.layouts:
             return dataset, recipe

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyml.compression.distill import DistillOptions
 from tinyml.data import Dataset
 from tinyml.data.base import SPLITS, Decoded
 from tinyml.training.examples import TrainingData
@@ -18,12 +19,16 @@ from tinyml.training.fit import FitOptions
 class DataOptions:
     """What the user chooses of the data.
 
-    ``words`` are the keywords in the order of the outputs, ``unknown`` folders with more clips of other words; both
-    for audio. ``seed`` decides on everything drawn at random before the epochs begin, such as noise mixed into silence.
+    ``words`` are the keywords in the order of the outputs, ``unknown`` folders with more clips of other words,
+    ``words_alone`` leaves the classes of silence and unknown words out; all for audio. ``distill`` names the teacher
+    that hears the clips, where there is one. ``seed`` decides on everything drawn at random before the epochs begin,
+    such as noise mixed into silence.
     """
 
     words: tuple[str, ...] = ()
     unknown: tuple[Path, ...] = ()
+    words_alone: bool = False
+    distill: DistillOptions | None = None
     seed: int = 1
 
 

@@ -1,8 +1,9 @@
 """Keyword spotting: clips of words, silence and unknown words through the integer front-end.
 
-Silence is drawn anew every epoch out of the background noise. Unknown words are drawn as often as one and a half
-keywords: half of them the data set's own, since those are what a test holds, a quarter out of further folders, and
-a quarter made out of keywords (:func:`make_foreign`), because data sets hold few real ones.
+Silence is drawn anew out of the background noise. Unknown words are drawn as often as three and a half keywords: the
+data set's own, since those are what a test holds, further folders', words cut off at the window's edge as a stream has
+them, and words made out of keywords (:func:`make_foreign`), because data sets hold few real ones. A teacher of sound
+answers once for every clip that is drawn.
 """
 
 from __future__ import annotations
@@ -22,15 +23,23 @@ from tinyml.data.stores import ClipStore, open_clips
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig, default_config, frontend
 from tinyml.features.calibrate import calibrate
-from tinyml.training.augment_audio import AudioAugmentation, augment_clips, make_foreign, make_silence
-from tinyml.training.examples import CLASSIFY, Examples, TrainingData
+from tinyml.training.augment_audio import AudioAugmentation, augment_clips, cut_off, make_foreign, make_silence
+from tinyml.training.examples import CLASSIFY, Codes, Examples, TrainingData
 from tinyml.training.fit import FitOptions
+from tinyml.training.mixing import Masking, mask_features
 from tinyml.training.recipes.base import DataOptions, Recipe, count_labels, notes
+from tinyml.training.sound_teacher import sound_teacher
 
-UNKNOWN_SHARE = 1.5
+DRAWS = 24
+"""Draws of clips that the epochs share: features and a teacher's answers take longer than training on them."""
+
 SILENCE_SHARE = 1.0
-OWN_PART, EXTRA_PART, FOREIGN_PART = 0.5, 0.25, 0.25
-AUGMENTATION = AudioAugmentation()
+OWN_SHARE, EXTRA_SHARE, FOREIGN_SHARE, CUT_SHARE = 1.0, 1.5, 1.0, 0.5
+"""Clips of each kind in a draw, in the mean clips of a keyword; those that are lacking are made up for by foreign."""
+
+CUT_OFF = (0.35, 0.7)
+AUGMENTATION = AudioAugmentation(room_chance=0.2)
+MASKING = Masking(time_masks=2, frames=6, feature_masks=0)
 
 Clips = npt.NDArray[np.int16]
 Labels = npt.NDArray[np.int64]
@@ -38,44 +47,75 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The training clips by what they are good for: keywords with their labels, own and extra unknown words, noise."""
+    """The training clips by what they are good for: keywords with their labels, own and extra unknown words, noise.
+
+    A label of None stands for a class that the network has not.
+    """
 
     words: Clips
     labels: Labels
     own: Clips
     extra: Clips
     noise: tuple[Clips, ...]
-    silence_label: int
-    unknown_label: int
+    silence_label: int | None
+    unknown_label: int | None
     sample_rate_hz: int
 
     def draw(self, rng: np.random.Generator) -> tuple[Clips, Labels]:
-        """One epoch's clips: every keyword once, unknown words and silence in proportion, all but silence augmented."""
+        """Every keyword once, unknown words and silence in proportion, all but silence augmented."""
         mean = len(self.words) / max(1, len(np.unique(self.labels)))
-        unknown = self._unknown(round(mean * UNKNOWN_SHARE), rng)
-        clips = augment_clips(np.concatenate([self.words, unknown]), self.noise, rng, AUGMENTATION, self.sample_rate_hz)
-        silence = make_silence(self.noise, round(mean * SILENCE_SHARE), self.words.shape[1], rng)
-        others = np.repeat([self.unknown_label, self.silence_label], [len(unknown), len(silence)])
-        return np.concatenate([clips, silence]), np.concatenate([self.labels, others])
+        spoken, labels, silence = [self.words], [self.labels], np.empty((0, self.words.shape[1]), np.int16)
+        if self.unknown_label is not None:
+            unknown = self._unknown(mean, rng)
+            spoken.append(unknown)
+            labels.append(np.full(len(unknown), self.unknown_label))
+        clips = augment_clips(np.concatenate(spoken), self.noise, rng, AUGMENTATION, self.sample_rate_hz)
+        if self.silence_label is not None:
+            silence = make_silence(self.noise, round(mean * SILENCE_SHARE), self.words.shape[1], rng)
+            labels.append(np.full(len(silence), self.silence_label))
+        return np.concatenate([clips, silence]), np.concatenate(labels)
 
-    def _unknown(self, count: int, rng: np.random.Generator) -> Clips:
-        own = round(count * OWN_PART) if len(self.own) else 0
-        extra = round(count * EXTRA_PART) if len(self.extra) else 0
+    def _unknown(self, mean: float, rng: np.random.Generator) -> Clips:
+        own = round(mean * OWN_SHARE) if len(self.own) else 0
+        extra = round(mean * EXTRA_SHARE) if len(self.extra) else 0
+        cut = round(mean * CUT_SHARE)
+        foreign = round(mean * (OWN_SHARE + EXTRA_SHARE + FOREIGN_SHARE)) - own - extra
         parts = [pool[rng.integers(len(pool), size=n)] for pool, n in ((self.own, own), (self.extra, extra)) if n]
-        return np.concatenate([*parts, make_foreign(self.words, count - own - extra, rng)])
+        pieces = cut_off(self.words[rng.integers(len(self.words), size=cut)], rng, *CUT_OFF)
+        return np.concatenate([*parts, make_foreign(self.words, foreign, rng), pieces])
+
+
+@dataclass(eq=False)
+class Draws:
+    """The draws of a training, each made when it is first wanted, always the same by its number."""
+
+    make: Callable[[np.random.Generator], Examples]
+    seed: int
+    count: int = DRAWS
+
+    def __post_init__(self) -> None:
+        self._made: dict[int, Examples] = {}
+
+    def epoch(self, rng: np.random.Generator) -> Examples:
+        """One of the draws by ``rng``, with stretches of time masked anew."""
+        number = int(rng.integers(self.count))
+        if number not in self._made:
+            self._made[number] = self.make(np.random.default_rng([self.seed, number]))
+        drawn = self._made[number]
+        return replace(drawn, codes=mask_features(drawn.codes, rng, MASKING))
 
 
 def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]) -> TrainingData:
-    """Clips → int8 features of ``input_shape`` (frames, features, 1), augmented on the waveform every epoch.
+    """Clips → int8 features of ``input_shape`` (frames, features, 1), augmented on the waveform.
 
     Raises:
-        UsageError: the front-end cannot give features of that shape.
+        UsageError: the front-end cannot give features of that shape, or the teacher does not go with the data.
     """
     decoded = {split: dataset.decode(split) for split in SPLITS}
     train = decoded[TRAIN]
     config = choose_frontend(dataset, train.values, input_shape)
     made = frontend(config)
-    silence, unknown = dataset.classes.index(SILENCE), dataset.classes.index(UNKNOWN)
+    silence, unknown = (dataset.classes.index(name) if name in dataset.classes else None for name in (SILENCE, UNKNOWN))
     words = (train.labels != silence) & (train.labels != unknown)
     material = Material(
         words=train.values[words],
@@ -87,13 +127,17 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         unknown_label=unknown,
         sample_rate_hz=dataset.sample_rate_hz,
     )
+    distill = options.distill
+    teacher = None
+    if distill is not None and distill.frontend is not None:
+        teacher = sound_teacher(distill, dataset.classes, dataset.sample_rate_hz, dataset.clip_samples)
 
-    def features(clips: Clips) -> npt.NDArray[np.int8]:
+    def features(clips: Clips) -> Codes:
         return made.process(clips).reshape(len(clips), *input_shape)
 
-    def epoch(rng: np.random.Generator) -> Examples:
+    def make(rng: np.random.Generator) -> Examples:
         clips, labels = material.draw(rng)
-        return Examples(features(clips), labels)
+        return Examples(features(clips), labels, answers=None if teacher is None else teacher.answers(clips))
 
     return TrainingData(
         task=RECIPE.name,
@@ -101,7 +145,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         labels=dataset.classes,
         scale=config.input_scale,
         zero_point=config.input_zero_point,
-        epoch=epoch,
+        epoch=Draws(make, options.seed).epoch,
         plain=Examples(features(train.values), train.labels),
         validation=Examples(features(decoded[VALIDATION].values), decoded[VALIDATION].labels),
         test=Examples(features(decoded[TEST].values), decoded[TEST].labels),
@@ -165,5 +209,13 @@ RECIPE = Recipe(
     name="keywords",
     layouts=("speech_commands", "edge_impulse_audio"),
     prepare=prepare,
-    fit=FitOptions(epochs=40, batch_size=64, learning_rate=3e-3, weight_decay=2e-4, label_smoothing=0.1, patience=20),
+    fit=FitOptions(
+        epochs=60,
+        batch_size=64,
+        learning_rate=3e-3,
+        weight_decay=2e-4,
+        label_smoothing=0.1,
+        patience=30,
+        ema=0.998,
+    ),
 )
