@@ -8,22 +8,29 @@ from typing import Any
 
 from tinyml import debug
 from tinyml.boards import Board, load_board
+from tinyml.errors import UsageError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.apps import require_app
+from tinyml.firmware.kws import APP as KEYWORDS
+from tinyml.firmware.kws import keyword_model
+from tinyml.firmware.kws_stream import Choice, choose_hop
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
 from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower, target_of
-from tinyml.lower.program import Optimize, Program
+from tinyml.lower.program import Optimize, Program, Target
+from tinyml.lower.streaming import stream
 from tinyml.plan.budget import Limits
 from tinyml.plan.choose import Goal, choose_plan
 from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
 from tinyml.plan.planner import Plan, check_plan
+from tinyml.plan.realtime import network_instructions
 from tinyml.plan.regions import place
 from tinyml.sources import ModelSource, load_source
 from tinyml.tflite.read import read_graph
 
 DEFAULT_INPUTS = 8
+STREAMING_APPS = ("benchmark", KEYWORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,8 @@ class Options:
     """What the user may choose of a build; the defaults are the command line's.
 
     ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
-    ``labels`` name the classes where the model does not.
+    ``labels`` name the classes where the model does not. ``hop_rows`` are those of its input that each inference adds to
+    a window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
     """
 
     app: str = "benchmark"
@@ -46,6 +54,16 @@ class Options:
     trace: bool = False
     limits: Limits = field(default_factory=Limits)
     memory: Goal = field(default_factory=Goal)
+    hop_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeInput:
+    """A network for whole inputs: its arena, its MACs, and about how many instructions an inference takes."""
+
+    arena_bytes: int
+    macs: int
+    instructions: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +71,8 @@ class Compiled:
     """A model compiled for a board, up to but not including C.
 
     ``whole_plan`` is the plan before it was spread over the board's RAMs. ``more_work`` and ``least_bytes`` are those
-    of :class:`tinyml.plan.choose.Planned`.
+    of :class:`tinyml.plan.choose.Planned`. ``whole`` is what the network would be for whole inputs where it streams along
+    time, ``not_streamed`` why a network that could have does not.
     """
 
     source: ModelSource
@@ -65,6 +84,8 @@ class Compiled:
     packed: tuple[PackedWeights, ...] = ()
     more_work: float = 0.0
     least_bytes: int | None = None
+    whole: WholeInput | None = None
+    not_streamed: str = ""
 
 
 def compile_model(model: Any, board: str | Board, options: Options | None = None) -> Compiled:
@@ -81,7 +102,9 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(1, "read", graph)
     graph = run_passes(graph)
     debug.show(2, "passes", graph)
-    program = lower(graph, target_of(target_board, Optimize(options.optimize)))
+    target = target_of(target_board, Optimize(options.optimize))
+    choice_of_hop = _choose_hop(graph, target, target_board, source, options)
+    program = lower(graph, target, choice_of_hop.streamed)
     debug.show(3, "lowered", program)
     sizes = estimate_app_sizes(program, target_board, options.app, options.toolchain)
     planned = choose_plan(program, options.memory)
@@ -92,5 +115,33 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     debug.show(4, "plan", plan)
     return Compiled(
         source, target_board, graph, choice.program, plan, choice.plan, choice.packed, planned.more_work,
-        planned.least_bytes,
+        planned.least_bytes, _whole(graph, target, options) if program.hop else None, choice_of_hop.cause,
     )  # fmt: skip
+
+
+def _choose_hop(graph: Graph, target: Target, board: Board, source: ModelSource, options: Options) -> Choice:
+    """What the user wants, or for sound what the application finds."""
+    if options.hop_rows:
+        if options.app not in STREAMING_APPS:
+            raise UsageError(f"the application {options.app} takes whole inputs", hint="leave out --hop-rows")
+        if options.memory.fed_by_rows:
+            raise UsageError("--rows and --hop-rows are two ways to take an input", hint="leave one of them out")
+        return Choice(stream(graph, options.hop_rows, _frames(graph, source, options)))
+    if options.app != KEYWORDS:
+        return Choice(None)
+    if options.hop_rows == 0 or options.memory.fed_by_rows:
+        return Choice(None, "it was left out" if options.hop_rows == 0 else "the input comes row by row")
+    return choose_hop(graph, target, board, source.labels or graph.labels or options.labels, source.manifest)
+
+
+def _frames(graph: Graph, source: ModelSource, options: Options) -> int | None:
+    """The frames of a keyword model's input, which may lie in any shape."""
+    if options.app != KEYWORDS:
+        return None
+    return keyword_model(graph, source.labels or graph.labels or options.labels, source.manifest).window_frames
+
+
+def _whole(graph: Graph, target: Target, options: Options) -> WholeInput:
+    program = lower(graph, target)
+    arena_bytes = choose_plan(program, options.memory).plan.arena_bytes
+    return WholeInput(arena_bytes, program.macs, network_instructions(program))

@@ -161,7 +161,7 @@ def emulate_clips(
                 f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(labels)}",
                 hint="give the data set that the model was trained for",
             )
-        clips, truths = _test_clips(known, config, heard.plan.model.window_frames, limit)
+        clips, truths = _test_clips(known, config, heard.plan, limit)
         started = time.monotonic()
         confusion = np.zeros((len(labels), len(labels)), np.int64)
         hops = clips.shape[1] // config.hop_samples if len(clips) else 1
@@ -184,12 +184,15 @@ def emulate_clips(
         )
 
 
-def _test_clips(known: Dataset, config: AudioConfig, window_frames: int, limit: int | None) -> tuple[Sound, list[int]]:
-    """Test clips ``[clips, samples]``, each as long as whole hops in which one window of frames fits, and labels."""
+def _test_clips(known: Dataset, config: AudioConfig, plan: KeywordPlan, limit: int | None) -> tuple[Sound, list[int]]:
+    """Test clips ``[clips, samples]``, each as long as whole hops in which one window of frames fits, and labels.
+
+    Where the network streams along time, silence fills each up to whole hops of the network.
+    """
     samples = known.samples(TEST)
     if limit is not None and limit < len(samples):
         samples = tuple(samples[index] for index in np.linspace(0, len(samples) - 1, limit).round().astype(int))
-    needed = config.window_samples + (window_frames - 1) * config.hop_samples
+    needed = config.window_samples + (plan.model.window_frames - 1) * config.hop_samples
     clip = round(known.clip_samples * config.sample_rate_hz / known.sample_rate_hz)
     length = -(-max(needed, clip) // config.hop_samples) * config.hop_samples
     clips, labels = [], []
@@ -202,4 +205,5 @@ def _test_clips(known: Dataset, config: AudioConfig, window_frames: int, limit: 
         labels.append(sample.label)
     if not clips:
         raise UsageError("the data set has no readable test clips")
-    return np.stack(clips), labels
+    together = (plan.hop_frames or 1) * config.hop_samples
+    return np.pad(np.stack(clips), ((0, 0), (0, -length % together))), labels

@@ -9,7 +9,28 @@ from tinyml.emulate.keyword_load import measured_load
 from tinyml.errors import DoesNotFitError
 from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
 from tinyml.plan.instruction_mix import InstructionMix
+from tinyml.plan.realtime import network_instructions
+from tinyml.report.along_time import AlongTime
 from tinyml.report.sound import AudioReport
+
+
+def along_time(compiled: Compiled) -> AlongTime | None:
+    """What streaming along time gives, or why the network does not; None where no one asked for it."""
+    hop, whole = compiled.program.hop, compiled.whole
+    if hop is None or whole is None:
+        return AlongTime(cause=compiled.not_streamed) if compiled.not_streamed else None
+    return AlongTime(
+        hop_rows=hop.rows,
+        window_rows=hop.window_rows,
+        layers=hop.layers,
+        ends=hop.ends,
+        arena_bytes=compiled.plan.arena_bytes,
+        whole_arena_bytes=whole.arena_bytes,
+        macs=compiled.program.macs,
+        whole_macs=whole.macs,
+        instructions=network_instructions(compiled.program),
+        whole_instructions=whole.instructions,
+    )
 
 
 def keyword_plan(compiled: Compiled, options: Options) -> KeywordPlan | None:

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,24 +19,21 @@ from tinyml import __version__
 from tinyml.boards import Board, list_boards, load_board
 from tinyml.codegen import generate
 from tinyml.compiled import Compiled, Options, compile_model
-from tinyml.emulate.compare import Comparison, compare
-from tinyml.emulate.input_files import file_stimuli
-from tinyml.emulate.run import Emulation, choose_emulator, run_firmware
-from tinyml.emulate.stimuli import Stimulus, proof_stimuli
-from tinyml.errors import BuildError, MismatchError
+from tinyml.emulate.run import choose_emulator, run_firmware
+from tinyml.emulate.stimuli import proof_stimuli
+from tinyml.errors import BuildError, DoesNotFitError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.app_values import app_values
 from tinyml.firmware.build import BuiltFirmware, build_project
-from tinyml.firmware.environments import environment_name
 from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, forget_in_manifest, record_in_manifest, render_project
-from tinyml.listening import audio_report, keyword_plan, slow_warning
+from tinyml.listening import along_time, audio_report, keyword_plan, slow_warning
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.cost import waits_unknown
-from tinyml.plan.instruction_mix import total
 from tinyml.plan.regions import place
+from tinyml.proving import build_for_emulator, calls, prove
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, ByRows, CheckResult, EmulationResult, ProfileResult
@@ -54,8 +51,6 @@ __all__ = [
     "emulate",
     "profile",
 ]
-
-REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "tflite-runtime's reference kernels"}
 
 
 def check(
@@ -100,8 +95,11 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     _require_fits(compiled, budget, options)
     proof, unproven = _proof_or_reason(compiled, project, options)
     audio = audio_report(compiled, options, built.elf, proof.mix if proof else None)
+    check_result = _check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven)
+    if proof is not None and check_result.along_time is not None:
+        check_result = _with_counts(check_result, proof, model, options)
     result = BuildResult(
-        check=_check_result(compiled, budget, compiled_firmware=True, more_warnings=unproven),
+        check=check_result,
         project=str(project.directory),
         elf=str(built.elf),
         toolchain=built.toolchain,
@@ -126,7 +124,7 @@ def emulate(
     require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
         project = _project(compiled, options, folder)
-        return _prove(compiled, project, options)
+        return prove(compiled, project, options)
 
 
 def profile(
@@ -138,12 +136,12 @@ def profile(
     require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
         project = _project(compiled, options, folder)
-        built = _build_for_emulator(compiled, project, options)
-        stimuli = proof_stimuli(compiled.graph, 1, options.seed)[-1:]
+        built = build_for_emulator(compiled, project, options)
+        stimuli = proof_stimuli(compiled.program.graph, 1, options.seed)[-1:]
         contents = [s.content for s in stimuli]
         cached = compiled.board.flash_cache is not None
         run = run_firmware(
-            built.elf, compiled.board, contents, emulator=options.emulator, caches=cached, calls=_calls(compiled)
+            built.elf, compiled.board, contents, emulator=options.emulator, caches=cached, calls=calls(compiled)
         )
         code = {f.name: f.size_bytes for f in read_image(built.elf).functions}
     layers, whole = profile_layers(compiled.program, compiled.board, run.step_mixes, code)
@@ -179,7 +177,7 @@ def application(
     compiled = compile_model(model, board, options)
     require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
-        yield compiled, _build_for_emulator(compiled, _project(compiled, options, folder), options)
+        yield compiled, build_for_emulator(compiled, _project(compiled, options, folder), options)
 
 
 def default_output(board: Board, app: str) -> Path:
@@ -190,7 +188,7 @@ def default_output(board: Board, app: str) -> Path:
 def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan, sections=arena_sections(compiled.board))
-    values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
+    values = app_values(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
     if (keywords := keyword_plan(compiled, options)) is not None:
         sources, values = sources | keywords.sources, keywords.values
     return render_project(
@@ -203,14 +201,6 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         toolchain=options.toolchain,
         app_values=values,
     )
-
-
-def _build_for_emulator(
-    compiled: Compiled, project: Project, options: Options, *, trace: bool = False
-) -> BuiltFirmware:
-    """The image that runs in the chosen emulator: the board's own, unless that machine's memory lies elsewhere."""
-    emulator = choose_emulator(compiled.board, options.emulator)
-    return build_project(project, env=environment_name(compiled.board, emulator, trace=trace))
 
 
 def _manifest(compiled: Compiled, options: Options) -> dict[str, Any]:
@@ -274,6 +264,7 @@ def _check_result(
     )
     return CheckResult(
         by_rows=rows,
+        along_time=along_time(compiled),
         model=compiled.source.name,
         origin=compiled.source.origin,
         model_sha256=compiled.source.sha256,
@@ -284,6 +275,21 @@ def _check_result(
         picture=memory_picture(compiled.program, compiled.plan),
         packed=compiled.packed,
     )
+
+
+def _with_counts(result: CheckResult, proof: EmulationResult, model: Any, options: Options) -> CheckResult:
+    """The result with the instructions that a hop takes, and those of a whole input, counted where it fits."""
+    assert result.along_time is not None
+    if result.along_time.hop_rows is None or proof.instructions is None:
+        return result
+    alone = replace(options, app="benchmark", hop_rows=0, trace=False)
+    try:
+        with application(model, result.budget.board, options=alone) as (compiled, built):
+            content = proof_stimuli(compiled.graph, 1, options.seed)[-1].content
+            whole = run_firmware(built.elf, compiled.board, [content], emulator=options.emulator).instructions
+    except DoesNotFitError:
+        whole = None
+    return replace(result, along_time=result.along_time.counted(proof.instructions, whole))
 
 
 def _warnings(source: ModelSource) -> tuple[str, ...]:
@@ -303,69 +309,7 @@ def _proof_or_reason(
             choose_emulator(compiled.board)
         except BuildError as error:
             return None, (f"not proven: {error.message} ({error.hint})",)
-    return _prove(compiled, project, options), ()
-
-
-def _prove(compiled: Compiled, project: Project, options: Options) -> EmulationResult:
-    from tinyml.tflite.reference import Reference
-
-    own = file_stimuli(compiled.graph, options.input_files, compiled.source.manifest) if options.input_files else []
-    drawn = proof_stimuli(compiled.graph, options.inputs, options.seed)
-    reference = Reference(compiled.source.content, match=options.match)
-    stimuli = own + ([s for s in drawn if reference.defined(s.arrays)] or drawn)
-    contents = [s.content for s in stimuli]
-    built = _build_for_emulator(compiled, project, options)
-    run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator, calls=_calls(compiled))
-    if options.trace:
-        traced = _build_for_emulator(compiled, project, options, trace=True)
-        traces = run_firmware(traced.elf, compiled.board, contents, emulator=options.emulator, trace=True).traces
-        run = replace(run, traces=traces)
-    comparison = compare(compiled.graph, run, reference, stimuli)
-    result = _emulation_result(compiled, run, comparison, own, options)
-    if not comparison.equal:
-        raise MismatchError(
-            f"{comparison.mismatches} of {comparison.inputs} inputs differ from {result.reference}: {comparison.first}",
-            hint="run `tinyml emulate --trace` to find the first tensor that differs, and please report it",
-        )
-    return result
-
-
-def _calls(compiled: Compiled) -> int:
-    """Calls of ``network_invoke`` in one inference: one a row where the input comes so."""
-    program = compiled.program
-    return program.graph.tensors[program.graph.inputs[0]].shape[1] if program.fed_by_rows else 1
-
-
-def _emulation_result(
-    compiled: Compiled, run: Emulation, comparison: Comparison, own: Sequence[Stimulus], options: Options
-) -> EmulationResult:
-    outputs = [_scores(compiled, stimulus, run.outputs[i]) for i, stimulus in enumerate(own)]
-    return EmulationResult(
-        emulator=run.emulator,
-        inputs=comparison.inputs,
-        equal=comparison.equal,
-        mismatches=comparison.mismatches,
-        instructions=run.instructions,
-        reference=REFERENCES[options.match],
-        traced_tensors=comparison.tensors,
-        stack_used_bytes=run.stack_used_bytes,
-        first_difference=str(comparison.first) if comparison.first else None,
-        outputs=tuple(outputs),
-        mix=total(run.step_mixes.values()) if run.step_mixes else None,
-    )
-
-
-def _scores(compiled: Compiled, stimulus: Stimulus, content: bytes) -> dict[str, Any]:
-    """The first output of a user's own input as real numbers, with the best class."""
-    import numpy as np
-
-    tensor = compiled.graph.tensors[compiled.graph.outputs[0]]
-    values = np.frombuffer(content, tensor.dtype.numpy, tensor.elements)
-    real = (values.astype(np.float64) - tensor.zero_point) * tensor.scale if tensor.quant else values
-    best = int(np.argmax(real))
-    labels = compiled.source.labels or compiled.graph.labels
-    label = labels[best] if best < len(labels) else str(best)
-    return {"input": stimulus.name, "label": label, "score": float(real[best]), "values": [float(v) for v in real]}
+    return prove(compiled, project, options), ()
 
 
 @contextmanager

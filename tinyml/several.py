@@ -25,10 +25,11 @@ from tinyml.firmware.measure import measure_beside
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, record_in_manifest, render_project
 from tinyml.lower.program import Program
-from tinyml.pipeline import REFERENCES, default_output
+from tinyml.pipeline import default_output
 from tinyml.plan.budget import require_fits
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.several import Shared, several_budget, share, shared_region, sum_sizes
+from tinyml.proving import REFERENCES
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.results import NetworkResult, SeveralResult
 
@@ -95,6 +96,7 @@ def _compile(models: Sequence[Any], board: Board, options: Options) -> _Networks
     if options.app != "benchmark":
         raise UsageError(f"the application {options.app} runs one network", hint="leave --app out, or name one model")
     single = {"--rows": options.memory.fed_by_rows, "--input": options.input_files, "--trace": options.trace}
+    single["--hop-rows"] = bool(options.hop_rows)
     for name, given in single.items():
         if given:
             raise UsageError(f"{name} is for one network", hint="build each model for itself to use it")

@@ -42,6 +42,7 @@ STAGES = (
     "compiled",
     "scaling",
     "listening",
+    "proving",
     "pipeline",
     "tflm",
     "several",

@@ -28,6 +28,7 @@ from tinyml.firmware.tflm import Arena
 from tinyml.lower.program import PassedOver
 from tinyml.plan.budget import Budget, Part, Peak, RegionUse, Sizes
 from tinyml.plan.realtime import AudioLoad
+from tinyml.report.along_time import AlongTime
 from tinyml.report.memory_picture import MemoryPicture
 from tinyml.report.pictures import PicturesResult
 from tinyml.report.results import (
@@ -112,7 +113,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = (np.arange(16 * 3 * 3 * 8) % 3 - 1).astype(np.int8).reshape(16, 3, 3, 8)
     inputs = builder.input((1, 6, 6, 8))
     path = tmp_path_factory.mktemp("json") / "small.tflite"
-    path.write_bytes(builder.build([builder.conv_2d(inputs, weights)]))
+    convolved = builder.conv_2d(inputs, weights, padding="VALID")
+    path.write_bytes(builder.build([builder.reduce("MEAN", convolved, [1, 2])]))
     return path
 
 
@@ -126,11 +128,15 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_check(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check("check", printed(capsys, "check", str(model), "--board", "nano33ble", "--optimize", "size"))
+    arguments = ["check", str(model), "--board", "nano33ble", "--optimize", "size"]
+    by_hops = printed(capsys, *arguments, "--hop-rows", "1")
+    check("check", {**printed(capsys, *arguments), "along_time": by_hops["along_time"]})
 
 
 def test_build_emulate_and_profile(model: Path) -> None:
     fit = pipeline.check(str(model), "nano33ble", pipeline.Options(optimize="size"))
+    hops = AlongTime(4, 49, 6, (("MEAN (mean)", "it reads all of time at once"),), 1, 2, 3, 4).counted(5, None)
+    fit = replace(fit, along_time=hops)
     scores = ({"input": "a.wav", "label": "yes", "score": 0.5, "values": [0.5]},)
     emulation = EmulationResult("unicorn", 1, True, 0, 9, "LiteRT", stack_used_bytes=8, outputs=scores)
     check("emulate", emulation.to_json())

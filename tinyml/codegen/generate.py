@@ -77,6 +77,7 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "made_by_rows": {s.first: builder.traced_aliases(s.results) for s in segments_of(program)},
         "inside": {i for first, last in program.segments for i in range(first, last + 1)},
         "fed": segments[0].fed if 0 in segments else None,
+        "hop": program.hop,
         "traced_inputs": builder.traced(graph.inputs),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyml.boards import Board
@@ -49,12 +49,16 @@ class KeywordModel:
 
 @dataclass(frozen=True, slots=True)
 class KeywordPlan:
-    """The application on one board: the model, the load of its core, the detector's integers, the front-end's C."""
+    """The application on one board: the model, the load of its core, the detector's integers, the front-end's C.
+
+    ``hop_frames`` are those that an inference takes where the network streams along time, None where it takes windows.
+    """
 
     model: KeywordModel
     load: AudioLoad
     table: DetectorTable
     frontend: FrontendSource
+    hop_frames: int | None = None
 
     @property
     def sources(self) -> dict[str, str]:
@@ -83,7 +87,7 @@ class KeywordPlan:
     @property
     def ram_bytes(self) -> int:
         """RAM of front-end, ring and window, beside the network's arena."""
-        window_bytes = self.model.window_frames * self.model.config.features
+        window_bytes = (self.hop_frames or self.model.window_frames) * self.model.config.features
         return self.frontend.ram_bytes + 2 * self.load.ring_samples + window_bytes
 
 
@@ -139,7 +143,9 @@ def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifes
 
     Raises UsageError where the model is not one it can serve, DoesNotFitError where the core can't keep up.
     """
-    model = keyword_model(program.graph, labels, manifest)
+    model, hop = keyword_model(program.graph, labels, manifest), program.hop
+    if hop is not None:
+        model = replace(model, window_frames=hop.window_rows)
     load = plan_audio(
         rhythm_of(model.config, board),
         program.target.isa.value,
@@ -147,14 +153,15 @@ def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifes
         network_instructions(program),
         model.settings.stride_ms,
         board.name,
+        hop.rows if hop else None,
     )
-    return with_load(model, load)
+    return with_load(model, load, hop.rows if hop else None)
 
 
-def with_load(model: KeywordModel, load: AudioLoad) -> KeywordPlan:
-    """The application with a load that is known."""
+def with_load(model: KeywordModel, load: AudioLoad, hop_frames: int | None = None) -> KeywordPlan:
+    """The application with a load that is known; the network takes ``hop_frames`` new frames, or whole windows."""
     table = detector_table(model.settings, model.labels, load.stride_ms)
-    return KeywordPlan(model, load, table, audio_source(model.config))
+    return KeywordPlan(model, load, table, audio_source(model.config), hop_frames)
 
 
 def usual_ram_bytes(program: Program, board: Board) -> int:

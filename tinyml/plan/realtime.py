@@ -129,15 +129,24 @@ def network_instructions(program: Program) -> int:
     return round(total)
 
 
-def plan_audio(rhythm: Rhythm, isa: str, core_hz: int, network: int, wanted_stride_ms: float, board: str) -> AudioLoad:
+def plan_audio(
+    rhythm: Rhythm,
+    isa: str,
+    core_hz: int,
+    network: int,
+    wanted_stride_ms: float,
+    board: str,
+    only_hops: int | None = None,
+) -> AudioLoad:
     """The shortest stride from ``wanted_stride_ms`` on that leaves the core time, and the ring for it: an estimate.
 
-    ``network`` are the instructions of an inference. Raises DoesNotFitError where no stride up to
-    :data:`LONGEST_STRIDE_MS` does.
+    ``network`` are the instructions of an inference. With ``only_hops`` no other stride will do. Raises DoesNotFitError
+    where no stride up to :data:`LONGEST_STRIDE_MS` does.
     """
     frame = frame_instructions(rhythm, isa)
     ms = CYCLES_AN_INSTRUCTION[isa] * 1000.0 / core_hz
-    return choose_stride(rhythm, core_hz, (frame, frame * ms), (network, network * ms), wanted_stride_ms, board)
+    costs = (frame, frame * ms), (network, network * ms)
+    return choose_stride(rhythm, core_hz, *costs, wanted_stride_ms, board, only_hops=only_hops)
 
 
 def choose_stride(
@@ -149,10 +158,12 @@ def choose_stride(
     board: str,
     *,
     exact: bool = False,
+    only_hops: int | None = None,
 ) -> AudioLoad:
     """The same from instructions and milliseconds of a frame and of an inference."""
     first = max(1, round(wanted_stride_ms / rhythm.hop_ms))
     last = max(first, int(LONGEST_STRIDE_MS / rhythm.hop_ms))
+    first, last = (only_hops, only_hops) if only_hops else (first, last)
     ring = ring_samples(rhythm, frame[1], network[1])
     load = AudioLoad(core_hz, rhythm.hop_ms, first, frame[0], network[0], frame[1], network[1], ring, exact)
     for stride in range(first, last + 1):

@@ -9,6 +9,7 @@ from tinyml.lower.program import PassedOver
 from tinyml.plan.budget import Budget, RegionUse
 from tinyml.plan.instruction_mix import InstructionMix
 from tinyml.plan.packed_weights import PackedWeights
+from tinyml.report.along_time import AlongTime
 from tinyml.report.memory_picture import MemoryPicture
 from tinyml.report.sound import AudioReport
 
@@ -43,7 +44,7 @@ class CheckResult:
     """Whether and how a model fits a board.
 
     ``warnings`` are sentences for the user, ``picture`` is the arena's, ``packed`` are the weights that lie packed,
-    ``by_rows`` the layers that run row by row.
+    ``by_rows`` the layers that run row by row, ``along_time`` what streaming along time gives.
     """
 
     model: str
@@ -56,6 +57,7 @@ class CheckResult:
     picture: MemoryPicture | None = None
     packed: tuple[PackedWeights, ...] = ()
     by_rows: ByRows | None = None
+    along_time: AlongTime | None = None
 
     @property
     def fits(self) -> bool:
@@ -108,6 +110,7 @@ class CheckResult:
                 "buffers": [{"name": name, "bytes": size} for name, size in budget.peak.buffers],
             },
             "by_rows": self.by_rows.to_json() if self.by_rows else None,
+            "along_time": self.along_time.to_json() if self.along_time else None,
             "memory": self.picture.to_json() if self.picture else None,
             "warnings": list(self.warnings),
         }

@@ -91,6 +91,7 @@ def check_report(result: CheckResult) -> list[RenderableType]:
         ),
         Text(f"peak {peak.size_bytes:,} bytes at layer {peak.layer} ({peak.op}): {buffers}"),
         *_by_rows(result),
+        *([Text(str(result.along_time))] if result.along_time else []),
         Text(""),
         budget_table(budget),
     ]

@@ -13,6 +13,7 @@
 #include "journal.h"
 #include "network.h"
 #include "tml_audio.h"
+#include "tml_clock.h"
 #include "tml_console.h"
 #include "tml_cycles.h"
 #include "tml_led.h"
@@ -22,13 +23,20 @@
 
 enum { EXIT_OK = 0, EXIT_NO_MICROPHONE = 8 };
 
-_Static_assert(NETWORK_INPUT_BYTES == APP_FRAMES * FRONTEND_FEATURES, "the network takes a window of the front-end's frames");
+#ifdef NETWORK_HOP_ROWS
+enum { KEPT_FRAMES = NETWORK_HOP_ROWS }; /* the network keeps what it needs of the frames before */
+_Static_assert(NETWORK_WINDOW_ROWS == APP_FRAMES, "the network's window is the application's");
+#else
+enum { KEPT_FRAMES = APP_FRAMES };
+#endif
+
+_Static_assert(NETWORK_INPUT_BYTES == KEPT_FRAMES * FRONTEND_FEATURES, "the network takes the frames that are kept");
 _Static_assert(NETWORK_OUTPUT_BYTES == APP_LABEL_COUNT, "the network gives a score for each label");
 
 static const char *const labels[APP_LABEL_COUNT] = APP_LABELS;
 
 static int16_t ring[APP_RING_SAMPLES];
-static int8_t window[APP_FRAMES][FRONTEND_FEATURES]; /* the last frames, the one that comes next first */
+static int8_t window[KEPT_FRAMES][FRONTEND_FEATURES]; /* the last frames, the one that comes next first */
 static uint32_t window_at;
 static bool unhurried; /* the host chose the rhythm of inferences, which its sound waits for */
 
@@ -42,7 +50,7 @@ static uint32_t time_ms(uint32_t frame) {
 
 /* Microseconds since `start`. A host does not count cycles: there it is what the build estimated. */
 static void account(uint32_t start, uint32_t estimate_us) {
-    const uint32_t us = tml_host_present() ? estimate_us : (tml_cycles() - start) / (TML_CORE_HZ / 1000000u);
+    const uint32_t us = tml_host_present() ? estimate_us : (tml_cycles() - start) / (tml_core_hz() / 1000000u);
     count.busy_us += us;
     if (!unhurried) tml_audio_spent(us);
 }
@@ -101,6 +109,11 @@ static void run_network(void) {
         (void)network_push_row(window[at < APP_FRAMES ? at : at - APP_FRAMES]);
     }
 }
+#elif defined(NETWORK_HOP_ROWS)
+static void run_network(void) {
+    memcpy(network_input(0), window, sizeof window);
+    network_invoke();
+}
 #else
 static void run_network(void) {
     int8_t *const input = (int8_t *)network_input(0);
@@ -111,13 +124,17 @@ static void run_network(void) {
 }
 #endif
 
-static int infer(uint32_t frame) {
+/* The label that is announced after `frame`, negative where there is none; only what is `due` goes to the detector. */
+static int infer(uint32_t frame, bool due) {
     const uint32_t start = now();
+    int label = -1;
     run_network();
-    const int8_t *const scores = (const int8_t *)network_output(0);
-    const int label = detector_push(scores);
-    ++count.inferences;
-    journal_scores(frame, scores, detector_sums());
+    if (due) {
+        const int8_t *const scores = (const int8_t *)network_output(0);
+        label = detector_push(scores);
+        ++count.inferences;
+        journal_scores(frame, scores, detector_sums());
+    }
     account(start, APP_INFERENCE_US);
     return label;
 }
@@ -126,13 +143,26 @@ static void add_frame(uint32_t first) {
     const uint32_t start = now();
     frontend_frame(ring, APP_RING_SAMPLES, first, window[window_at]);
     journal_frame(window[window_at]);
-    window_at = window_at + 1u == APP_FRAMES ? 0 : window_at + 1u;
+    window_at = window_at + 1u == KEPT_FRAMES ? 0 : window_at + 1u;
     account(start, APP_FRAME_US);
+}
+
+/* A network that takes hops runs at the end of each, so that it has seen all frames; another only where it is asked. */
+static bool runs_now(bool due) {
+#ifdef NETWORK_HOP_ROWS
+    (void)due;
+    return window_at == 0;
+#else
+    return due;
+#endif
 }
 
 static void listen(void) {
     uint32_t first = 0, next_inference = APP_FRAMES - 1u, every = APP_STRIDE_HOPS, light_until = 0;
     journal_start();
+#ifdef NETWORK_HOP_ROWS
+    window_at = (NETWORK_HOP_ROWS - APP_FRAMES % NETWORK_HOP_ROWS) % NETWORK_HOP_ROWS; /* a hop ends with the first window */
+#endif
     unhurried = journal_schedule(&next_inference, &every);
     for (;;) {
         uint32_t waiting = tml_audio_position() - first;
@@ -153,9 +183,10 @@ static void listen(void) {
         first += FRONTEND_HOP_SAMPLES;
         const uint32_t frame = count.frames++;
         if (frame + 1u == light_until) tml_led_set(0, 0);
-        if (frame >= next_inference && frame + 1u >= APP_FRAMES) {
+        const bool due = frame >= next_inference && count.frames - count.dropped_frames >= APP_FRAMES;
+        if (runs_now(due)) {
             while (next_inference <= frame) next_inference += every;
-            const int label = infer(frame);
+            const int label = infer(frame, due);
             if (label >= 0) {
                 announce(label, frame);
                 light_until = frame + APP_LIGHT_FRAMES;
@@ -181,7 +212,7 @@ int main(void) {
     tml_print("{\"event\":\"start\",\"model\":" APP_MODEL_JSON);
     tml_print_field("sample_rate_hz", FRONTEND_SAMPLE_RATE_HZ);
     tml_print_field("stride_hops", APP_STRIDE_HOPS);
-    tml_print_field("core_hz", TML_CORE_HZ);
+    tml_print_field("core_hz", tml_core_hz());
     tml_print("}\n");
     listen();
     tml_print("{\"event\":\"done\"");
