@@ -132,6 +132,13 @@ def compile_options(function: F) -> F:
                 is_flag=True,
                 help="The input comes row by row (network_push_row) and is never in SRAM whole.",
             ),
+            click.option(
+                "--hop-rows",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Each inference takes the next N rows of a window that slides along time and computes only what"
+                " is new; 0: whole inputs. --app kws finds N itself.",
+            ),
             click.option("--sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB."),
             click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB."),
         )
