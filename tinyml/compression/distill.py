@@ -28,12 +28,12 @@ class DistillOptions:
 
     ``features`` are pairs of a student's and a teacher's layer; with ``maps`` they are compared place by place.
     ``input_range`` are the values that the teacher takes for the codes -128 and 127; None where it takes what the
-    student takes. ``others`` are further teachers that take what the student takes; all answers are averaged.
-    ``frontend`` is the one through which a
-    teacher of sound hears the clips themselves, ``labels`` its classes where its file does not tell them; with None it
-    sees what the student sees. ``generations`` above 1 train the network anew from its own predecessor (born-again
-    networks, Furlanello et al. 2018, arXiv:1805.04770); without a ``teacher`` the first generation learns from labels
-    alone.
+    student takes. ``blur`` is the standard deviation in pixels by which the pictures it sees are smoothed: a teacher of
+    clean pictures knows those from JPEG files better so. ``others`` are further teachers that take what the student
+    takes; all answers are averaged. ``frontend`` is the one through which a teacher of sound hears the clips
+    themselves, ``labels`` its classes where its file does not tell them; with None it sees what the student sees.
+    ``generations`` above 1 train the network anew from its own predecessor (born-again networks, Furlanello et al.
+    2018, arXiv:1805.04770); without a ``teacher`` the first generation learns from labels alone.
     """
 
     teacher: str | None = None
@@ -47,6 +47,7 @@ class DistillOptions:
     generations: int = 1
     others: tuple[str, ...] = ()
     maps: bool = False
+    blur: float = 0.0
 
 
 def distill_options(entry: Mapping[str, Any]) -> DistillOptions:
@@ -71,10 +72,10 @@ def check_distill(options: DistillOptions) -> None:
         raise UsageError(f"temperature is {options.temperature}: it has to be above 0")
     if not 0 <= options.alpha <= 1:
         raise UsageError(f"alpha is {options.alpha}: it has to be from 0 to 1")
-    if options.beta < 0 or options.generations < 1:
-        raise UsageError("beta has to be at least 0, generations at least 1")
-    if options.teacher is None and (options.features or options.input_range or options.others):
-        raise UsageError("features, the teacher's input range and further teachers need a teacher")
+    if options.beta < 0 or options.generations < 1 or options.blur < 0:
+        raise UsageError("beta and the teacher's blur have to be at least 0, generations at least 1")
+    if options.teacher is None and (options.features or options.input_range or options.others or options.blur):
+        raise UsageError("features, the teacher's input range and blur, and further teachers need a teacher")
     if options.maps and not options.features:
         raise UsageError("no layers to compare place by place", hint="name them with --features STUDENT=TEACHER")
     if options.frontend is not None and (
@@ -165,7 +166,8 @@ class Distiller:
                 raise UsageError("a teacher's own front-end is for sound", hint="leave --teacher-frontend out")
             return np.concatenate([labels, answers], axis=1).astype(np.float32)
         seen = inputs.reshape(-1, *self.teacher.input_shape)
-        logits, features = self.teacher.predict(seen * np.float32(self._gain) + np.float32(self._offset))
+        smooth = blurred(seen, self.options.blur) if self.options.blur else seen
+        logits, features = self.teacher.predict(smooth * np.float32(self._gain) + np.float32(self._offset))
         heard = [logits, *(other.predict(seen)[0] for other in self.others)]
         mean = np.mean([one - one.mean(axis=1, keepdims=True) for one in heard], axis=0)
         flat = [values.reshape(len(values), -1) for values in features]
@@ -200,6 +202,20 @@ class Distiller:
         ops = import_keras().ops
         right = ops.argmax(targets[:, : self.classes], axis=-1) == ops.argmax(outputs[:, : self.classes], axis=-1)
         return ops.cast(right, "float32")
+
+
+def blurred(pictures: Reals, deviation: float) -> Reals:
+    """Pictures ``[n, height, width, channels]`` smoothed by three taps a side, edges repeated.
+
+    The taps are those of a Gaussian of the standard deviation in pixels, brought to a sum of 1.
+    """
+    side = np.exp(-0.5 / deviation**2)
+    outer = np.float32(side / (1 + 2 * side))
+    for axis in (1, 2):
+        rows = np.moveaxis(pictures, axis, 0)
+        before, after = np.concatenate([rows[:1], rows[:-1]]), np.concatenate([rows[1:], rows[-1:]])
+        pictures = np.moveaxis(rows + outer * (before + after - 2 * rows), 0, axis)
+    return np.ascontiguousarray(pictures, np.float32)
 
 
 def _same_examples(theirs: tuple[int, ...], ours: tuple[int, ...], resized: bool) -> bool:

@@ -50,8 +50,7 @@ def change_pictures(
     """
     changed = cut_out(change_light(images, rng, options), options.cut_out_side, rng, options.cut_out)
     changed, shared = cut_mix(changed, targets, rng, options.cutmix)
-    mixed, shared = mix_up(changed, shared, options.mixup_alpha, rng, options.mixup)
-    return np.rint(mixed).astype(np.uint8), shared
+    return mix_up(changed, shared, options.mixup_alpha, rng, options.mixup)
 
 
 def crop_and_resize(image: Pixels, size: int, rng: np.random.Generator, options: ImageAugmentation) -> Pixels:
@@ -73,20 +72,23 @@ def crop_and_resize(image: Pixels, size: int, rng: np.random.Generator, options:
 def change_light(images: Pixels, rng: np.random.Generator, options: ImageAugmentation) -> Pixels:
     """Flip, brighten, stretch and tint a batch of uint8 images (n, height, width, channels), each in its own way."""
     count, _, _, channels = images.shape
-    out = images.astype(np.float32)
+    out = images.copy()
     if options.flip:
         turned = rng.random(count) < 0.5
         out[turned] = out[turned, :, ::-1]
-    contrast = rng.uniform(1 - options.light, 1 + options.light, (count, 1, 1, 1)).astype(np.float32)
-    brightness = (255 * rng.uniform(-options.light, options.light, (count, 1, 1, 1)) / 2).astype(np.float32)
-    tint = rng.uniform(1 - options.colour, 1 + options.colour, (count, 1, 1, channels)).astype(np.float32)
+    contrast = rng.uniform(1 - options.light, 1 + options.light, (count, 1, 1))
+    brightness = 255 * rng.uniform(-options.light, options.light, (count, 1, 1)) / 2
+    tint = rng.uniform(1 - options.colour, 1 + options.colour, (count, channels, 1))
     if channels == 3:
-        bare = rng.random(count) < options.grey
-        out[bare] = out[bare] @ np.full((3, 3), 1 / 3, np.float32)
-    middle = out.mean(axis=(1, 2, 3), keepdims=True)
-    lit = ((out - middle) * contrast + middle + brightness) * tint
-    changed: Pixels = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
-    return changed
+        bare = np.flatnonzero(rng.random(count) < options.grey)
+        out[bare] = np.rint(out[bare].mean(axis=3, keepdims=True)).astype(np.uint8)
+    middle = out.reshape(count, -1).mean(axis=1).reshape(count, 1, 1)
+    lit = ((np.arange(256) - middle) * contrast + middle + brightness) * tint
+    tables = np.clip(np.rint(lit), 0, 255).astype(np.uint8).reshape(count, -1)
+    places = 256 * np.arange(channels, dtype=np.int16)
+    for row in range(count):
+        out[row] = tables[row][out[row] + places]
+    return out
 
 
 def resize(images: Pixels, size: int) -> Pixels:

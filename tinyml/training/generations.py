@@ -72,6 +72,7 @@ def fit_generations(
             features=(),
             maps=False,
             input_range=None,
+            blur=0.0,
             frontend=None,
             labels=(),
             others=(),

@@ -62,9 +62,11 @@ def cut_out(images: Pixels, side: float, rng: np.random.Generator, chance: float
     The same generator cuts the same place at any size of the pictures.
     """
     hidden = _boxes(images.shape, np.full(len(images), side), rng)
-    hidden &= (rng.random(len(images)) < chance)[:, np.newaxis, np.newaxis]
-    means = np.rint(images.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
-    return np.where(hidden[..., np.newaxis], means, images)
+    rows = np.flatnonzero(rng.random(len(images)) < chance)
+    cut, chosen = images.copy(), images[rows]
+    means = np.rint(chosen.mean(axis=(1, 2), keepdims=True)).astype(np.uint8)
+    cut[rows] = np.where(hidden[rows, ..., np.newaxis], means, chosen)
+    return cut
 
 
 def cut_mix(images: Pixels, targets: Reals, rng: np.random.Generator, chance: float) -> tuple[Pixels, Reals]:
@@ -79,7 +81,10 @@ def cut_mix(images: Pixels, targets: Reals, rng: np.random.Generator, chance: fl
     other &= (rng.random(count) < chance)[:, np.newaxis, np.newaxis]
     own = (1 - other.mean(axis=(1, 2), dtype=np.float64)).astype(np.float32)[:, np.newaxis]
     shared = np.asarray(own * targets + (1 - own) * targets[partner], np.float32)
-    return np.where(other[..., np.newaxis], images[partner], images), shared
+    rows = np.flatnonzero(own[:, 0] < 1)
+    mixed = images.copy()
+    mixed[rows] = np.where(other[rows, ..., np.newaxis], images[partner[rows]], images[rows])
+    return mixed, shared
 
 
 def _boxes(shape: tuple[int, ...], sides: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -95,12 +100,12 @@ def _boxes(shape: tuple[int, ...], sides: npt.NDArray[Any], rng: np.random.Gener
 
 def mix_up(
     inputs: npt.NDArray[Any], targets: Reals, alpha: float, rng: np.random.Generator, chance: float = 1.0
-) -> tuple[Reals, Reals]:
+) -> tuple[npt.NDArray[Any], Reals]:
     """Each example mixed with another of the batch: inputs ``[n, …]`` and targets ``[n, classes]`` by one share.
 
     Shares are drawn from Beta(alpha, alpha), the larger part an example's own (Zhang et al. 2018, arXiv:1710.09412;
-    which of two is the first makes no difference to a batch). ``chance`` is the share of examples mixed; an alpha of 0
-    mixes nothing.
+    which of two is the first makes no difference to a batch). Integer inputs are rounded. ``chance`` is the share of
+    examples mixed; an alpha of 0 mixes nothing.
     """
     if alpha <= 0:
         return inputs, targets
@@ -109,8 +114,13 @@ def mix_up(
     share = np.where(rng.random(count) < chance, np.maximum(drawn, 1 - drawn), 1.0).astype(np.float32)
     partner = rng.permutation(count)
 
-    def mixed(values: npt.NDArray[Any]) -> Reals:
-        own = share.reshape(count, *([1] * (values.ndim - 1)))
-        return np.asarray(own * values + (1 - own) * values[partner], np.float32)
+    rows = np.flatnonzero(share < 1)
+
+    def mixed(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        own = share[rows].reshape(len(rows), *([1] * (values.ndim - 1)))
+        blend = own * values[rows] + (1 - own) * values[partner[rows]]
+        out = values.copy()
+        out[rows] = np.rint(blend) if np.issubdtype(values.dtype, np.integer) else blend
+        return out
 
     return mixed(inputs), mixed(targets)

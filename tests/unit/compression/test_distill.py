@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.shared import require_shared
-from tinyml.compression.distill import Distiller, DistillOptions, check_distill, distill_options
+from tinyml.compression.distill import Distiller, DistillOptions, blurred, check_distill, distill_options
 from tinyml.compression.teacher import Teacher, load_teacher
 from tinyml.errors import UnsupportedError, UsageError
 
@@ -116,6 +116,15 @@ def test_answers_of_teachers_are_averaged() -> None:
     with pytest.raises(UsageError, match="larger takes inputs of"):
         Distiller(fixed_teacher(one, []), options, network(), RANGE, [larger])
     assert Distiller(larger, DistillOptions("x"), network(), RANGE, resized=True).teacher is larger
+
+
+def test_teacher_sees_smoothed_pictures_as_a_gaussian_has_them() -> None:
+    from scipy.ndimage import gaussian_filter1d
+
+    pictures = np.random.default_rng(7).random((3, 6, 7, 2)).astype(np.float32)
+    rows = gaussian_filter1d(pictures, 0.4, axis=1, mode="nearest", radius=1)
+    expected = gaussian_filter1d(rows, 0.4, axis=2, mode="nearest", radius=1)
+    np.testing.assert_allclose(blurred(pictures, 0.4), expected, atol=1e-6)
 
 
 def test_teacher_sees_its_own_range() -> None:

@@ -33,7 +33,7 @@ CHUNK = 500
 
 LEAST_STORED = 128
 AUGMENTATION = ImageAugmentation(
-    smallest_crop=0.5,
+    smallest_crop=0.6,
     aspect=0.2,
     light=0.3,
     colour=0.12,
