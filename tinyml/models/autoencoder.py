@@ -50,5 +50,6 @@ ROWS = (
         build,
         (("input_shape", (640,)),),
         Published("MLPerf Tiny, ad01_int8.tflite", macs=264_192),
+        board="nano33ble",
     ),
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyml.models.drop_path import drop_path
+
 Layer = Any
 """A Keras tensor; Keras is imported only where a network is built."""
 
@@ -16,6 +18,9 @@ Pair = tuple[int, int]
 RELU6 = "relu6"
 RELU = "relu"
 HARD_SWISH = "hard_swish"
+SWISH = "silu"
+HARD_SIGMOID = "hard_sigmoid"
+SIGMOID = "sigmoid"
 
 MOST_PROBABILITIES = 511
 """TFLite's int8 SOFTMAX gives multiples of 1/256, and its reference kernel is undefined for longer rows that are nearly
@@ -39,7 +44,7 @@ def image_input(input_shape: tuple[int, ...], batch_size: int | None) -> Layer:
 
 
 def activate(x: Layer, activation: str | None, name: str) -> Layer:
-    """Apply ``relu``, ``relu6``, ``hard_swish`` or nothing."""
+    """Apply ``relu``, ``relu6``, ``hard_swish``, ``silu`` (swish), another of Keras' activations, or nothing."""
     import keras
 
     if activation is None:
@@ -60,12 +65,21 @@ def conv(
     strides: int | Pair = 1,
     activation: str | None = RELU6,
     momentum: float = 0.99,
+    groups: int = 1,
+    padding: str = "same",
 ) -> Layer:
     """Convolution (SAME padding, no bias), batch norm, activation."""
     import keras
 
     x = keras.layers.Conv2D(
-        filters, kernel, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+        filters,
+        kernel,
+        strides=strides,
+        padding=padding,
+        groups=groups,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
     )(x)
     x = keras.layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=f"{name}_bn")(x)
     return activate(x, activation, name)
@@ -79,6 +93,7 @@ def depthwise(
     strides: int | Pair = 1,
     activation: str | None = RELU6,
     momentum: float = 0.99,
+    padding: str = "same",
 ) -> Layer:
     """Depthwise convolution (SAME padding, no bias), batch norm, activation.
 
@@ -90,7 +105,7 @@ def depthwise(
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides=strides,
-        padding="same",
+        padding=padding,
         use_bias=False,
         depthwise_initializer=keras.initializers.VarianceScaling(2.0, mode="fan_out"),
         name=name,
@@ -99,18 +114,21 @@ def depthwise(
     return activate(x, activation, name)
 
 
-def squeeze_excite(x: Layer, squeezed: int, *, name: str) -> Layer:
+def squeeze_excite(
+    x: Layer, squeezed: int, *, name: str, gate_function: str = HARD_SIGMOID, activation: str = RELU
+) -> Layer:
     """Scale each channel by a gate in [0, 1] computed from all channels' means (Hu et al. 2018, figure 2).
 
-    The gate is MobileNetV3's hard sigmoid, ``relu6(x + 3) / 6`` (Howard et al. 2019, section 5.2).
+    The gate is MobileNetV3's hard sigmoid, ``relu6(x + 3) / 6`` (Howard et al. 2019, section 5.2), or another
+    function, as in the original's ``sigmoid``; ``activation`` is that of the squeezed layer.
     """
     import keras
 
     channels = x.shape[-1]
     gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-    gate = keras.layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_reduce")(gate)
+    gate = keras.layers.Conv2D(squeezed, 1, activation=activation, name=f"{name}_reduce")(gate)
     gate = keras.layers.Conv2D(channels, 1, name=f"{name}_expand")(gate)
-    gate = keras.layers.Activation("hard_sigmoid", name=f"{name}_gate")(gate)
+    gate = keras.layers.Activation(gate_function, name=f"{name}_gate")(gate)
     return keras.layers.Multiply(name=f"{name}_scale")([x, gate])
 
 
@@ -126,23 +144,61 @@ def inverted_residual(
     residual: bool = False,
     activation: str = RELU6,
     squeezed: int | None = None,
+    squeeze_activation: str = RELU,
+    gate_function: str = HARD_SIGMOID,
+    drop_rate: float = 0.0,
     momentum: float = 0.99,
 ) -> Layer:
     """MobileNetV2's block: 1x1 expansion, depthwise, linear 1x1 projection, with a shortcut where ``residual``.
 
     Sandler et al. 2018, table 1 and figure 3. ``squeezed`` adds squeeze and excite after the depthwise convolution,
-    where MobileNetV3 has it; ``expand=False`` leaves the expansion out.
+    where MobileNetV3 has it; ``expand=False`` leaves the expansion out. ``drop_rate`` is that of drop path.
     """
-    import keras
-
     shortcut = x
     if expand:
         x = conv(x, expanded, 1, activation=activation, momentum=momentum, name=f"{name}_expand")
     x = depthwise(x, kernel, strides=strides, activation=activation, momentum=momentum, name=f"{name}_depthwise")
     if squeezed is not None:
-        x = squeeze_excite(x, squeezed, name=f"{name}_se")
+        x = squeeze_excite(x, squeezed, gate_function=gate_function, activation=squeeze_activation, name=f"{name}_se")
     x = conv(x, filters, 1, activation=None, momentum=momentum, name=f"{name}_project")
-    return keras.layers.Add(name=f"{name}_add")([shortcut, x]) if residual else x
+    return _shortcut(shortcut, x, drop_rate, name) if residual else x
+
+
+def fused_inverted_residual(
+    x: Layer,
+    *,
+    expanded: int,
+    filters: int,
+    kernel: int,
+    strides: int,
+    name: str,
+    expand: bool = True,
+    residual: bool = False,
+    activation: str = RELU,
+    squeezed: int | None = None,
+    drop_rate: float = 0.0,
+) -> Layer:
+    """The inverted residual whose expansion and depthwise convolution are one ordinary convolution.
+
+    Gupta and Akin 2020, EfficientNet-EdgeTPU, arXiv:2003.02838, section 3.1; Fused-MBConv in Tan and Le 2021,
+    EfficientNetV2, arXiv:2104.00298, figure 2. Without an expansion (``expand=False``) one convolution is all.
+    """
+    shortcut = x
+    if expand:
+        x = conv(x, expanded, kernel, strides=strides, activation=activation, name=f"{name}_expand")
+    if squeezed is not None:
+        x = squeeze_excite(x, squeezed, gate_function=SIGMOID, activation=activation, name=f"{name}_se")
+    if expand:
+        x = conv(x, filters, 1, activation=None, name=f"{name}_project")
+    else:
+        x = conv(x, filters, kernel, strides=strides, activation=activation, name=f"{name}_project")
+    return _shortcut(shortcut, x, drop_rate, name) if residual else x
+
+
+def _shortcut(shortcut: Layer, x: Layer, drop_rate: float, name: str) -> Layer:
+    import keras
+
+    return keras.layers.Add(name=f"{name}_add")([shortcut, drop_path(x, drop_rate, name=f"{name}_drop")])
 
 
 def classify(x: Layer, classes: int, *, dropout: float = 0.0) -> Layer:

@@ -11,13 +11,20 @@ from typing import Any
 from tinyml.errors import UsageError
 from tinyml.models import (
     autoencoder,
+    chamnet,
     ds_cnn,
+    efficientnet,
+    efficientnet_edgetpu,
+    efficientnet_v2,
+    fbnet,
     mcunet,
+    mnasnet,
     mobilenet_v1,
     mobilenet_v2,
     mobilenet_v3,
     proxylessnas,
     resnet,
+    tinynet,
 )
 from tinyml.models.entry import Entry, Published
 
@@ -27,6 +34,13 @@ CATALOG: tuple[Entry, ...] = (
     *mobilenet_v1.ROWS,
     *mobilenet_v2.ROWS,
     *mobilenet_v3.ROWS,
+    *efficientnet.ROWS,
+    *efficientnet_v2.ROWS,
+    *efficientnet_edgetpu.ROWS,
+    *tinynet.ROWS,
+    *mnasnet.ROWS,
+    *fbnet.ROWS,
+    *chamnet.ROWS,
     *ds_cnn.ROWS,
     *mcunet.ROWS,
     *proxylessnas.ROWS,

@@ -49,6 +49,7 @@ ROWS = (
         build,
         (("input_shape", (49, 10, 1)), ("classes", 12)),
         Published("MLPerf Tiny, kws_ref_model.tflite", macs=2_656_768),
+        board="nano33ble",
     ),
     Entry(
         "ds_cnn_s",
@@ -58,6 +59,7 @@ ROWS = (
         build,
         (("filters", 64), ("blocks", 4), ("dropout", 0.0)),
         Published("Hello Edge, table 5: 5.4 M operations, two a MAC", macs=2_700_000, macs_unit=100_000),
+        board="nano33ble",
     ),
     Entry(
         "ds_cnn_m",
@@ -66,6 +68,7 @@ ROWS = (
         _HELLO_EDGE,
         build,
         (("filters", 172), ("blocks", 4), ("stem_strides", (2, 1)), ("first_block_strides", (2, 2)), ("dropout", 0.0)),
+        board="nano33ble",
     ),
     Entry(
         "ds_cnn_l",
@@ -74,5 +77,6 @@ ROWS = (
         _HELLO_EDGE,
         build,
         (("filters", 276), ("blocks", 5), ("stem_strides", (2, 1)), ("first_block_strides", (2, 2)), ("dropout", 0.0)),
+        board="nano33ble",
     ),
 )

@@ -207,18 +207,26 @@ _MCUNET = "Lin et al. 2020, MCUNet, arXiv:2007.10319, section 4"
 _MCUNET_README = "mcunet repository, README, model list"
 
 
-def _row(network: str, resolution: int, classes: int, task: Task, kiloparameters: int, kilomacs: int) -> Entry:
+def _row(
+    network: str,
+    resolution: int,
+    classes: int,
+    task: Task,
+    kiloparameters: int,
+    kilomacs: int,
+    board: str = "nano33ble",
+) -> Entry:
     options = (("network", network), ("input_shape", (resolution, resolution, 3)), ("classes", classes))
     published = Published(_MCUNET_README, kiloparameters * 1_000, 10_000, kilomacs * 1_000, 100_000)
-    return Entry(f"mcunet_{network}", "mcunet", task, _MCUNET, build, options, published)
+    return Entry(f"mcunet_{network}", "mcunet", task, _MCUNET, build, options, published, board)
 
 
 ROWS = (
     _row("vww1", 80, 2, "visual_wake_words", 430, 11_600),
     _row("vww2", 144, 2, "visual_wake_words", 640, 55_800),
-    _row("in0", 48, 1000, "image_classification", 750, 6_400),
+    _row("in0", 48, 1000, "image_classification", 750, 6_400, "disco_f746ng"),
     _row("in1", 96, 1000, "image_classification", 640, 12_800),
     _row("in2", 160, 1000, "image_classification", 730, 67_300),
-    _row("in3", 176, 1000, "image_classification", 740, 81_800),
-    _row("in4", 160, 1000, "image_classification", 1_730, 125_900),
+    _row("in3", 176, 1000, "image_classification", 740, 81_800, "disco_f746ng"),
+    _row("in4", 160, 1000, "image_classification", 1_730, 125_900, "nucleo_h743zi"),
 )

@@ -60,6 +60,7 @@ ROWS = (
         build,
         (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.25)),
         Published("MLPerf Tiny, vww_96_int8.tflite", macs=7_489_664),
+        board="nano33ble",
     ),
     Entry(
         "mobilenet_v1_100_224",

@@ -116,6 +116,7 @@ ROWS = (
         _MOBILENET_V2,
         build,
         (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.35)),
+        board="nano33ble",
     ),
     Entry(
         "mobilenet_v2_w035",
@@ -125,6 +126,7 @@ ROWS = (
         build_w035,
         (("input_shape", (144, 144, 3)), ("classes", 1000)),
         Published(_MCUNET_README, 750_000, 10_000, 23_500_000, 100_000),
+        board="disco_f746ng",
     ),
     Entry(
         "mobilenet_v2_100_224",

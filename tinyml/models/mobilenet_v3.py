@@ -139,6 +139,7 @@ ROWS = (
         _MOBILENET_V3_SMALL,
         build_small,
         (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.35)),
+        board="nano33ble",
     ),
     Entry(
         "mobilenet_v3_small_100_224",

@@ -67,5 +67,6 @@ ROWS = (
         build,
         (("input_shape", (176, 176, 3)), ("classes", 1000)),
         Published(_MCUNET_README, 750_000, 10_000, 38_300_000, 100_000),
+        board="disco_f746ng",
     ),
 )

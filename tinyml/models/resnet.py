@@ -62,5 +62,6 @@ ROWS = (
         build,
         (("input_shape", (32, 32, 3)), ("classes", 10)),
         Published("MLPerf Tiny, pretrainedResnet_quant.tflite", macs=12_501_632),
+        board="nano33ble",
     ),
 )
