@@ -7,21 +7,33 @@ import numpy as np
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ir import ABSENT, Activation, Graph, Op, Tensor
 from tinyml.graph.ops import (
+    BatchMatMulAttrs,
     BinaryAttrs,
     ConcatenationAttrs,
     Conv2DAttrs,
     DepthwiseConv2DAttrs,
     FullyConnectedAttrs,
+    GeluAttrs,
     LeakyReluAttrs,
     PadAttrs,
     PoolAttrs,
     ReduceAttrs,
+    ResizeBilinearAttrs,
     SoftmaxAttrs,
+    TransposeConvAttrs,
 )
 
 _CODES = {Activation.NONE: "NONE", Activation.RELU: "RELU", Activation.RELU_N1_TO_1: "RELU_N1_TO_1"} | {
     Activation.RELU6: "RELU6"
 }
+_PLAIN_OPTIONS = {
+    "ABS": "AbsOptions",
+    "EXP": "ExpOptions",
+    "SQUARED_DIFFERENCE": "SquaredDifferenceOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
+    "LOG_SOFTMAX": "LogSoftmaxOptions",
+}
+"""Options without a field that the graph keeps."""
 
 
 def write_graph(graph: Graph) -> bytes:
@@ -95,6 +107,22 @@ class _Writer:
                     constant = self.builder.constant(value, scale=output.scale, zero_point=output.zero_point)
                     inputs.append(constant)
                 return ("PadV2Options" if op.kind == "PADV2" else "PadOptions"), {}
+            case BatchMatMulAttrs():
+                return "BatchMatMulOptions", {"adjX": attrs.adj_x, "adjY": attrs.adj_y}
+            case GeluAttrs():
+                return "GeluOptions", {"approximate": attrs.approximate}
+            case ResizeBilinearAttrs():
+                inputs.append(self.builder.constant(np.array(output.shape[1:3], np.int32)))
+                fields = {"alignCorners": attrs.align_corners, "halfPixelCenters": attrs.half_pixel_centers}
+                return "ResizeBilinearOptions", fields
+            case TransposeConvAttrs():
+                inputs[:2] = [self.builder.constant(np.array(output.shape, np.int32)), inputs[1], inputs[0]]
+                spread = self._graph.tensors[op.inputs[0]].shape[1] * attrs.stride_h
+                padding = "SAME" if 0 <= spread - output.shape[1] < attrs.stride_h else "VALID"
+                fields = {"padding": padding, "fusedActivationFunction": _CODES[attrs.activation]}
+                return "TransposeConvOptions", fields | {"strideH": attrs.stride_h, "strideW": attrs.stride_w}
+        if op.kind in _PLAIN_OPTIONS:
+            return _PLAIN_OPTIONS[op.kind], {}
         if op.kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
             # All three are a RESHAPE to the output's shape.
             return "ReshapeOptions", {"newShape": list(output.shape)}

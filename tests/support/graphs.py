@@ -10,16 +10,20 @@ import numpy as np
 from tinyml.graph.ir import ABSENT, DType, Graph, Op, Quant, Tensor
 from tinyml.graph.ops import (
     Attrs,
+    BatchMatMulAttrs,
     BinaryAttrs,
     ConcatenationAttrs,
     Conv2DAttrs,
     DepthwiseConv2DAttrs,
     FullyConnectedAttrs,
+    GeluAttrs,
     LeakyReluAttrs,
     PadAttrs,
     PoolAttrs,
     ReduceAttrs,
+    ResizeBilinearAttrs,
     SoftmaxAttrs,
+    TransposeConvAttrs,
 )
 
 IMAGE = (1, 6, 5, 4)
@@ -68,6 +72,7 @@ def sound_graph(kind: str) -> Graph:
     pad = PadAttrs(((0, 0), (1, 1), (0, 2), (0, 0)), -3)
     dense = Tensor("w", (7, 120), DType.INT8, Quant((0.01,), (0,)), np.ones((7, 120), np.int8))
     row = activation("b", (4,), 0.02)
+    number = Tensor("n", (1,), DType.INT8, Quant((0.03,), (0,)), np.array([100], np.int8))
     graphs: dict[str, tuple[Attrs, list[Tensor], Tensor]] = {
         "CONV_2D": (conv, [x, weights((8, 3, 3, 4), 0), bias(8)], activation("y", (1, 6, 3, 8), 0.1)),
         "DEPTHWISE_CONV_2D": (depthwise, [x, weights((1, 3, 3, 8), 3), bias(8)], activation("y", (1, 2, 3, 8), 0.1)),
@@ -99,6 +104,28 @@ def sound_graph(kind: str) -> Graph:
         "RELU_N1_TO_1": (Attrs(), [x], activation("y", IMAGE, 0.1)),
         "QUANTIZE": (Attrs(), [x], activation("y", IMAGE, 0.1)),
         "DEQUANTIZE": (Attrs(), [x], floats),
+        "BATCH_MATMUL": (
+            BatchMatMulAttrs(adj_y=True),
+            [x, activation("b", (1, 6, 7, 4), 0.02)],
+            activation("y", (1, 6, 5, 7), 0.1),
+        ),
+        "TRANSPOSE_CONV": (
+            TransposeConvAttrs(2, 2, 0, 0),
+            [x, weights((8, 3, 3, 4), 0), bias(8)],
+            activation("y", (1, 12, 10, 8), 0.1),
+        ),
+        "RESIZE_BILINEAR": (ResizeBilinearAttrs(half_pixel_centers=True), [x], activation("y", (1, 9, 10, 4))),
+        "SQUARED_DIFFERENCE": (Attrs(), [x, row], activation("y", IMAGE, 0.1)),
+        "PRELU": (Attrs(), [x, row], activation("y", IMAGE, 0.1)),
+        "DIV": (BinaryAttrs(), [x, number], activation("y", IMAGE, 0.02)),
+        "GELU": (GeluAttrs(), [x], activation("y", IMAGE, 0.1)),
+        "EXP": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "LOG": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "RSQRT": (Attrs(), [activation("x", IMAGE, 0.05, -128)], activation("y", IMAGE, 0.1)),
+        "SQRT": (Attrs(), [activation("x", IMAGE, 0.05, -128)], activation("y", IMAGE, 0.1)),
+        "ABS": (Attrs(), [x], activation("y", IMAGE, 0.1)),
+        "L2_NORMALIZATION": (Attrs(), [x], activation("y", IMAGE, 1 / 128, 0)),
+        "LOG_SOFTMAX": (Attrs(), [x], activation("y", IMAGE, 1 / 16, 127)),
     }
     return graph_of(kind, *graphs[kind])
 

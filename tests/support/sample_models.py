@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.support import arithmetic_builder as add
 from tests.support.tflite_builder import Builder
 
 
@@ -48,4 +49,20 @@ def sample_of_every_op() -> bytes:
     x = model.reshape(x, (1, 24))
     x = model.fully_connected(x, generator.integers(-127, 128, (5, 24)), 0.001, generator.integers(-100, 100, 5))
     x = model.quantize(x, scale=0.05, zero_point=3)
-    return model.build([model.dequantize(model.softmax(x)), model.logistic(y)])
+    return model.build(
+        [model.dequantize(model.softmax(x)), model.logistic(y), *_sample_of_arithmetic(model, generator)]
+    )
+
+
+def _sample_of_arithmetic(model: Builder, generator: np.random.Generator) -> list[int]:
+    """A branch of its own with the ops of :mod:`tests.support.arithmetic_builder`."""
+    x = add.resize_bilinear(model, model.input((1, 3, 4, 4)), (6, 5), half_pixel_centers=True)
+    x = add.transpose_conv(model, x, generator.integers(-127, 128, (4, 3, 3, 4)), 0.004)
+    x = add.broadcast(model, "PRELU", x, model.constant(np.full((1, 1, 4), 9, np.int8), scale=0.02))
+    for kind in ("GELU", "ABS"):
+        x = add.curve(model, kind, x)
+    x = add.broadcast(model, "DIV", x, model.constant(np.array(120, np.int8), scale=0.02), scale=0.04)
+    y = add.broadcast(model, "SQUARED_DIFFERENCE", x, model.reduce("MEAN", x, [3], keep_dims=True), zero_point=-128)
+    root = add.curve(model, "SQRT", add.curve(model, "RSQRT", y, zero_point=-128))
+    z = add.batch_matmul(model, x, add.curve(model, "LOG", add.curve(model, "EXP", root)), adj_y=True)
+    return [add.normalised(model, "L2_NORMALIZATION", z), add.normalised(model, "LOG_SOFTMAX", z)]

@@ -78,8 +78,9 @@ class StepProgram:
 
 
 def output_name(case: Case, position: int) -> str:
-    """The buffer of an output, without the prefix: over an input the input's."""
-    return f"{'in' if case.in_place else 'out'}_{position}"
+    """The buffer of an output, without the prefix: in place that of the first input over which it may lie."""
+    over = next((source for source, target in case.step.in_place if target == position), position)
+    return f"in_{over}" if case.in_place else f"out_{position}"
 
 
 def buffer_sizes(case: Case) -> dict[str, int]:

@@ -26,17 +26,22 @@ from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.ops import (
+    arithmetic,
+    batch_matmul,
     binary,
     concatenation,
     conv_2d,
     depthwise_conv_2d,
     elementwise,
     fully_connected,
+    normalisation,
     pad,
     pool_2d,
     quantize,
     reduce,
+    resize_bilinear,
     softmax,
+    transpose_conv,
 )
 from tinyml.lower.program import Isa, Optimize, PassedOver, Step, Target
 from tinyml.lower.v6m import binary as v6m_binary
@@ -125,7 +130,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
     *(
         _mve(kind, always, mve_elementwise.build, "sixteen values at a time")
-        for kind in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1")
+        for kind in (
+            "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "DIV", "GELU", "EXP",
+            "LOG", "RSQRT", "SQRT", "ABS",
+        )
     ),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
@@ -154,6 +162,20 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("RELU_N1_TO_1", elementwise.build),
     _portable("QUANTIZE", quantize.build_quantize),
     _portable("DEQUANTIZE", quantize.build_dequantize),
+    _portable("BATCH_MATMUL", batch_matmul.build),
+    _portable("TRANSPOSE_CONV", transpose_conv.build),
+    _portable("RESIZE_BILINEAR", resize_bilinear.build),
+    _portable("SQUARED_DIFFERENCE", arithmetic.build_squared_difference),
+    _portable("PRELU", arithmetic.build_prelu),
+    _portable("DIV", elementwise.build),
+    _portable("GELU", elementwise.build),
+    _portable("EXP", elementwise.build),
+    _portable("LOG", elementwise.build),
+    _portable("RSQRT", elementwise.build),
+    _portable("SQRT", elementwise.build),
+    _portable("ABS", elementwise.build),
+    _portable("L2_NORMALIZATION", normalisation.build_l2),
+    _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
 )
 
 

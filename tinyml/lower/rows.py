@@ -31,8 +31,13 @@ from tinyml.lower.program import (
     const_key,
 )
 
-ELEMENTWISE = frozenset({"LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"})
-BINARY = frozenset({"ADD", "SUB", "MUL"})
+ELEMENTWISE = frozenset(
+    {
+        "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE", "DIV", "GELU",
+        "EXP", "LOG", "RSQRT", "SQRT", "ABS", "L2_NORMALIZATION", "LOG_SOFTMAX",
+    }
+)  # fmt: skip
+BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU"})
 WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
 
 ROW_KERNELS: dict[str, tuple[str, str]] = {

@@ -22,6 +22,7 @@ from tinyml.graph.ops import (
     ReduceAttrs,
     SoftmaxAttrs,
 )
+from tinyml.tflite.arithmetic import ARITHMETIC_PARSERS
 from tinyml.tflite.context import Context, Parsed, normal_axes, same_or_valid
 from tinyml.tflite.flatbuffer import damaged
 
@@ -209,6 +210,7 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "RELU_N1_TO_1": _plain,
     "QUANTIZE": _plain,
     "DEQUANTIZE": _plain,
+    **ARITHMETIC_PARSERS,
 }
 
 

@@ -85,6 +85,23 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
     ("constraint_alpha", "LEAKY_RELU"): lambda g: with_attrs(g, alpha=0.0),
     ("constraint_border", "QUANTIZE"): lambda g: replace(with_tensor(g, 0, dtype=DType.FLOAT32, quant=None), inputs=()),
     ("constraint_border", "DEQUANTIZE"): lambda g: replace(g, outputs=()),
+    ("constraint_depth", "BATCH_MATMUL"): lambda g: with_tensor(
+        with_tensor(g, 0, shape=(1, 6, 5, 33_001)), 1, shape=(1, 6, 7, 33_001)
+    ),
+    ("constraint_output", "TRANSPOSE_CONV"): lambda g: with_attrs(g, pad_top=3),
+    ("constraint_channels", "TRANSPOSE_CONV"): lambda g: with_tensor(g, -1, shape=(1, 12, 10, 7)),
+    ("constraint_shape", "RESIZE_BILINEAR"): lambda g: with_tensor(g, -1, shape=(1, 9, 10, 3)),
+    ("constraint_centers", "RESIZE_BILINEAR"): lambda g: with_attrs(g, align_corners=True),
+    ("constraint_slopes", "PRELU"): lambda g: with_tensor(with_tensor(g, 0, shape=(1, 6, 1, 4)), 1, shape=(1, 6, 5, 4)),
+    ("constraint_divisor", "DIV"): lambda g: with_tensor(g, 1, data=np.zeros(1, np.int8)),
+    ("constraint_activation", "DIV"): lambda g: with_attrs(g, activation=Activation.RELU),
+    ("constraint_sign", "*"): lambda g: with_tensor(g, 0, quant=_quant(0.05, -127)),
+    ("constraint_size", "L2_NORMALIZATION"): lambda g: with_tensor(
+        with_tensor(g, 0, shape=(1, 33_001)), -1, shape=(1, 33_001)
+    ),
+    ("constraint_size", "LOG_SOFTMAX"): lambda g: with_tensor(with_tensor(g, 0, shape=(1, 2049)), -1, shape=(1, 2049)),
+    ("constraint_output", "L2_NORMALIZATION"): lambda g: with_tensor(g, -1, quant=_quant(1 / 128, 1)),
+    ("constraint_output", "LOG_SOFTMAX"): lambda g: with_tensor(g, -1, quant=_quant(1 / 16, 126)),
 }
 
 CASES = [(kind, name, rule) for kind, spec in SPECS.items() for name, rule in spec.constraints()]
@@ -169,7 +186,15 @@ def test_a_missing_bias_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "macs"), [("CONV_2D", 144 * 36), ("DEPTHWISE_CONV_2D", 48 * 9), ("FULLY_CONNECTED", 840), ("ADD", 0)]
+    ("kind", "macs"),
+    [
+        ("CONV_2D", 144 * 36),
+        ("DEPTHWISE_CONV_2D", 48 * 9),
+        ("FULLY_CONNECTED", 840),
+        ("ADD", 0),
+        ("BATCH_MATMUL", 6 * 5 * 7 * 4),
+        ("TRANSPOSE_CONV", 120 * 9 * 8),
+    ],
 )
 def test_multiply_accumulates(kind: str, macs: int) -> None:
     graph = sound_graph(kind)

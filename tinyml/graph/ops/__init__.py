@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from tinyml.graph.ops.arithmetic import Div, Prelu, SquaredDifference
 from tinyml.graph.ops.base import Attrs, OpSpec
+from tinyml.graph.ops.batch_matmul import BatchMatMul, BatchMatMulAttrs
 from tinyml.graph.ops.binary import Add, BinaryAttrs, Mul, Sub
 from tinyml.graph.ops.concatenation import Concatenation, ConcatenationAttrs
 from tinyml.graph.ops.conv_2d import Conv2D, Conv2DAttrs
+from tinyml.graph.ops.curves import Abs, Exp, Gelu, GeluAttrs, Log, Rsqrt, Sqrt
 from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DAttrs
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
+from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
 from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
 from tinyml.graph.ops.pool_2d import AveragePool2D, MaxPool2D, PoolAttrs
 from tinyml.graph.ops.quantize import Dequantize, Quantize
 from tinyml.graph.ops.reduce import Mean, ReduceAttrs, Sum
 from tinyml.graph.ops.reshape import ExpandDims, Reshape, Squeeze
+from tinyml.graph.ops.resize_bilinear import ResizeBilinear, ResizeBilinearAttrs
 from tinyml.graph.ops.softmax import Softmax, SoftmaxAttrs
+from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
 
 __all__ = [
     "SPECS",
     "Attrs",
+    "BatchMatMulAttrs",
     "BinaryAttrs",
     "ConcatenationAttrs",
     "Conv2DAttrs",
     "DepthwiseConv2DAttrs",
     "FullyConnectedAttrs",
+    "GeluAttrs",
     "LeakyReluAttrs",
     "OpSpec",
     "PadAttrs",
     "PoolAttrs",
     "ReduceAttrs",
+    "ResizeBilinearAttrs",
     "SoftmaxAttrs",
+    "TransposeConvAttrs",
 ]
 
 _ALL: tuple[OpSpec, ...] = (
@@ -59,6 +69,20 @@ _ALL: tuple[OpSpec, ...] = (
     ReluN1To1(),
     Quantize(),
     Dequantize(),
+    BatchMatMul(),
+    TransposeConv(),
+    ResizeBilinear(),
+    SquaredDifference(),
+    Prelu(),
+    Div(),
+    Gelu(),
+    Exp(),
+    Log(),
+    Rsqrt(),
+    Sqrt(),
+    Abs(),
+    L2Normalization(),
+    LogSoftmax(),
 )
 
 SPECS: dict[str, OpSpec] = {spec.kind: spec for spec in _ALL}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tinyml.graph.ir import Activation, Graph, Op
 from tinyml.graph.ops.base import Attrs
@@ -17,9 +18,9 @@ class BinaryAttrs(Attrs):
 
 
 class BinarySpec(Int8Spec):
-    """What the three share."""
+    """What ops of two inputs share."""
 
-    attrs_type = BinaryAttrs
+    attrs_type: ClassVar[type[Attrs]] = BinaryAttrs
     inputs_min = 2
     inputs_max = 2
 

@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 
 from tinyml.graph.ir import DType, Graph, Op, Tensor
-from tinyml.graph.ops import LeakyReluAttrs
-from tinyml.lower.ops import tables
+from tinyml.graph.ops import GeluAttrs, LeakyReluAttrs
+from tinyml.lower.ops import arithmetic, curve_tables, tables
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.program import Const, ConstRef, In, Int, Out, Role, Step, Target
 
@@ -34,6 +34,20 @@ def table_of(graph: Graph, op: Op) -> tables.Table:
             return tables.relu(x, out, -1.0, 1.0)
         case "QUANTIZE":
             return tables.requantise(x, out)
+        case "GELU":
+            return curve_tables.gelu(x, out, cast(GeluAttrs, op.attrs).approximate)
+        case "EXP":
+            return curve_tables.exp(x, out)
+        case "LOG":
+            return curve_tables.log(x, out)
+        case "RSQRT":
+            return curve_tables.rsqrt(x, out)
+        case "SQRT":
+            return curve_tables.sqrt(x, out)
+        case "ABS":
+            return curve_tables.absolute(x, out)
+        case "DIV":
+            return arithmetic.quotients(graph, op)
     raise ValueError(f"{op.kind} is not a function of one value")
 
 

@@ -62,10 +62,14 @@ def exp_on_negative_values(a: int) -> int:
     return result
 
 
+def difference_multiplier(input_scale: float, beta: float) -> tuple[int, int]:
+    """PreprocessSoftmaxScaling: what brings differences of logits to Q5.26."""
+    return quantize_multiplier(min(beta * input_scale * (1 << _FRACTION_BITS), 2.0**31 - 1.0))
+
+
 def exponentials(input_scale: float, beta: float) -> list[int]:
     """``exp(-d * scale * beta)`` as Q0.31 for d = 0, 1, … as long as TFLite does not take it for zero."""
-    real = min(beta * input_scale * (1 << _FRACTION_BITS), 2.0**31 - 1.0)
-    multiplier, left_shift = quantize_multiplier(real)
+    multiplier, left_shift = difference_multiplier(input_scale, beta)
     radius = math.floor(((1 << _INTEGER_BITS) - 1) * (1 << _FRACTION_BITS) / (1 << left_shift))
     return [
         exp_on_negative_values(high_mul(wrap32(-d << left_shift), multiplier)) for d in range(min(radius, 255) + 1)

@@ -33,19 +33,24 @@ def input_values(x: Tensor) -> range:
     return range(values.low, values.high + 1)
 
 
-def _clamp(value: int, clamps: Range) -> int:
+def clamp(value: int, clamps: Range) -> int:
+    """``value`` within a range."""
     return max(clamps.low, min(clamps.high, value))
 
 
-def _float_table(x: Tensor, out: Tensor, function: Callable[[float], float]) -> Table:
-    """LUTPopulate: dequantise, apply and quantise in float32."""
+def float_table(x: Tensor, out: Tensor, function: Callable[[float], float]) -> Table:
+    """LUTPopulate: dequantise, apply and quantise in float32; beyond float32's range is beyond the output's."""
     inverse_scale = np.float32(1) / np.float32(out.scale)
     table = []
     for value in input_values(x):
         real = np.float32(x.scale) * np.float32(value - x.zero_point)
         result = np.float32(function(float(real)))
-        rounded = np.float32(round_half_away(float(result * inverse_scale)))
-        table.append(_clamp(int(rounded + np.float32(out.zero_point)), dtype_range(out.dtype)))
+        scaled = float(result * inverse_scale)
+        if math.isinf(scaled):
+            table.append(dtype_range(out.dtype).high if scaled > 0 else dtype_range(out.dtype).low)
+            continue
+        rounded = np.float32(round_half_away(scaled))
+        table.append(clamp(int(rounded + np.float32(out.zero_point)), dtype_range(out.dtype)))
     return table
 
 
@@ -61,19 +66,19 @@ def _logistic(value: float) -> float:
 def logistic(x: Tensor, out: Tensor) -> Table:
     """LOGISTIC: ``1 / (1 + exp(-x))`` in float32."""
     with np.errstate(over="ignore"):
-        return _float_table(x, out, _logistic)
+        return float_table(x, out, _logistic)
 
 
 def tanh(x: Tensor, out: Tensor) -> Table:
     """TANH in float32."""
-    return _float_table(x, out, math.tanh)
+    return float_table(x, out, math.tanh)
 
 
 def rescaled(x: Tensor, out: Tensor, effective_scale: float, clamps: Range) -> Table:
     """``round((q - zp_in) * effective_scale) + zp_out`` with TFLite's two roundings, clamped."""
     multiplier, shift = quantize_multiplier(effective_scale)
     return [
-        _clamp(
+        clamp(
             wrap32(multiply_by_quantized_multiplier(value - x.zero_point, multiplier, shift) + out.zero_point), clamps
         )
         for value in input_values(x)
@@ -111,7 +116,7 @@ def leaky_relu(x: Tensor, out: Tensor, alpha: float) -> Table:
             scaled = multiply_by_quantized_multiplier(centred, *identity)
         else:
             scaled = multiply_by_quantized_multiplier(centred, multiplier, shift) * (-1 if slope < 0 else 1)
-        table.append(_clamp(wrap32(scaled + out.zero_point), dtype_range(out.dtype)))
+        table.append(clamp(wrap32(scaled + out.zero_point), dtype_range(out.dtype)))
     return table
 
 
@@ -144,5 +149,5 @@ def hard_swish(x: Tensor, out: Tensor) -> Table:
         product = reluish * preshift
         truncated = product // 2**15 if product >= 0 else -(-product // 2**15)
         result = rounding_shift(truncated, -out_exponent) + out.zero_point
-        table.append(_clamp(result, dtype_range(out.dtype)))
+        table.append(clamp(result, dtype_range(out.dtype)))
     return table
