@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml.boards import Board
-from tinyml.data import Dataset, open_dataset
+from tinyml.data import Dataset
 from tinyml.data.audio import decode_wav, fit_length, resample
 from tinyml.data.base import AUDIO, TEST, CorruptSampleError
 from tinyml.emulate.run import choose_emulator
 from tinyml.emulate.sound import Listened, first_difference, listen_in_emulation
 from tinyml.errors import MismatchError, UsageError
+from tinyml.evaluation.run import Model, open_for
 from tinyml.features.audio import AudioConfig, audio_features, feature_tolerance
 from tinyml.firmware.build import BuiltFirmware
 from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
@@ -151,16 +152,11 @@ def emulate_clips(
     ``limit`` bounds their number, drawn evenly over the classes; ``progress`` is called with how many are done. Raises
     UsageError for a data set of other classes, MismatchError where a byte differs from the reference.
     """
-    known = open_dataset(dataset)
-    if known.kind != AUDIO:
-        raise UsageError(f"{dataset} holds no clips of sound")
     with ears(model, board, options, output) as heard:
-        labels, config = heard.plan.model.labels, heard.plan.model.config
-        if not set(known.classes) <= set(labels):
-            raise UsageError(
-                f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(labels)}",
-                hint="give the data set that the model was trained for",
-            )
+        labels, config, source = heard.plan.model.labels, heard.plan.model.config, heard.compiled.source
+        known = open_for(Model(source.name, source.content, {**source.manifest, "labels": list(labels)}), dataset)
+        if known.kind != AUDIO:
+            raise UsageError(f"{dataset} holds no clips of sound")
         clips, truths = _test_clips(known, config, heard.plan, limit)
         started = time.monotonic()
         confusion = np.zeros((len(labels), len(labels)), np.int64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinyml.data import Dataset, DatasetOptions, open_dataset
 from tinyml.data.base import AUDIO, IMAGE, SPLITS, CorruptSampleError, Progress, Sample, Skipped
-from tinyml.data.speech_commands import SpeechOptions
+from tinyml.data.speech_commands import SpeechOptions, words_alone
 from tinyml.errors import UsageError
 from tinyml.evaluation.metrics import (
     area,
@@ -76,8 +76,10 @@ def open_for(model: Model, folder: Path, layout: str | None = None) -> Dataset:
     dataset = open_dataset(folder, layout, DatasetOptions(chosen))
     if dataset.kind == AUDIO and set(dataset.classes) != labels:
         words = tuple(label for label in model.labels if not label.startswith("_"))
-        if any(label.startswith("_") for label in labels):
+        if words != model.labels:
             dataset = open_dataset(folder, layout, DatasetOptions(SpeechOptions(words=words, seed=chosen.seed)))
+        elif labels < set(dataset.classes):
+            dataset = words_alone(open_dataset(folder, layout, DatasetOptions(SpeechOptions(words=words))))
     if not set(dataset.classes) <= labels:
         raise UsageError(
             f"the data set's classes are {', '.join(dataset.classes)}, the model's {', '.join(model.labels)}",

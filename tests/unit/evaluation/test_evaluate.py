@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.shared import require_module, require_shared
 from tests.support.tflite_builder import Builder
-from tests.unit.data.makers import wav_bytes, write
+from tests.unit.data.makers import speech_commands, wav_bytes, write
 from tinyml.cli import main
 from tinyml.data import open_dataset
 from tinyml.errors import UsageError
@@ -208,3 +208,14 @@ def test_the_shipped_model_scores_what_its_manifest_says() -> None:
     assert result.examples == source.manifest["test_examples"]
     assert result.value == pytest.approx(source.manifest["accuracy"]["int8"])
     assert result.auc is not None and result.auc > 0.98
+
+
+def test_a_model_of_words_alone_meets_words_alone(tmp_path: Path) -> None:
+    clips = dict.fromkeys(("yes", "no", "bed"), (4, 2, 2))
+    folder = speech_commands(tmp_path / "speech", clips)
+    alone = open_for(Model("alone", b"", {"labels": ["no", "yes"], "seed": 1}), folder)
+    assert alone.classes == ("no", "yes")
+    assert [sample.label for sample in alone.samples("test")] == [0, 0, 1, 1]
+    whole = open_for(Model("whole", b"", {"labels": ["yes", "no", "_silence_", "_unknown_"], "seed": 1}), folder)
+    assert whole.classes == ("yes", "no", "_silence_", "_unknown_")
+    assert [sample.label for sample in whole.samples("test")].count(3) == 2
