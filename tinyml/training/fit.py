@@ -2,6 +2,8 @@
 
 An epoch's randomness (augmentation, order) comes from the seed and the epoch's number, dropout's from generators that
 are part of the saved state: an interrupted run that is resumed ends with the same weights as one that was not.
+Examples are made beside the steps (:mod:`tinyml.training.batches`), which run wherever the ambient strategy of
+``tf.distribute`` has its replicas (:mod:`tinyml.training.distribute`).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import cos, isfinite, pi
 from typing import Any, Protocol
@@ -22,12 +24,14 @@ from tinyml.compression.teacher import ends_in_softmax
 from tinyml.errors import UsageError
 from tinyml.tflite.quiet import import_keras, import_tensorflow
 from tinyml.training.averaging import WeightAverage
+from tinyml.training.batches import Batches
+from tinyml.training.distribute import current_place, synchronise_batch_norms
 from tinyml.training.evaluate import evaluate_float
-from tinyml.training.examples import CLASSIFY, RECONSTRUCT, Codes, Examples, TrainingData
+from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
 from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
+from tinyml.training.step import Logs, Objective, make_step
 
-SMALLEST_BATCH = 8
-STEPS_AN_EPOCH = 16
+METRICS = ("accuracy", "loss")
 
 
 @dataclass(frozen=True)
@@ -94,82 +98,79 @@ def fit(
         InterruptedRunError: Ctrl-C; the run is left resumable.
         UsageError: the loss is no number any more, or the saved state belongs to another model.
     """
-    trained = _prepare(model, data, options, distiller)
+    place = current_place()
+    trained, optimizer, objective = _prepare(model, data, options, distiller)
+    if place.replicas > 1:
+        synchronise_batch_norms(trained)
     average = WeightAverage(trained, options.ema)
+    variables = _variables(trained, optimizer, average)
     state = run.load_state() or TrainState(0, (), 0, ())
     if state.epoch:
-        _restore(_variables(trained, average), state)
+        _restore(variables, state)
     run.update(status=RUNNING)
-    with _interruptible() as interrupted:
+    step = make_step(trained, optimizer, objective, place.strategy)
+    batches = Batches(
+        data,
+        place,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        target_shape=target_shape(trained, data, distiller),
+        distiller=distiller,
+    )
+    with _interruptible() as interrupted, batches:
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-            logs = _one_epoch(trained, average, data, options, state.epoch, progress, interrupted, distiller)
-            if interrupted.is_set():
+            train_step = _Stepper(step, optimizer, average, interrupted, place.workers > 1)
+            logs = _one_epoch(train_step, batches, options, state.epoch, progress)
+            if logs is None:
                 run.update(status=INTERRUPTED)
                 raise InterruptedRunError(run, state.epoch)
-            state = _after_epoch(model, trained, average, data, run, state, logs, progress)
+            state = _after_epoch(model, variables, average, data, run, state, logs, progress)
     return state
 
 
+@dataclass(frozen=True, eq=False)
+class _Stepper:
+    """A training step with the learning rate before it and the averages after it; None where the run is to stop."""
+
+    step: Callable[[tuple[Any, Any], Any], Logs]
+    optimizer: Any
+    average: WeightAverage
+    interrupted: threading.Event
+    together: bool
+
+    def __call__(self, batch: tuple[Any, Any], rate: float) -> Logs | None:
+        self.optimizer.learning_rate = rate
+        logs = self.step(batch, import_tensorflow().constant(float(self.interrupted.is_set())))
+        self.average.update()
+        stop = float(logs.pop("stop")) > 0 if self.together else self.interrupted.is_set()
+        return None if stop else logs
+
+
 def _one_epoch(
-    model: Any,
-    average: WeightAverage,
-    data: TrainingData,
-    options: FitOptions,
-    epoch: int,
-    progress: Progress | None,
-    stop: threading.Event,
-    distiller: Distiller | None,
-) -> Row:
+    step: _Stepper, batches: Batches, options: FitOptions, epoch: int, progress: Progress | None
+) -> Row | None:
+    """The epoch's means, or None where the run was interrupted."""
     started = time.monotonic()
-    rng = np.random.default_rng([options.seed, epoch])
-    examples = data.epoch(rng)
-    seen = examples.codes if distiller is None else _teachers_view(distiller, examples, data, [options.seed, epoch])
-    order = rng.permutation(len(examples))
-    size = _batch_size(options, len(examples))
-    batches = max(1, len(examples) // size)  # a short last batch would disturb the batch norms
-    classes = len(data.labels)
-    sums: dict[str, float] = {}
-    for index in range(batches):
-        rate = _learning_rate(options, epoch + index / batches)
-        model.optimizer.learning_rate = rate
-        chosen = order[index * size : (index + 1) * size]
-        inputs = data.real(examples.codes[chosen])
-        if data.objective == CLASSIFY:
-            targets = examples.targets(chosen, classes)
-            if distiller is not None:
-                answers = None if examples.answers is None else examples.answers[chosen]
-                view = inputs if seen is examples.codes else data.real(seen[chosen])
-                targets = distiller.targets(view, targets, answers)
-        else:
-            targets = inputs.reshape(len(inputs), *model.output_shape[1:])
-        model.reset_metrics()
-        for name, value in model.train_on_batch(inputs, targets, return_dict=True).items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-        average.update()
-        if stop.is_set():
-            break
+    count, stream = batches.epoch(epoch)
+    seen: list[Logs] = []
+    for index in range(count):
+        rate = _learning_rate(options, epoch + index / count)
+        logs = step(next(stream), rate)
+        if logs is None:
+            return None
+        seen.append(logs)
         if progress is not None:
-            progress.batch(epoch + 1, index + 1, batches)
-    row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate}
-    return row | {f"train_{name}": total / batches for name, total in sums.items()}
-
-
-def _teachers_view(distiller: Distiller, examples: Examples, data: TrainingData, seed: list[int]) -> Codes:
-    """The epoch's examples in the size that the teacher takes; ``seed`` is that of the examples."""
-    shape = distiller.teacher.input_shape
-    if data.resized is None or int(np.prod(shape)) == int(np.prod(data.input_shape)):
-        return examples.codes
-    return data.resized(np.random.default_rng(seed), shape)
-
-
-def _batch_size(options: FitOptions, examples: int) -> int:
-    """The option's, or less on a small data set: batch norms need some steps an epoch for their moving averages."""
-    return min(options.batch_size, max(SMALLEST_BATCH, examples // STEPS_AN_EPOCH))
+            progress.batch(epoch + 1, index + 1, count)
+    means = {
+        f"train_{name}": float(np.mean([float(logs[name]) for logs in seen])) for name in METRICS if name in seen[0]
+    }
+    return {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate} | means
 
 
 def _after_epoch(
     model: Any,
-    trained: Any,
+    variables: list[Any],
     average: WeightAverage,
     data: TrainingData,
     run: Run,
@@ -191,7 +192,7 @@ def _after_epoch(
         epoch=state.epoch + 1,
         history=(*state.history, row),
         best_epoch=state.epoch + 1 if best else state.best_epoch,
-        variables=tuple(np.asarray(variable) for variable in _variables(trained, average)),
+        variables=tuple(np.asarray(variable) for variable in variables),
     )
     run.save_state(state)
     run.save_history(state.history)
@@ -207,8 +208,10 @@ def rank(row: Row, data: TrainingData) -> tuple[float, float]:
     return (row["validation_accuracy"], -row["validation_loss"])
 
 
-def _prepare(model: Any, data: TrainingData, options: FitOptions, distiller: Distiller | None) -> Any:
-    """What is trained, compiled: the model, or with a teacher's features the model and what compares them."""
+def _prepare(
+    model: Any, data: TrainingData, options: FitOptions, distiller: Distiller | None
+) -> tuple[Any, Any, Objective]:
+    """What is trained: the model, or with a teacher's features the model and what compares them; optimiser and loss."""
     keras = import_keras()
     optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "^low$", "^high$"])
@@ -216,17 +219,20 @@ def _prepare(model: Any, data: TrainingData, options: FitOptions, distiller: Dis
     if data.objective != CLASSIFY:
         if distiller is not None:
             raise UsageError("distillation needs classes, and this task has none")
-        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError())
+        objective = Objective(keras.losses.mean_squared_error)
     elif distiller is None:
-        softmax = ends_in_softmax(model)
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=options.label_smoothing, from_logits=not softmax)
-        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        logits = not ends_in_softmax(model)
+
+        def cross_entropy(targets: Any, outputs: Any) -> Any:
+            smoothing = options.label_smoothing
+            return keras.losses.categorical_crossentropy(targets, outputs, logits, label_smoothing=smoothing)
+
+        objective = Objective(cross_entropy, keras.metrics.categorical_accuracy)
     else:
         trained = distiller.extend(model)
-        accuracy = keras.metrics.MeanMetricWrapper(distiller.accuracy, name="accuracy")
-        trained.compile(optimizer=optimizer, loss=distiller.loss(options.label_smoothing), metrics=[accuracy])
+        objective = Objective(distiller.loss(options.label_smoothing), distiller.accuracy)
     optimizer.build(trained.trainable_variables)
-    return trained
+    return trained, optimizer, objective
 
 
 def _learning_rate(options: FitOptions, epoch: float) -> float:
@@ -238,14 +244,21 @@ def _learning_rate(options: FitOptions, epoch: float) -> float:
     return options.learning_rate * 0.5 * (1 + cos(pi * min(done, 1.0)))
 
 
-def _variables(model: Any, average: WeightAverage) -> list[Any]:
+def target_shape(model: Any, data: TrainingData, distiller: Distiller | None) -> tuple[int, ...]:
+    """The shape of one example's target: classes, with a teacher's answers and features behind them, or the input's."""
+    if data.objective != CLASSIFY:
+        return tuple(int(side) for side in model.output_shape[1:])
+    if distiller is None:
+        return (len(data.labels),)
+    return (2 * distiller.classes + sum(int(np.prod(shape)) for shape in distiller.teacher.feature_shapes),)
+
+
+def _variables(model: Any, optimizer: Any, average: WeightAverage) -> list[Any]:
     """Weights, batch norms' averages, dropout's generators, the optimiser's variables and the weights' averages.
 
     Always in the same order.
     """
-    metrics = {id(variable) for variable in model.metrics_variables}
-    own = [variable for variable in model.variables if id(variable) not in metrics]
-    return [*own, *model.optimizer.variables, *average.variables]
+    return [*model.variables, *optimizer.variables, *average.variables]
 
 
 def _restore(variables: list[Any], state: TrainState) -> None:
