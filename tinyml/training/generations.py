@@ -66,20 +66,8 @@ def fit_generations(
         student = new_model(again.seed)
         if progress is not None:
             progress.note(f"generation {number} of {distill.generations}")
-        oneself = replace(
-            distill,
-            teacher=str(folders[-1].path),
-            features=(),
-            maps=False,
-            input_range=None,
-            blur=0.0,
-            frontend=None,
-            labels=(),
-            others=(),
-        )
-        distiller = _distiller(
-            load_teacher(str(_first_best(run) if number == 2 else folders[-1].best)), oneself, student, data
-        )
+        predecessor = load_teacher(str(_first_best(run) if number == 2 else folders[-1].best))
+        distiller = _distiller(predecessor, _of_oneself(distill, folders[-1]), student, data)
         folder = run.path / f"generation-{number}"
         known = (folder / "manifest.json").is_file()
         phase = Run.open(folder) if known else Run.create(folder, {"options": asdict(again)})
@@ -97,6 +85,22 @@ def fit_generations(
             shutil.copyfile(_first_best(run) if best == 0 else folders[best].best, temporary)
         run.update(generation=best + 1)
     return states[best]
+
+
+def own_distiller(run: Run, student: Any, data: TrainingData) -> Distiller | None:
+    """What teaches a finished run's network while it is trained quantised: its own best float network.
+
+    None where the run has learnt from labels alone: it then goes on so.
+    """
+    entry = run.manifest.get("distill")
+    if entry is None:
+        return None
+    return _distiller(load_teacher(str(run.best)), _of_oneself(distill_options(entry), run), student, data)
+
+
+def _of_oneself(options: DistillOptions, teacher: Run) -> DistillOptions:
+    """The options for a teacher that takes what the student takes: temperature and alpha stay."""
+    return replace(DistillOptions(), teacher=str(teacher.path), temperature=options.temperature, alpha=options.alpha)
 
 
 def _first_best(run: Run) -> Path:

@@ -16,6 +16,7 @@ from tinyml.tflite.convert import load_keras
 from tinyml.training.evaluate import BATCH, evaluate_float
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, Progress, fit, seed_everything
+from tinyml.training.generations import own_distiller
 from tinyml.training.quantize import CALIBRATION_EXAMPLES, calibration_rows
 from tinyml.training.runs import COMPLETE, Run, TrainState
 
@@ -57,6 +58,8 @@ def train_quantised(
 ) -> TrainState:
     """Train the run's best model on, quantised, or go on with that; ``RUN/qat/best.keras`` is the result.
 
+    A run that learnt from a teacher goes on to learn from its own float network.
+
     Raises:
         InterruptedRunError: Ctrl-C; the phase can be resumed.
         UnsupportedError: the model has layers that cannot be trained quantised.
@@ -73,7 +76,7 @@ def train_quantised(
         phase = Run.open(folder)
     else:
         phase = Run.create(folder, {"model": run.manifest["model"], "qat": asdict(qat), "options": asdict(again)})
-    state = fit(model, data, again, phase, progress)
+    state = fit(model, data, again, phase, progress, own_distiller(run, model, data))
     scores = evaluate_float(load_prepared(phase.best), data, data.test)
     phase.save_history(state.history, scores.as_json())
     phase.update(status=COMPLETE)

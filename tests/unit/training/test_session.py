@@ -248,7 +248,9 @@ def test_training_with_a_teacher(project: Path, capsys: pytest.CaptureFixture[st
     arguments = ["train", "model.py", "--data", "pictures", "--epochs", "2", "--batch-size", "8"]
     assert main([*arguments, "--output", "first"]) == 0
     taught = ["--teacher", "first", "--temperature", "2", "--alpha", "0.5", "--features", "look=look"]
-    assert main([*arguments, "--output", "second", *taught, "--generations", "2"]) == 0
+    assert main([*arguments, "--output", "second", *taught, "--generations", "2", "--qat", "1"]) == 0
+    phase = json.loads((project / "second" / "qat" / "metrics.json").read_text())
+    assert 0 < phase["history"][0]["train_accuracy"] <= 1, "the quantised network goes on to learn from the float one"
     told = json.loads((project / "second" / "manifest.json").read_text())
     assert told["status"] == "complete"
     assert (told["distill"]["temperature"], told["distill"]["features"]) == (2.0, [["look", "look"]])
