@@ -38,8 +38,8 @@ class Options:
     """What the user may choose of a build; the defaults are the command line's.
 
     ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
-    ``labels`` name the classes where the model does not. ``hop_rows`` are those of its input that each inference adds to
-    a window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
+    ``labels`` name the classes where the model does not. ``hop_rows`` are the rows that each inference adds to a
+    window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
     """
 
     app: str = "benchmark"
@@ -71,8 +71,8 @@ class Compiled:
     """A model compiled for a board, up to but not including C.
 
     ``whole_plan`` is the plan before it was spread over the board's RAMs. ``more_work`` and ``least_bytes`` are those
-    of :class:`tinyml.plan.choose.Planned`. ``whole`` is what the network would be for whole inputs where it streams along
-    time, ``not_streamed`` why a network that could have does not.
+    of :class:`tinyml.plan.choose.Planned`. ``whole`` is what the network would be for whole inputs where it streams
+    along time, ``not_streamed`` why a network that could have does not.
     """
 
     source: ModelSource

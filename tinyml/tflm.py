@@ -13,6 +13,8 @@ from tinyml.firmware.app_values import app_values
 from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import build_project
 from tinyml.firmware.elf import measure
+from tinyml.firmware.kws import APP as KEYWORDS
+from tinyml.firmware.kws import plan_listening
 from tinyml.firmware.project import Project, render_project
 from tinyml.firmware.render import c_string
 from tinyml.firmware.tflm import (
@@ -20,6 +22,7 @@ from tinyml.firmware.tflm import (
     LIBRARY,
     LOCAL_LIBRARY,
     estimate_arena,
+    estimate_instructions,
     library,
     registrations,
     tflm_sources,
@@ -36,22 +39,26 @@ def render_over_tflm(
 ) -> tuple[ModelSource, Graph, Project]:
     """Write the project of ``options.app``; the model's own graph, as the interpreter runs the file as it is.
 
-    Raises UsageError for an application that needs to know how long an inference takes, UnsupportedError for an op
+    The keyword application's ring is sized by an estimate of the interpreter's time. Raises UsageError for a model that
+    the application can't serve, DoesNotFitError where the core can't keep up with the sound, UnsupportedError for an op
     that TensorFlow Lite Micro does not have.
     """
     target = board if isinstance(board, Board) else load_board(board)
     require_app(options.app, target)
-    if options.app == "kws":
-        raise UsageError(
-            "the application kws sizes its audio buffer by the time of an inference, which is not known over TFLM",
-            hint="build it with tinyml's own engine, or measure TFLM with --app mlperf_tiny",
-        )
+    if options.memory.fed_by_rows or options.hop_rows:
+        raise UsageError("TensorFlow Lite Micro takes whole inputs", hint="leave out --rows and --hop-rows")
     source = load_source(model)
     graph = read_graph(source.content, name=source.name)
     labels = source.labels or graph.labels or options.labels
+    sources = tflm_sources(graph, source.content, source.name, c_string(source.name), mve="mve" in target.features)
+    values = app_values(options.app, target, graph, labels, source.manifest)
+    if options.app == KEYWORDS:
+        instructions = estimate_instructions(graph, target.isa_name)
+        keywords = plan_listening(graph, instructions, target, labels, source.manifest)
+        sources, values = sources | keywords.sources, keywords.values
     project = render_project(
         target,
-        tflm_sources(graph, source.content, source.name, c_string(source.name), mve="mve" in target.features),
+        sources,
         app=options.app,
         output_dir=output or default_output(target, f"{options.app}-tflm"),
         manifest={
@@ -66,7 +73,7 @@ def render_over_tflm(
         },
         model_name=source.name,
         toolchain=options.toolchain,
-        app_values=app_values(options.app, target, graph, labels, source.manifest),
+        app_values=values,
         lib_deps=(library(),),
         library_flags=BUILD_FLAGS,
     )

@@ -2,6 +2,7 @@
  * its beginning names the next (Product Specification v1.7, section 6.15: SAMPLE.PTR is double-buffered).
  * 16 kHz exactly: PDMCLKCTRL 1.280 MHz, RATIO 80. */
 #include "board_config.h"
+#include "tml_clock.h"
 #include "tml_cycles.h"
 #include "tml_microphone.h"
 #include "tml_registers.h"
@@ -62,7 +63,7 @@ void tml_microphone_irq(void) {
         EVENTS_END = 0;
         const uint32_t now = tml_cycles();
         /* served more than a block late, the hardware filled the same block again */
-        if (now - microphone.last_cycles > 2u * microphone.block * (TML_CORE_HZ / RATE_HZ)) ++microphone.overruns;
+        if (now - microphone.last_cycles > 2u * microphone.block * (tml_core_hz() / RATE_HZ)) ++microphone.overruns;
         microphone.last_cycles = now;
         microphone.position += microphone.block;
     }

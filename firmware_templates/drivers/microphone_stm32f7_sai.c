@@ -139,7 +139,7 @@ static void take(uint32_t first) {
 void tml_microphone_irq(void) {
     const uint32_t flags = DMA2_HISR & (HALF | DONE), now = tml_cycles();
     DMA2_HIFCR = flags;
-    if (flags == (HALF | DONE) || now - microphone.last_cycles > 2u * microphone.block * (TML_CORE_HZ / RATE_HZ)) {
+    if (flags == (HALF | DONE) || now - microphone.last_cycles > 2u * microphone.block * (tml_core_hz() / RATE_HZ)) {
         ++microphone.overruns; /* a half was written over before it was taken */
     }
     microphone.last_cycles = now;

@@ -244,7 +244,7 @@ def test_the_ov9655_notices_a_line_that_went_by(tmp_path: Path) -> None:
 
 PDM = """
 int16_t ring[1024];
-uint32_t started, position, refused;
+uint32_t started, position, refused, tml_slower_hz;
 void run(void);
 void irq(void);
 uint32_t tml_cycles(void) { return 0; }

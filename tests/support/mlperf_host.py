@@ -12,11 +12,13 @@ from tinyml.firmware.render import render_files
 _DEVICE = """
 #include <stdio.h>
 #include <stdlib.h>
+#include "tml_clock.h"
 #include "tml_console.h"
 #include "tml_cycles.h"
 #include "tml_proof.h"
 
 static uint32_t cycles;
+uint32_t tml_slower_hz = SLOWER_HZ;
 
 void tml_console_init(void) {}
 void tml_console_listen(void) {}
@@ -56,8 +58,11 @@ def values(feed: int, **changes: str) -> dict[str, str]:
     } | changes
 
 
-def build_device(folder: Path, app_values: dict[str, str], *, sanitize: bool = True) -> Path:
-    """The device as a program of this machine; a diagnostic of the compiler fails the test."""
+def build_device(folder: Path, app_values: dict[str, str], *, sanitize: bool = True, slower_hz: int = 0) -> Path:
+    """The device as a program of this machine; a diagnostic of the compiler fails the test.
+
+    ``slower_hz`` is the clock of a core whose oscillator did not start.
+    """
     sources = dict(SOURCES)
     sources["network.h"] = sources["network.h"].replace("void *network_input(int i);", _FORMAT)
     files = render_files(
@@ -75,6 +80,13 @@ def build_device(folder: Path, app_values: dict[str, str], *, sanitize: bool = T
             (folder / Path(name).name).write_text(text, encoding="utf-8")
     (folder / "device.c").write_text(_DEVICE, encoding="utf-8")
     names = ["main.c", "mlperf.c", "mlperf_network.c", "mlperf_print.c", "network.c", "device.c"]
-    flags = ["-std=gnu11", "-O1", "-g", *WARNINGS, *(sanitizer_flags() if sanitize else ())]
+    flags = [
+        "-std=gnu11",
+        f"-DSLOWER_HZ={slower_hz}u",
+        "-O1",
+        "-g",
+        *WARNINGS,
+        *(sanitizer_flags() if sanitize else ()),
+    ]
     compile_c(host_compiler(), [folder / name for name in names], folder / "device", flags)
     return folder / "device"

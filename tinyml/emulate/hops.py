@@ -1,4 +1,4 @@
-"""The proof of a network that streams along time: windows one behind the other, fed hop by hop, compared where whole."""
+"""The proof of a network that streams along time: windows one behind the other, hop by hop, compared where whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyml.lower.program import Hop
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HopStimulus:
-    """The next rows of the input as ``content``, and the window that ends with them, None before there is a whole one."""
+    """The next rows of the input as ``content``, and the window that ends with them, None before one is whole."""
 
     content: bytes
     window: Stimulus | None

@@ -17,7 +17,7 @@ from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.render import c_string
 from tinyml.graph.ir import DType, Graph
-from tinyml.lower.program import Program
+from tinyml.lower.program import Hop, Program
 from tinyml.plan.realtime import (
     CYCLES_AN_INSTRUCTION,
     AudioLoad,
@@ -139,18 +139,30 @@ def core_clock_hz(board: Board) -> int:
 
 
 def plan_keywords(program: Program, board: Board, labels: Sequence[str], manifest: Mapping[str, Any]) -> KeywordPlan:
-    """The application for ``program`` on ``board``, from estimates.
+    """The application for ``program`` on ``board``, from estimates. Raises as :func:`plan_listening` does."""
+    return plan_listening(program.graph, network_instructions(program), board, labels, manifest, program.hop)
+
+
+def plan_listening(
+    graph: Graph,
+    instructions: int,
+    board: Board,
+    labels: Sequence[str],
+    manifest: Mapping[str, Any],
+    hop: Hop | None = None,
+) -> KeywordPlan:
+    """The application for ``graph``, an inference of which takes about so many ``instructions`` on ``board``.
 
     Raises UsageError where the model is not one it can serve, DoesNotFitError where the core can't keep up.
     """
-    model, hop = keyword_model(program.graph, labels, manifest), program.hop
+    model = keyword_model(graph, labels, manifest)
     if hop is not None:
         model = replace(model, window_frames=hop.window_rows)
     load = plan_audio(
         rhythm_of(model.config, board),
-        program.target.isa.value,
+        board.isa_name,
         core_clock_hz(board),
-        network_instructions(program),
+        instructions,
         model.settings.stride_ms,
         board.name,
         hop.rows if hop else None,

@@ -50,7 +50,7 @@ static uint32_t time_ms(uint32_t frame) {
 
 /* Microseconds since `start`. A host does not count cycles: there it is what the build estimated. */
 static void account(uint32_t start, uint32_t estimate_us) {
-    const uint32_t us = tml_host_present() ? estimate_us : (tml_cycles() - start) / (tml_core_hz() / 1000000u);
+    const uint32_t us = tml_host_present() ? estimate_us : (uint32_t)((uint64_t)(tml_cycles() - start) * 1000000u / tml_core_hz());
     count.busy_us += us;
     if (!unhurried) tml_audio_spent(us);
 }

@@ -4,6 +4,7 @@
 #include "app_config.h"
 #include "mlperf.h"
 #include "mlperf_print.h"
+#include "tml_clock.h"
 #include "tml_console.h"
 #include "tml_cycles.h"
 #if APP_MLPERF_ENERGY
@@ -32,13 +33,14 @@ void mlperf_timestamp(void) {
 #if APP_MLPERF_ENERGY
     tml_led_set(0, 1);
     const uint32_t start = tml_cycles();
-    while ((uint32_t)(tml_cycles() - start) < TML_CORE_HZ / MICROSECONDS * PULSE_US) {
+    while ((uint32_t)(tml_cycles() - start) < tml_core_hz() / MICROSECONDS * PULSE_US) {
     }
     tml_led_set(0, 0);
 #else
     const uint64_t now = cycles_now();
+    const uint32_t hz = tml_core_hz();
     mlperf_print("m-lap-us-");
-    mlperf_print_u64(now / TML_CORE_HZ * MICROSECONDS + now % TML_CORE_HZ * MICROSECONDS / TML_CORE_HZ);
+    mlperf_print_u64(now / hz * MICROSECONDS + now % hz * MICROSECONDS / hz);
     mlperf_print("\r\n");
 #endif
 }

@@ -21,6 +21,7 @@ from tests.support.mlperf_host import (
     values,
 )
 from tests.support.trivial_network import outputs
+from tinyml.paths import templates_dir
 
 RAW, CODES, IMAGE, FLOAT = 0, 1, 2, 3
 START = ["m-timestamp-mode-performance", "m-init-done", "m-ready"]
@@ -88,6 +89,23 @@ def test_microseconds_count_on_when_the_counter_wraps(device: Path) -> None:
     steps = {after - before for before, after in itertools.pairwise(laps)}
     assert all(step > 40_000_000 for step in steps), "one reading is 40 s at 25 MHz"
     assert laps[-1] > 2**32
+
+
+def test_time_follows_the_clock_that_the_core_runs_at(tmp_path: Path) -> None:
+    """The console's reading of cycles goes on by 1,000,000,007 a call; the board's full speed is 25 MHz."""
+
+    def between(slower_hz: int) -> int:
+        slow = build_device(tmp_path / str(slower_hz), values(RAW), slower_hz=slower_hz)
+        laps = [int(lines[0].removeprefix("m-lap-us-")) for lines in replies(slow, "timestamp", "timestamp")]
+        return laps[1] - laps[0]
+
+    assert between(5_000_000) == pytest.approx(5 * between(0), rel=1e-6)
+
+
+def test_only_the_clock_knows_its_full_speed() -> None:
+    knowing = {"tml_clock.h", "tml_delay.h", "uart_cmsdk_uart.c"}
+    found = {p.name for p in templates_dir().rglob("*.[ch]") if "TML_CORE_HZ" in p.read_text("utf-8")}
+    assert found <= knowing
 
 
 @pytest.mark.parametrize(

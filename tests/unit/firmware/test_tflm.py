@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bench.anchors import MODEL_FILES, TFLM_INSTRUCTIONS
 from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
-from tinyml.compiled import Options
-from tinyml.errors import UnsupportedError, UsageError
+from tinyml.compiled import Options, compile_model
+from tinyml.errors import DoesNotFitError, UnsupportedError, UsageError
 from tinyml.firmware import tflm
-from tinyml.firmware.tflm import LIBRARY, estimate_arena, registrations, tflm_sources
+from tinyml.firmware.kws import plan_keywords
+from tinyml.firmware.tflm import LIBRARY, estimate_arena, estimate_instructions, registrations, tflm_sources
 from tinyml.graph.ir import Graph
 from tinyml.graph.ops import SPECS
 from tinyml.tflite.read import read_graph
@@ -130,7 +132,29 @@ def test_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tflm.library() == f"symlink://{tmp_path}"
 
 
-def test_listening_needs_to_know_the_time_of_an_inference(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="kws sizes its audio buffer"):
+CORES = {"cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m55": "mve", "cortex-m0plus": "v6m"}
+
+
+@pytest.mark.parametrize("name", TFLM_INSTRUCTIONS)
+def test_instructions_are_estimated_within_a_quarter_of_those_counted(name: str) -> None:
+    network = read_graph(require_shared(MODEL_FILES[name]))
+    for core, counted in TFLM_INSTRUCTIONS[name].items():
+        assert 0.75 * counted < estimate_instructions(network, CORES[core]) < 1.25 * counted
+
+
+def test_listening_follows_the_interpreters_time(tmp_path: Path) -> None:
+    render_over_tflm("kws_ds_cnn_s", "nucleo_h743zi", tmp_path / "tflm", Options(app="kws"))
+    config = (tmp_path / "tflm/include/app_config.h").read_text("utf-8")
+    found = {name: int(re.search(rf"{name} (\d+)u", config)[1]) for name in ("APP_INFERENCE_US", "APP_RING_SAMPLES")}  # type: ignore[index]
+    own = compile_model("kws_ds_cnn_s", "nucleo_h743zi", Options(app="kws"))
+    plan = plan_keywords(own.program, own.board, own.source.labels, own.source.manifest)
+    assert found["APP_INFERENCE_US"] > 2000 * plan.load.network_ms
+    assert found["APP_RING_SAMPLES"] >= plan.load.ring_samples
+    assert (tmp_path / "tflm/src/detector.c").is_file() and (tmp_path / "tflm/src/network.cc").is_file()
+    with pytest.raises(DoesNotFitError, match="mps2-an385 can't keep up with the sound"):
+        render_over_tflm("kws_ds_cnn_s", "mps2-an385", tmp_path / "slow", Options(app="kws"))
+    with pytest.raises(UsageError, match="takes whole inputs"):
+        render_over_tflm(small_model(tmp_path / "m.tflite"), "nano33ble", tmp_path / "p", Options(hop_rows=2))
+    with pytest.raises(UsageError, match="has no audio front-end"):
         render_over_tflm(small_model(tmp_path / "m.tflite"), "nano33ble", tmp_path / "p", Options(app="kws"))
-    assert not (tmp_path / "p").exists()
+    assert not (tmp_path / "p").exists() and not (tmp_path / "slow").exists()
