@@ -30,7 +30,7 @@ from tinyml.training.mixing import Masking, mask_features
 from tinyml.training.recipes.base import DataOptions, Recipe, count_labels, notes
 from tinyml.training.sound_teacher import sound_teacher
 
-DRAWS = 24
+DRAWS = 12
 """Draws of clips that the epochs share: features and a teacher's answers take longer than training on them."""
 
 SILENCE_SHARE = 1.0
