@@ -11,6 +11,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from tinyml.tflite.keras_layers import makes_layers
+
 PACKAGE = "tinyml"
 
 
@@ -22,13 +24,14 @@ def drop_path(x: Any, rate: float, *, name: str) -> Any:
     return drop_path_layer()(rate, name=name)(x) if rate > 0 else x
 
 
+@makes_layers
 @functools.cache
 def drop_path_layer() -> type:
     """The layer's class, made on first use and registered with Keras so that files which hold it load."""
     import keras
 
     @keras.saving.register_keras_serializable(PACKAGE)
-    class DropPath(keras.layers.Layer):  # type: ignore[misc, name-defined]
+    class DropPath(keras.layers.Layer):  # type: ignore[misc]
         """Drops whole examples at ``rate`` times ``progress``; a schedule moves ``progress`` from 0 to 1."""
 
         def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:

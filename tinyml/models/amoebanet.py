@@ -1,0 +1,85 @@
+"""AmoebaNet-A Mobile: cells found by evolution.
+
+Real et al., "Regularized Evolution for Image Classifier Architecture Search", 2019, arXiv:1802.01548, figure 5 and
+table 2 (N = 4, F = 50); the cells as in the authors' code (tensorflow/tpu,
+models/official/amoeba_net, ``amoeba_net_a``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import classify, divisible, finish, image_input
+from tinyml.models.cells import Cell, stacked
+from tinyml.models.entry import Entry, Published
+
+NORMAL = Cell(
+    (
+        (("average_3", 0), ("max_3", 0)),
+        (("separable_3", 1), ("none", 1)),
+        (("none", 0), ("average_3", 1)),
+        (("separable_3", 0), ("separable_5", 2)),
+        (("average_3", 5), ("separable_3", 0)),
+    ),
+    (1, 3, 4, 6),
+)
+REDUCTION = Cell(
+    (
+        (("separable_3", 1), ("average_3", 0)),
+        (("max_3", 0), ("separable_7", 2)),
+        (("max_3", 1), ("max_3", 0)),
+        (("separable_3", 4), ("rowcolumn_7", 0)),
+        (("average_3", 1), ("separable_7", 0)),
+    ),
+    (2, 3, 4, 5, 6),
+)
+"""Figure 5 of the paper, as the code has it."""
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
+    cells: int = 12,
+    dropout: float = 0.5,
+    drop_rate: float = 0.0,
+    batch_size: int | None = None,
+    name: str = "amoebanet",
+) -> Any:
+    """AmoebaNet-A with 50 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
+    inputs = image_input(input_shape, batch_size)
+    x = stacked(
+        inputs,
+        NORMAL,
+        REDUCTION,
+        stem=divisible(32 * width),
+        filters=divisible(50 * width, 2),
+        cells=cells,
+        drop_rate=drop_rate,
+    )
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_PAPER = "Real et al. 2019, AmoebaNet, arXiv:1802.01548, figure 5"
+
+ROWS = (
+    Entry(
+        "amoebanet_020_96",
+        "amoebanet",
+        "visual_wake_words",
+        _PAPER,
+        build,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.2), ("cells", 3), ("dropout", 0.0)),
+        board="nano33ble",
+    ),
+    Entry(
+        "amoebanet_a_224",
+        "amoebanet",
+        "image_classification",
+        _PAPER,
+        build,
+        (),
+        Published("table 2 of the paper, N = 4, F = 50: 5.1 M, 555 M", 5_100_000, 100_000, 555_000_000, 1_000_000),
+    ),
+)

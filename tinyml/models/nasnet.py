@@ -1,0 +1,85 @@
+"""NASNet-A Mobile: cells found by reinforcement learning, trained with ScheduledDropPath.
+
+Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition", 2018, arXiv:1707.07012, figure 4 and
+table 3: 4 @ 1056, that is twelve normal cells and 44 channels. For ScheduledDropPath (section 4) give ``drop_rate`` and
+fit with :func:`tinyml.models.drop_path.scheduled_drop_path`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import classify, divisible, finish, image_input
+from tinyml.models.cells import Cell, stacked
+from tinyml.models.entry import Entry, Published
+
+NORMAL = Cell(
+    (
+        (("separable_5", 0), ("separable_3", 1)),
+        (("separable_5", 1), ("separable_3", 1)),
+        (("average_3", 0), ("none", 1)),
+        (("average_3", 1), ("average_3", 1)),
+        (("separable_3", 0), ("none", 0)),
+    ),
+    (1, 2, 3, 4, 5, 6),
+)
+REDUCTION = Cell(
+    (
+        (("separable_5", 0), ("separable_7", 1)),
+        (("max_3", 0), ("separable_7", 1)),
+        (("average_3", 0), ("separable_5", 1)),
+        (("none", 3), ("average_3", 2)),
+        (("separable_3", 2), ("max_3", 0)),
+    ),
+    (3, 4, 5, 6),
+)
+"""Figure 4 of the paper."""
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
+    cells: int = 12,
+    dropout: float = 0.5,
+    drop_rate: float = 0.0,
+    batch_size: int | None = None,
+    name: str = "nasnet",
+) -> Any:
+    """NASNet-A with 44 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
+    inputs = image_input(input_shape, batch_size)
+    x = stacked(
+        inputs,
+        NORMAL,
+        REDUCTION,
+        stem=divisible(32 * width),
+        filters=divisible(44 * width, 4),
+        cells=cells,
+        drop_rate=drop_rate,
+    )
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_PAPER = "Zoph et al. 2018, NASNet, arXiv:1707.07012, figure 4"
+
+ROWS = (
+    Entry(
+        "nasnet_020_96",
+        "nasnet",
+        "visual_wake_words",
+        _PAPER,
+        build,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.2), ("cells", 3), ("dropout", 0.0)),
+        board="nano33ble",
+    ),
+    Entry(
+        "nasnet_mobile_224",
+        "nasnet",
+        "image_classification",
+        _PAPER,
+        build,
+        (),
+        Published("keras.applications.NASNetMobile; table 2 of the paper: 5.3 M", 5_289_978),
+    ),
+)

@@ -1,0 +1,75 @@
+"""PNASNet-5 Mobile: one cell for everything, found by a search from simple cells to complex ones.
+
+Liu et al., "Progressive Neural Architecture Search", 2018, arXiv:1712.00559, figure 1 and table 4; joints and the
+mobile size from the authors' code (tensorflow/models, slim/nets/nasnet/pnasnet.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyml.models.blocks import classify, divisible, finish, image_input
+from tinyml.models.cells import Cell, stacked
+from tinyml.models.entry import Entry, Published
+
+CELL = Cell(
+    (
+        (("separable_5", 1), ("max_3", 1)),
+        (("separable_7", 0), ("max_3", 0)),
+        (("separable_5", 0), ("separable_3", 0)),
+        (("separable_3", 4), ("max_3", 0)),
+        (("separable_3", 1), ("none", 0)),
+    ),
+    (2, 3, 4, 5, 6),
+)
+"""Figure 1 of the paper."""
+
+
+def build(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
+    cells: int = 9,
+    dropout: float = 0.5,
+    drop_rate: float = 0.0,
+    batch_size: int | None = None,
+    name: str = "pnasnet",
+) -> Any:
+    """PNASNet-5 with 54 channels times ``width`` and ``cells`` cells, a multiple of three."""
+    inputs = image_input(input_shape, batch_size)
+    x = stacked(
+        inputs,
+        CELL,
+        CELL,
+        stem=divisible(32 * width),
+        filters=divisible(54 * width, 2),
+        cells=cells,
+        drop_rate=drop_rate,
+        separate_reductions=False,
+    )
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
+
+
+_PAPER = "Liu et al. 2018, PNASNet, arXiv:1712.00559, figure 1"
+
+ROWS = (
+    Entry(
+        "pnasnet_020_96",
+        "pnasnet",
+        "visual_wake_words",
+        _PAPER,
+        build,
+        (("input_shape", (96, 96, 3)), ("classes", 2), ("width", 0.2), ("cells", 3), ("dropout", 0.0)),
+        board="nano33ble",
+    ),
+    Entry(
+        "pnasnet_mobile_224",
+        "pnasnet",
+        "image_classification",
+        _PAPER,
+        build,
+        (),
+        Published("table 4 of the paper, N = 3, F = 54: 5.1 M, 588 M", 5_100_000, 100_000, 588_000_000, 1_000_000),
+    ),
+)
