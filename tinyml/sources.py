@@ -55,12 +55,14 @@ class ModelSource:
 
 
 def load_source(model: Any) -> ModelSource:
-    """Read or make the int8 model that ``model`` names: a path, a catalogue name, or a ``keras.Model`` itself.
+    """Read or make the int8 model that ``model`` names: a path, a catalogue name, a ``keras.Model`` or a source itself.
 
     Raises:
         UsageError: nothing of that name, an empty or far too large file, a run that is not quantised yet.
         UnsupportedError: a Keras model that does not convert.
     """
+    if isinstance(model, ModelSource):
+        return model
     if not isinstance(model, str | Path):
         return _from_object(model)
     path = Path(model)

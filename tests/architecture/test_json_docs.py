@@ -235,6 +235,17 @@ def test_train_and_quantize() -> None:
     assert literal_keys(Quantised.to_json) | {"output"} == set(PAGE["quantize"])
 
 
+def test_scale() -> None:
+    from tinyml.boards import load_board
+    from tinyml.scaling.probe import Need
+    from tinyml.scaling.scale import Scaled, ScaleRequest
+    from tinyml.scaling.space import Candidate
+
+    candidate = Candidate("ds_cnn", 0, (1, 0), (("filters", 16),))
+    need = Need(candidate, 100, 200, 300, 400, 500, 600, 7.0, None, 0.9)
+    check("scale", Scaled(ScaleRequest("ds_cnn", load_board("pico")), need, (need,), 18).to_json())
+
+
 def test_data_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     require_module("PIL")
     from PIL import Image

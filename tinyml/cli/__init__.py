@@ -21,6 +21,7 @@ from tinyml.errors import TinymlError
 COMMANDS: dict[str, tuple[str, str]] = {
     "new": ("tinyml.cli.new:command", "start a project of your own"),
     "models": ("tinyml.cli.models:command", "list the model catalogue, or show one model"),
+    "scale": ("tinyml.cli.scale:command", "find the largest network of a family that fits a board"),
     "data": ("tinyml.cli.data:command", "get, inspect and synthesise data sets"),
     "train": ("tinyml.cli.train:command", "train a model"),
     "quantize": ("tinyml.cli.quantize:command", "convert a trained model to a full-integer int8 .tflite"),

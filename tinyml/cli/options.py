@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
     SizeBase = click.ParamType[int]
-    SlowdownBase = click.ParamType[float]
+    SlowdownBase = TimeBase = click.ParamType[float]
+    SettingBase = click.ParamType[tuple[str, Any]]
 else:
-    SizeBase = SlowdownBase = click.ParamType
+    SizeBase = SlowdownBase = TimeBase = SettingBase = click.ParamType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +58,46 @@ class Slowdown(SlowdownBase):
         if not 0 <= part < math.inf:
             self.fail(f"{value!r} is neither a percentage from 0 on nor 'any'", param, ctx)
         return part
+
+
+class Milliseconds(TimeBase):
+    """A time: ``200ms``, ``0.2s``; a bare number is milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Milliseconds from the text; fails with a usage error where it is no time above 0."""
+        text = str(value).strip().lower()
+        factor = 1.0
+        for unit, size in (("ms", 1.0), ("s", 1e3)):
+            if text.endswith(unit):
+                text, factor = text.removesuffix(unit).strip(), size
+                break
+        try:
+            time_ms = float(text) * factor
+        except ValueError:
+            time_ms = -1.0
+        if not 0 < time_ms < math.inf:
+            self.fail(f"{value!r} is no time such as 200ms or 0.2s", param, ctx)
+        return time_ms
+
+
+class Setting(SettingBase):
+    """``OPTION=VALUE`` of a network's builder: numbers and tuples (``24,24,1``) become such, the rest stays text."""
+
+    name = "setting"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """The pair; fails with a usage error where there is no ``=``."""
+        if isinstance(value, tuple):
+            return str(value[0]), value[1]
+        key, sign, text = str(value).partition("=")
+        if not sign or not key.strip():
+            self.fail(f"{value!r} is not OPTION=VALUE, for instance width=0.35", param, ctx)
+        try:
+            return key.strip(), ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError):
+            return key.strip(), text.strip()
 
 
 def json_option(function: F) -> F:
