@@ -13,6 +13,7 @@ from tinyml.graph.ops import (
     Conv2DAttrs,
     DepthwiseConv2DAttrs,
     FullyConnectedAttrs,
+    GatherAttrs,
     GeluAttrs,
     LeakyReluAttrs,
     PadAttrs,
@@ -20,7 +21,9 @@ from tinyml.graph.ops import (
     ReduceAttrs,
     ResizeBilinearAttrs,
     SoftmaxAttrs,
+    TablesAttrs,
     TransposeConvAttrs,
+    ViewAttrs,
 )
 
 _CODES = {Activation.NONE: "NONE", Activation.RELU: "RELU", Activation.RELU_N1_TO_1: "RELU_N1_TO_1"} | {
@@ -67,9 +70,19 @@ class _Writer:
     def op(self, op: Op) -> None:
         inputs = [self.index[i] for i in op.inputs if i != ABSENT]
         outputs = [self.index[i] for i in op.outputs]
+        if isinstance(op.attrs, ViewAttrs | TablesAttrs):
+            self._moves(op.attrs, inputs[0], outputs[0])
+            return
         options, fields = self._options(op, inputs)
         kind = "RESHAPE" if options == "ReshapeOptions" else op.kind
         self.builder.op(kind, inputs, outputs, options, **fields)
+
+    def _moves(self, attrs: ViewAttrs | TablesAttrs, source: int, output: int) -> None:
+        """Any op that moves elements is a GATHER from the flat input, whatever it was in the file."""
+        size = int(np.prod(self.builder.values[source].shape))
+        flat = self.builder.reshape(source, (size,))
+        positions = attrs.flat().reshape(self.builder.values[output].shape)
+        self.builder.op("GATHER", [flat, self.builder.constant(positions.astype(np.int32))], [output], "GatherOptions")
 
     def _options(self, op: Op, inputs: list[int]) -> tuple[str, dict[str, object]]:
         """The options of an op; appends to ``inputs`` what the file has as inputs and the graph as attributes."""
@@ -92,7 +105,11 @@ class _Writer:
             case BinaryAttrs():
                 return f"{op.kind.capitalize()}Options", {"fusedActivationFunction": _CODES[attrs.activation]}
             case ConcatenationAttrs():
+                if op.kind == "PACK":
+                    return "PackOptions", {"axis": attrs.axis, "valuesCount": len(inputs)}
                 return "ConcatenationOptions", {"axis": attrs.axis}
+            case GatherAttrs():
+                return "GatherOptions", {"axis": attrs.axis}
             case SoftmaxAttrs():
                 return "SoftmaxOptions", {"beta": attrs.beta}
             case LeakyReluAttrs():

@@ -16,6 +16,7 @@ from tinyml.graph.ops import (
     Conv2DAttrs,
     DepthwiseConv2DAttrs,
     FullyConnectedAttrs,
+    GatherAttrs,
     GeluAttrs,
     LeakyReluAttrs,
     PadAttrs,
@@ -24,7 +25,9 @@ from tinyml.graph.ops import (
     ResizeBilinearAttrs,
     SoftmaxAttrs,
     TransposeConvAttrs,
+    ViewAttrs,
 )
+from tinyml.graph.ops.move import MOVES
 
 IMAGE = (1, 6, 5, 4)
 
@@ -71,6 +74,7 @@ def sound_graph(kind: str) -> Graph:
     pool = PoolAttrs(filter_h=2, filter_w=2, stride_h=2, stride_w=2)
     pad = PadAttrs(((0, 0), (1, 1), (0, 2), (0, 0)), -3)
     dense = Tensor("w", (7, 120), DType.INT8, Quant((0.01,), (0,)), np.ones((7, 120), np.int8))
+    words = Tensor("words", (3,), DType.INT32)
     row = activation("b", (4,), 0.02)
     number = Tensor("n", (1,), DType.INT8, Quant((0.03,), (0,)), np.array([100], np.int8))
     graphs: dict[str, tuple[Attrs, list[Tensor], Tensor]] = {
@@ -126,6 +130,9 @@ def sound_graph(kind: str) -> Graph:
         "ABS": (Attrs(), [x], activation("y", IMAGE, 0.1)),
         "L2_NORMALIZATION": (Attrs(), [x], activation("y", IMAGE, 1 / 128, 0)),
         "LOG_SOFTMAX": (Attrs(), [x], activation("y", IMAGE, 1 / 16, 127)),
+        "GATHER": (GatherAttrs(2), [x, words], activation("y", (1, 6, 3, 4))),
+        "PACK": (ConcatenationAttrs(1), [x, activation("b", IMAGE)], activation("y", (1, 2, 6, 5, 4))),
+        **{spec.kind: (ViewAttrs(0, (30, 4), (4, 1)), [x], activation("y", IMAGE)) for spec in MOVES},
     }
     return graph_of(kind, *graphs[kind])
 

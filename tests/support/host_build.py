@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from tests.support.shared import missing
 from tinyml.codegen import generate
-from tinyml.graph.ir import Graph, Tensor
+from tinyml.graph.ir import DType, Graph, Tensor
+from tinyml.graph.limits import input_limits
 from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Program, Target
@@ -234,30 +235,48 @@ def _result(records: Iterator[tuple[int, bytes]]) -> Result:
     raise AssertionError("the program ended early")
 
 
-def random_inputs(tensors: Sequence[Tensor], count: int, seed: int = 0) -> list[list[Array]]:
-    """``count`` random inputs after the extremes: all smallest, all largest, all zero points."""
+Limits = Sequence[tuple[float, float]]
+
+
+def random_inputs(
+    tensors: Sequence[Tensor], count: int, seed: int = 0, limits: Limits | None = None
+) -> list[list[Array]]:
+    """``count`` random inputs after the extremes: all smallest, all largest, all zero points; within ``limits``."""
     rng = np.random.default_rng(seed)
+    both = list(zip(tensors, limits or [_of_type(tensor) for tensor in tensors], strict=True))
     return [
-        *([_extreme(tensor, which) for tensor in tensors] for which in ("low", "high", "zero")),
-        *([_random(tensor, rng) for tensor in tensors] for _ in range(count)),
+        *([_extreme(tensor, which, *limit) for tensor, limit in both] for which in ("low", "high", "zero")),
+        *([_random(tensor, rng, *limit) for tensor, limit in both] for _ in range(count)),
     ]
 
 
-def _extreme(tensor: Tensor, which: str) -> Array:
-    dtype = tensor.dtype.numpy
-    if dtype == np.float32:
-        value: float = {"low": -1e4, "high": 1e4, "zero": 0.0}[which]
-        return np.full(tensor.shape, value, dtype)
-    info = np.iinfo(dtype)
-    return np.full(tensor.shape, {"low": info.min, "high": info.max, "zero": tensor.zero_point}[which], dtype)
+def _of_type(tensor: Tensor) -> tuple[float, float]:
+    if tensor.dtype in (DType.FLOAT32, DType.BOOL):
+        return {DType.FLOAT32: (-1e4, 1e4), DType.BOOL: (0, 1)}[tensor.dtype]
+    info = np.iinfo(tensor.dtype.numpy)
+    return int(info.min), int(info.max)
 
 
-def _random(tensor: Tensor, rng: np.random.Generator) -> Array:
-    dtype = tensor.dtype.numpy
-    if dtype == np.float32:
+def _extreme(tensor: Tensor, which: str, low: float, high: float) -> Array:
+    zero = tensor.zero_point if tensor.quant else 0
+    return np.full(
+        tensor.shape, {"low": low, "high": high, "zero": min(max(zero, low), high)}[which], tensor.dtype.numpy
+    )
+
+
+def _random(tensor: Tensor, rng: np.random.Generator, low: float, high: float) -> Array:
+    if tensor.dtype is DType.FLOAT32:
         return rng.normal(0, 3, tensor.shape).astype(np.float32)
-    info = np.iinfo(dtype)
-    return rng.integers(info.min, info.max + 1, tensor.shape).astype(dtype)
+    return rng.integers(int(low), int(high), tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
+
+
+def input_limits_of(network: Network) -> Limits:
+    """What the inputs of ``network`` may hold; floats a thousand times as much as in a proof."""
+    found = input_limits(network.graph)
+    return [
+        _of_type(t) if t.dtype is DType.FLOAT32 else limit
+        for t, limit in zip(network.input_tensors, found, strict=True)
+    ]
 
 
 def input_bytes(arrays: Sequence[Array]) -> bytes:
@@ -291,7 +310,7 @@ def first_difference(network: Network, inputs: Sequence[Array], got: Result, ref
 
 def prove_networks(networks: Sequence[Network], folder: Path, count: int = 3, **options: Any) -> None:
     """Compile networks into one program, run each on ``count`` random inputs and the extremes, compare everything."""
-    inputs = [random_inputs(network.input_tensors, count) for network in networks]
+    inputs = [random_inputs(n.input_tensors, count, limits=input_limits_of(n)) for n in networks]
     program = host_program(networks, folder, count + 3, **options)
     results = run_program(program, networks, [[input_bytes(i) for i in one] for one in inputs])
     for network, one, got in zip(networks, inputs, results, strict=True):

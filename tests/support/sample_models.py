@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support import arithmetic_builder as add
+from tests.support.move_builder import every_move
 from tests.support.tflite_builder import Builder
 
 
@@ -49,9 +50,9 @@ def sample_of_every_op() -> bytes:
     x = model.reshape(x, (1, 24))
     x = model.fully_connected(x, generator.integers(-127, 128, (5, 24)), 0.001, generator.integers(-100, 100, 5))
     x = model.quantize(x, scale=0.05, zero_point=3)
-    return model.build(
-        [model.dequantize(model.softmax(x)), model.logistic(y), *_sample_of_arithmetic(model, generator)]
-    )
+    z = every_move(model, model.reshape(y, (1, 12, 2)))
+    arithmetic = _sample_of_arithmetic(model, generator)
+    return model.build([model.dequantize(model.softmax(x)), model.logistic(y), z, *arithmetic])
 
 
 def _sample_of_arithmetic(model: Builder, generator: np.random.Generator) -> list[int]:

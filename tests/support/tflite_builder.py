@@ -29,6 +29,9 @@ _TYPE_NAMES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float16",
 _TYPES = {name: getattr(schema.TensorType, name.upper()) for name in _TYPE_NAMES}
 
 
+_VERSIONS = {"BROADCAST_TO": 2}
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """What the builder remembers of a tensor."""
@@ -127,7 +130,8 @@ class Builder:
     def op(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", **fields: Any) -> int:
         """Add an operator with the options table named ``options`` and its fields; returns its first output.
 
-        ``kind`` is a builtin name or ``CUSTOM:name``. Activations and paddings may be given by name.
+        ``kind`` is a builtin name or ``CUSTOM:name``. Activations and paddings may be given by name. The version is the
+        lowest that the runtime has for int8.
         """
         operator = schema.OperatorT()
         operator.opcodeIndex = self._code(kind)
@@ -276,7 +280,7 @@ class Builder:
     def reshape(self, x: int, shape: Sequence[int]) -> int:
         """RESHAPE to ``shape``."""
         source = self.values[x]
-        output = self.tensor(shape, dtype=source.dtype, scale=source.scale, zero_point=source.zero_point)
+        output = self.tensor(shape, dtype=source.dtype, scale=source.scale or None, zero_point=source.zero_point)
         inputs = [x, self.constant(np.array(shape, np.int32))]
         return self.op("RESHAPE", inputs, [output], "ReshapeOptions", newShape=list(shape))
 
@@ -345,7 +349,7 @@ class Builder:
         code.builtinCode = getattr(schema.BuiltinOperator, builtin)
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
         code.customCode = custom or None
-        code.version = 1
+        code.version = _VERSIONS.get(builtin, 1)
         self._model.operatorCodes.append(code)
         return len(self._model.operatorCodes) - 1
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml.graph.ir import DType, Graph, Tensor
+from tinyml.graph.limits import input_limits
 
 Array = npt.NDArray[Any]
 
@@ -29,26 +30,19 @@ class Stimulus:
 def proof_stimuli(graph: Graph, random_count: int, seed: int = 0) -> list[Stimulus]:
     """The lowest, the highest and the all-zero-point input, then ``random_count`` seeded uniform ones.
 
-    Integer inputs are drawn from their whole range; float inputs, which only stand before a QUANTIZE, from [-4, 4).
+    Values are drawn from all that an input may have: :func:`~tinyml.graph.limits.input_limits`.
     """
     tensors = [graph.tensors[i] for i in graph.inputs]
+    limits = input_limits(graph)
     source = np.random.default_rng(seed)
+    both = list(zip(tensors, limits, strict=True))
     fixed = [
-        Stimulus("lowest", tuple(_full(t, _limits(t)[0]) for t in tensors)),
-        Stimulus("highest", tuple(_full(t, _limits(t)[1]) for t in tensors)),
-        Stimulus("zero point", tuple(_full(t, _zero(t)) for t in tensors)),
+        Stimulus("lowest", tuple(_full(t, low) for t, (low, _) in both)),
+        Stimulus("highest", tuple(_full(t, high) for t, (_, high) in both)),
+        Stimulus("zero point", tuple(_full(t, min(max(_zero(t), low), high)) for t, (low, high) in both)),
     ]
-    drawn = [Stimulus(f"random {i}", tuple(_draw(t, source) for t in tensors)) for i in range(random_count)]
+    drawn = [Stimulus(f"random {i}", tuple(_draw(t, limit, source) for t, limit in both)) for i in range(random_count)]
     return fixed + drawn
-
-
-def _limits(tensor: Tensor) -> tuple[float, float]:
-    if tensor.dtype is DType.FLOAT32:
-        return -4.0, 4.0
-    if tensor.dtype is DType.BOOL:
-        return 0, 1
-    info = np.iinfo(tensor.dtype.numpy)
-    return info.min, info.max
 
 
 def _zero(tensor: Tensor) -> float:
@@ -59,8 +53,8 @@ def _full(tensor: Tensor, value: float) -> Array:
     return np.full(tensor.shape, value, tensor.dtype.numpy)
 
 
-def _draw(tensor: Tensor, source: np.random.Generator) -> Array:
-    low, high = _limits(tensor)
+def _draw(tensor: Tensor, limits: tuple[float, float], source: np.random.Generator) -> Array:
+    low, high = limits
     if tensor.dtype is DType.FLOAT32:
         return source.uniform(low, high, tensor.shape).astype(np.float32)
     return source.integers(int(low), int(high), tensor.shape, dtype=tensor.dtype.numpy, endpoint=True)

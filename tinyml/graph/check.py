@@ -8,6 +8,9 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import ABSENT, MAX_SCALE, DType, Graph, Tensor
 from tinyml.graph.ops import SPECS
 
+BORDER_TYPES = (DType.INT8, DType.UINT8, DType.FLOAT32, DType.INT32, DType.INT64, DType.BOOL)
+"""Element types that inputs and outputs of a graph may have."""
+
 _RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255)}
 
 
@@ -27,7 +30,7 @@ def check_supported(graph: Graph) -> None:
             )
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[index]
-        if tensor.dtype not in (DType.INT8, DType.UINT8, DType.FLOAT32):
+        if tensor.dtype not in BORDER_TYPES:
             raise UnsupportedError(
                 f"{tensor.name[:80]!r}, an input or output of the graph, is {tensor.dtype.value}",
                 hint="convert with int8 inputs and outputs: tinyml quantize",

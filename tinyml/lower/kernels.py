@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops.move import MOVES
 from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
@@ -34,6 +35,7 @@ from tinyml.lower.ops import (
     depthwise_conv_2d,
     elementwise,
     fully_connected,
+    move,
     normalisation,
     pad,
     pool_2d,
@@ -176,6 +178,9 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("ABS", elementwise.build),
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
+    *(_portable(spec.kind, move.build) for spec in MOVES),
+    _portable("GATHER", move.build_gather),
+    _portable("PACK", concatenation.build),
 )
 
 

@@ -6,6 +6,7 @@ from tinyml.board import Board
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.kernels import build_step
+from tinyml.lower.ops.move import is_piece, piece_offset_bytes
 from tinyml.lower.program import Isa, Optimize, Program, Step, Target
 from tinyml.lower.streaming import Streamed, keep_steps
 
@@ -28,12 +29,14 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
     """
     steps: list[Step] = []
     alias_of: dict[int, int] = {}
+    alias_offsets: dict[int, int] = {}
     graph, windows = (streamed.graph, streamed.windows) if streamed else (graph, {})
     for index, op in enumerate(graph.ops):
         steps += keep_steps(graph, windows.get(index, ()))
-        if op.kind in ALIASES:
-            source = op.inputs[0]
-            alias_of[op.outputs[0]] = alias_of.get(source, source)
+        if op.kind in ALIASES or is_piece(graph, op):
+            source, output = op.inputs[0], op.outputs[0]
+            alias_of[output] = alias_of.get(source, source)
+            alias_offsets[output] = alias_offsets.get(source, 0) + piece_offset_bytes(graph, op)
         else:
             steps.append(build_step(graph, op, target))
     steps += keep_steps(graph, windows.get(len(graph.ops), ()))
@@ -43,4 +46,5 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
                 f"output {graph.tensors[index].name} of the model is a constant",
                 hint="remove it from the model's outputs",
             )
-    return Program(graph, target, tuple(steps), alias_of, hop=streamed.hop if streamed else None)
+    offsets = {t: n for t, n in alias_offsets.items() if n}
+    return Program(graph, target, tuple(steps), alias_of, offsets, hop=streamed.hop if streamed else None)

@@ -252,13 +252,15 @@ class Program:
     graph holds new rows and windows in place of whole tensors.
 
     ``alias_of`` maps a tensor to the tensor whose bytes it is (RESHAPE, SQUEEZE, EXPAND_DIMS and other ops that move
-    nothing); it never maps to a tensor that is itself an alias.
+    nothing); it never maps to a tensor that is itself an alias. ``alias_offsets`` says, in bytes, where an alias begins
+    in that tensor, if not at its start.
     """
 
     graph: Graph
     target: Target
     steps: tuple[Step, ...]
     alias_of: dict[int, int] = field(default_factory=dict)
+    alias_offsets: dict[int, int] = field(default_factory=dict)
     segments: tuple[tuple[int, int], ...] = ()
     fed_by_rows: bool = False
     hop: Hop | None = None
@@ -266,6 +268,10 @@ class Program:
     def storage(self, tensor: int) -> int:
         """The tensor that owns the bytes of ``tensor``."""
         return self.alias_of.get(tensor, tensor)
+
+    def is_part(self, tensor: int) -> bool:
+        """Whether ``tensor`` is a piece of the tensor that owns its bytes."""
+        return self.graph.tensors[self.storage(tensor)].size_bytes != self.graph.tensors[tensor].size_bytes
 
     @property
     def weights_bytes(self) -> int:

@@ -167,9 +167,12 @@ def in_place_pairs(program: Program, tensors: dict[int, Buffer]) -> list[tuple[i
 
 
 def _candidates(program: Program, step: Step, out_position: int) -> list[int]:
+    if program.is_part(step.outputs[out_position]):
+        return []
     allowed = [step.inputs[i] for i, o in step.in_place if o == out_position]
     used = _storage_of(program, step.inputs)
-    return [s for s in _storage_of(program, allowed) if used.count(s) == 1 or len(set(used)) == 1]
+    parts = {program.storage(t) for t in step.inputs if program.is_part(t)}
+    return [s for s in _storage_of(program, allowed) if s not in parts and (used.count(s) == 1 or len(set(used)) == 1)]
 
 
 def _passes_whole_calls(segments: tuple[Segment, ...], time: int, step: Step) -> bool:

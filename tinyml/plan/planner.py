@@ -162,7 +162,11 @@ def _peak_step(program: Program, plan: Plan) -> int:
 def offsets_of(program: Program, placements: Sequence[Placement]) -> tuple[dict[int, int], dict[int, int]]:
     """Where ``placements`` put every activation tensor of ``program`` and every step's scratch."""
     owner = {p.buffer.tensor: p.offset for p in placements if p.buffer.tensor is not None}
-    offsets = {t: owner[program.storage(t)] for t in range(len(program.graph.tensors)) if program.storage(t) in owner}
+    offsets = {
+        t: owner[program.storage(t)] + program.alias_offsets.get(t, 0)
+        for t in range(len(program.graph.tensors))
+        if program.storage(t) in owner
+    }
     for segment in segments_of(program):
         offsets |= {t: offsets[host] for t, host in segment.hosted.items()}
     return offsets, {p.buffer.step: p.offset for p in placements if p.buffer.step is not None}

@@ -205,6 +205,8 @@ class Segment:
             return None
         if any(source in step.inputs and source not in node.inputs for step, node in self._pairs):
             return None
+        if any(self.program.alias_of.get(t) == source for step in self.steps for t in step.inputs):
+            return None
         node = next(n for n in self.nodes if n.output == result)
         if node.rows.reduces:
             return None

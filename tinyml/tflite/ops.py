@@ -25,6 +25,7 @@ from tinyml.graph.ops import (
 from tinyml.tflite.arithmetic import ARITHMETIC_PARSERS
 from tinyml.tflite.context import Context, Parsed, normal_axes, same_or_valid
 from tinyml.tflite.flatbuffer import damaged
+from tinyml.tflite.moves import MOVE_PARSERS
 
 
 def _window(context: Context, options: Any, kernel: tuple[int, int], dilation: tuple[int, int]) -> dict[str, int]:
@@ -171,6 +172,11 @@ def _concatenation(context: Context) -> Parsed:
     return ConcatenationAttrs(axes[0], context.activation(options)), len(context.inputs)
 
 
+def _pack(context: Context) -> Parsed:
+    axes = normal_axes(context, (int(context.options("PackOptions").Axis()),), len(context.input(0).shape) + 1)
+    return ConcatenationAttrs(axes[0]), len(context.inputs)
+
+
 def _softmax(context: Context) -> Parsed:
     return SoftmaxAttrs(float(context.options("SoftmaxOptions").Beta())), 1
 
@@ -200,6 +206,7 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "SQUEEZE": _squeeze,
     "EXPAND_DIMS": _expand_dims,
     "CONCATENATION": _concatenation,
+    "PACK": _pack,
     "SOFTMAX": _softmax,
     "LOGISTIC": _plain,
     "TANH": _plain,
@@ -211,13 +218,14 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "QUANTIZE": _plain,
     "DEQUANTIZE": _plain,
     **ARITHMETIC_PARSERS,
+    **MOVE_PARSERS,
 }
 
 
 _OPTIONAL_BIAS: dict[int | tuple[int, ...], int] = {3: 2, (2, 1, 3): 3}
 """Of operators with weights, by the inputs that they keep: which of the file's may be absent."""
 
-MANY_OUTPUTS: frozenset[str] = frozenset()
+MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
 """Operators of several outputs; each output becomes an op of its own, parsed with its position."""
 
 

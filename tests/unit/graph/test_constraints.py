@@ -12,7 +12,8 @@ from tests.support.graphs import as_constant, sound_graph, with_attrs, with_inpu
 from tinyml.errors import UnsupportedError
 from tinyml.graph.check import check_health, check_supported
 from tinyml.graph.ir import Activation, DType, Graph, Quant
-from tinyml.graph.ops import SPECS, Attrs
+from tinyml.graph.ops import SPECS, Attrs, TablesAttrs
+from tinyml.graph.ops.move import MOVES
 
 Spoil = Callable[[Graph], Graph]
 
@@ -20,6 +21,13 @@ Spoil = Callable[[Graph], Graph]
 @dataclass(frozen=True, slots=True)
 class ForeignAttrs(Attrs):
     """Attributes of no op."""
+
+
+def with_move(graph: Graph, attrs: Attrs) -> Graph:
+    """The first op moves elements of its first input as ``attrs`` say, as many as there are."""
+    op = replace(graph.ops[0], inputs=graph.ops[0].inputs[:1], attrs=attrs)
+    elements = int(np.prod([len(table) for table in attrs.tables])) if isinstance(attrs, TablesAttrs) else 1
+    return with_tensor(graph.with_ops([op]), -1, shape=(elements,))
 
 
 def _quant(scale: float, zero_point: int = -3) -> Quant:
@@ -104,6 +112,16 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
     ("constraint_output", "LOG_SOFTMAX"): lambda g: with_tensor(g, -1, quant=_quant(1 / 16, 126)),
 }
 
+SPOILERS |= {
+    ("constraint_type", "*"): lambda g: with_tensor(g, 0, dtype=DType.INT16),
+    ("constraint_loops", "*"): lambda g: with_attrs(g, sizes=(2, 3, 1, 5, 2, 2, 1), strides=(60, 20, 1, 4, 2, 1, 1)),
+    ("constraint_loops", "GATHER"): lambda g: with_move(g, TablesAttrs(((0, 60), (0, 20), (0, 4), (0,), (0, 1), (2,)))),
+    ("constraint_inputs", "PACK"): lambda g: without_input(g, 1),
+    ("constraint_activation", "PACK"): lambda g: with_attrs(g, activation=Activation.RELU),
+} | {
+    ("constraint_run_time", spec.kind): lambda g: as_constant(g, -1) for spec in (*MOVES, SPECS["GATHER"])
+}  # fmt: skip
+
 CASES = [(kind, name, rule) for kind, spec in SPECS.items() for name, rule in spec.constraints()]
 
 
@@ -170,8 +188,8 @@ def test_further_ways_to_break_a_rule(kind: str, spoil: Spoil) -> None:
 
 def test_an_unknown_op_is_refused_by_name() -> None:
     graph = sound_graph("RELU")
-    graph = graph.with_ops([replace(graph.ops[0], kind="TRANSPOSE")])
-    with pytest.raises(UnsupportedError, match="TRANSPOSE is not supported"):
+    graph = graph.with_ops([replace(graph.ops[0], kind="ELU")])
+    with pytest.raises(UnsupportedError, match="ELU is not supported"):
         check_supported(graph)
 
 

@@ -6,12 +6,14 @@ from tinyml.graph.ops.arithmetic import Div, Prelu, SquaredDifference
 from tinyml.graph.ops.base import Attrs, OpSpec
 from tinyml.graph.ops.batch_matmul import BatchMatMul, BatchMatMulAttrs
 from tinyml.graph.ops.binary import Add, BinaryAttrs, Mul, Sub
-from tinyml.graph.ops.concatenation import Concatenation, ConcatenationAttrs
+from tinyml.graph.ops.concatenation import Concatenation, ConcatenationAttrs, Pack
 from tinyml.graph.ops.conv_2d import Conv2D, Conv2DAttrs
 from tinyml.graph.ops.curves import Abs, Exp, Gelu, GeluAttrs, Log, Rsqrt, Sqrt
 from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DAttrs
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
+from tinyml.graph.ops.gather import Gather, GatherAttrs
+from tinyml.graph.ops.move import MOVES, TablesAttrs, ViewAttrs
 from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
 from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
 from tinyml.graph.ops.pool_2d import AveragePool2D, MaxPool2D, PoolAttrs
@@ -31,6 +33,7 @@ __all__ = [
     "Conv2DAttrs",
     "DepthwiseConv2DAttrs",
     "FullyConnectedAttrs",
+    "GatherAttrs",
     "GeluAttrs",
     "LeakyReluAttrs",
     "OpSpec",
@@ -39,7 +42,9 @@ __all__ = [
     "ReduceAttrs",
     "ResizeBilinearAttrs",
     "SoftmaxAttrs",
+    "TablesAttrs",
     "TransposeConvAttrs",
+    "ViewAttrs",
 ]
 
 _ALL: tuple[OpSpec, ...] = (
@@ -83,6 +88,9 @@ _ALL: tuple[OpSpec, ...] = (
     Abs(),
     L2Normalization(),
     LogSoftmax(),
+    *MOVES,
+    Gather(),
+    Pack(),
 )
 
 SPECS: dict[str, OpSpec] = {spec.kind: spec for spec in _ALL}

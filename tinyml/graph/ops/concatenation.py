@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml.graph.ir import ABSENT, Activation, Graph, Op
+from tinyml.graph.ir import ABSENT, Activation, DType, Graph, Op
 from tinyml.graph.ops.base import Attrs
-from tinyml.graph.ops.common import Int8Spec, attrs_of, different_quantisation, shape_text
+from tinyml.graph.ops.common import Int8Spec, attrs_of, different_quantisation, operands, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,13 @@ class Concatenation(Int8Spec):
     kind = "CONCATENATION"
     attrs_type = ConcatenationAttrs
     inputs_max = 1000
+
+    def constraint_int8(self, graph: Graph, op: Op) -> str | None:
+        """Inputs and output are int8 with one scale and one zero point, or all of them int32, int64 or bool."""
+        dtypes = {tensor.dtype for _, tensor in operands(graph, op)}
+        if len(dtypes) == 1 and dtypes <= {DType.INT32, DType.INT64, DType.BOOL}:
+            return None
+        return super().constraint_int8(graph, op)
 
     def constraint_inputs(self, graph: Graph, op: Op) -> str | None:
         """No input is absent."""
@@ -48,3 +55,18 @@ class Concatenation(Int8Spec):
         if same and sum(s[axis] for s in shapes) == y[axis]:
             return None
         return f"got {', '.join(map(shape_text, shapes[:8]))} to {shape_text(y)} along {axis}"
+
+
+class Pack(Concatenation):
+    """Tensors of one shape along a new axis."""
+
+    kind = "PACK"
+
+    def constraint_shape(self, graph: Graph, op: Op) -> str | None:
+        """All inputs have one shape, the output that with their number inserted at the axis."""
+        axis, y = attrs_of(op, ConcatenationAttrs).axis, graph.tensors[op.outputs[0]].shape
+        shapes = {graph.tensors[i].shape for i in op.inputs}
+        same = len(shapes) == 1 and 0 <= axis < len(y) and y[axis] == len(op.inputs)
+        if same and (*y[:axis], *y[axis + 1 :]) in shapes:
+            return None
+        return f"got {', '.join(map(shape_text, sorted(shapes)[:8]))} to {shape_text(y)} along {axis}"

@@ -51,7 +51,7 @@ def channel_map(graph: Graph, op: Op, position: int) -> Map | None:
             return identity if paddings[-1] == (0, 0) else None
         case ReduceAttrs(axes=axes):
             return identity if len(x) - 1 not in axes else None
-        case ConcatenationAttrs(axis=axis):
+        case ConcatenationAttrs(axis=axis) if len(x) == len(y):
             before = sum(graph.tensors[i].shape[-1] for i in op.inputs[:position]) if axis == len(y) - 1 else 0
             return identity + before
     if op.kind in _ELEMENTWISE:

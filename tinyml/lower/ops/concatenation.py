@@ -8,6 +8,7 @@ from typing import cast
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import ConcatenationAttrs
 from tinyml.lower.ops.common import first_output, make_step
+from tinyml.lower.ops.move import as_bytes
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Pointers, Role, Step, Target
 
 
@@ -24,7 +25,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
             items.append(In(inputs.index(index)))
         else:
             items.append(ConstRef(len(consts)))
-            consts.append(Const(f"part{len(consts)}", tensor.data, Role.WEIGHTS))
+            consts.append(Const(f"part{len(consts)}", as_bytes(tensor.data), Role.WEIGHTS))
     part_bytes = tuple(prod(graph.tensor(i).shape[axis:]) * output.dtype.size_bytes for i in op.inputs)
     args: tuple[Arg, ...] = (
         Pointers("parts", tuple(items)),
