@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.shared import require_shared
+from tests.unit.data import makers
 from tinyml.compression.distill import DistillOptions, check_distill, distill_options
 from tinyml.compression.teacher import Teacher
 from tinyml.errors import UsageError
@@ -121,3 +124,60 @@ def test_the_benchmarks_teacher_knows_the_words_of_a_data_set() -> None:
     answers = teacher.answers(np.stack([sample.decode() for sample in samples]))
     right = answers.argmax(axis=1) == [sample.label for sample in samples]
     assert right.mean() > 0.8
+
+
+MODEL = """
+import keras
+
+def build_model(classes=4):
+    inputs = keras.Input((49, 10, 1))
+    x = keras.layers.Conv2D(6, 5, strides=3, activation="relu", name="look")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax", name="say")(x), name="tiny")
+"""
+
+
+class CtrlC:
+    """Interrupts in the first batch of the second epoch."""
+
+    def note(self, message: str) -> None:
+        """Nothing to say."""
+
+    def batch(self, epoch: int, done: int, total: int) -> None:
+        """Interrupt."""
+        if (epoch, done) == (2, 1):
+            signal.raise_signal(signal.SIGINT)
+
+    def epoch(self, row: dict[str, float], best: bool) -> None:
+        """Nothing to say."""
+
+
+@pytest.mark.train
+def test_a_run_with_a_teacher_of_sound_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.recipes import DataOptions
+    from tinyml.training.runs import Run
+    from tinyml.training.session import Request, quantise_run, resume, train
+
+    data = makers.speech_commands(tmp_path / "speech", dict.fromkeys(("yes", "no", "bed", "cat"), (6, 2, 2)))
+    (tmp_path / "model.py").write_text(MODEL)
+    options = DataOptions(words=("yes", "no"))
+
+    def request(name: str, distill: DistillOptions | None) -> Request:
+        fit = {"epochs": 3, "ema": 0.9}
+        return Request(str(tmp_path / "model.py"), data, tmp_path / name, options, fit, distill=distill)
+
+    teacher = train(request("teacher", None)).run
+    distill = DistillOptions(str(teacher.path), frontend=OWN)
+    whole = train(request("whole", distill)).run
+    with pytest.raises(InterruptedRunError):
+        train(request("cut", distill), CtrlC())
+    assert Run.open(tmp_path / "cut").manifest["distill"]["frontend"] == OWN
+    cut = resume(tmp_path / "cut").run
+    one, two, alone = (run.load_state() for run in (whole, cut, teacher))
+    assert one is not None and two is not None and alone is not None
+    for left, right in zip(one.variables, two.variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert any(not np.array_equal(left, right) for left, right in zip(one.variables, alone.variables, strict=True))
+    shutil.rmtree(teacher.path)
+    assert quantise_run(cut.path)[1].is_file()
