@@ -15,6 +15,7 @@ from tinyml.emulate.stimuli import Stimulus, proof_stimuli
 from tinyml.errors import MismatchError
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
+from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.project import Project
 from tinyml.plan.instruction_mix import total
 from tinyml.report.results import EmulationResult
@@ -42,7 +43,10 @@ def prove(compiled: Compiled, project: Project, options: Options) -> EmulationRe
     fed = _fed(compiled, stimuli)
     contents = [one.content for one in fed]
     built = build_for_emulator(compiled, project, options)
-    run = run_firmware(built.elf, compiled.board, contents, emulator=options.emulator, calls=calls(compiled))
+    timed = options.app == KEYWORDS and compiled.board.flash_cache is not None
+    run = run_firmware(
+        built.elf, compiled.board, contents, emulator=options.emulator, caches=timed, calls=calls(compiled)
+    )
     if options.trace:
         traced = build_for_emulator(compiled, project, options, trace=True)
         traces = run_firmware(traced.elf, compiled.board, contents, emulator=options.emulator, trace=True).traces

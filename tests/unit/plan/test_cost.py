@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tinyml.boards import list_boards, load_board
+from tinyml.paths import templates_dir
 from tinyml.plan.cost import core_cycles, core_timings, estimate, stall_cycles, waits_unknown
 from tinyml.plan.instruction_mix import EVENTS, FlashMisses, InstructionMix, Kind, total
 
@@ -62,3 +64,16 @@ def test_a_sum_knows_its_misses_only_where_every_part_does() -> None:
     assert total([one, one]) == InstructionMix({Kind.ALU: 2}, FlashMisses(2, 4))
     assert total([one, two]).misses is None
     assert total([one, two]).instructions == 3
+
+
+def test_the_picos_cache_fills_as_slowly_as_its_boot_stage_reads() -> None:
+    """BAUDR and SPI_CTRLR0 (RP2040 datasheet, 4.10.13) of boot2: command, address and 32 bits of data a word of 4 bytes."""
+    source = (templates_dir() / "drivers" / "boot2_rp2040.c").read_text("utf-8")
+    words = [int(word, 16) for word in re.findall(r"0x([0-9A-F]{8})u", source)]
+    divider = words[1] >> 16 & 0xFF
+    control = words[14]
+    command_bits, address_bits = 4 * (control >> 8 & 3), 4 * (control >> 2 & 15)
+    cache = load_board("pico").flash_cache
+    assert cache is not None and (divider, command_bits, address_bits) == (4, 8, 24)
+    fill_cycles = cache.line_bytes // 4 * divider * (command_bits + address_bits + 32)
+    assert cache.instruction_fill_cycles == cache.data_fill_cycles == fill_cycles
