@@ -13,6 +13,7 @@ from tinyml.models import (
     amoebanet,
     autoencoder,
     chamnet,
+    digits,
     ds_cnn,
     efficientnet,
     efficientnet_edgetpu,
@@ -67,6 +68,7 @@ CATALOG: tuple[Entry, ...] = (
     *mcunet.ROWS,
     *proxylessnas.ROWS,
     *resnet.ROWS,
+    *digits.ROWS,
     *autoencoder.ROWS,
 )
 """Every network, families together; the first of a family is what the family's name means."""

@@ -37,6 +37,7 @@ FAMILIES = [
     "mcunet",
     "proxylessnas",
     "resnet",
+    "digits",
     "autoencoder",
 ]
 """In the catalogue's order, which is that of docs/models.md."""
