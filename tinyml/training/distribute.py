@@ -12,8 +12,12 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tinyml.data import records
+from tinyml.data.base import TRAIN
+from tinyml.data.records import Worker
 from tinyml.errors import UsageError
 from tinyml.tflite.quiet import import_keras, import_tensorflow
 
@@ -47,9 +51,17 @@ class Place:
         given = self.strategy.run(lambda: tf.constant([number]))
         return int(min(self.strategy.gather(given, axis=0).numpy()))
 
-    def describe(self, kind: str) -> dict[str, Any]:
-        """What a manifest tells: the kind, workers and replicas, and the devices of this worker."""
-        return {"distribute": kind, "workers": self.workers, "replicas": self.replicas, "names": devices()}
+    def own_shards(self, folder: Path) -> Worker | None:
+        """The part of a data folder that this worker reads, where there are several and it holds enough shards."""
+        if self.workers == 1 or not records.recognise(folder):
+            return None
+        shards = records.load_manifest(folder)["shards"].get(TRAIN, [])
+        return Worker(self.index, self.workers) if len(shards) >= self.workers else None
+
+    def describe(self) -> dict[str, Any]:
+        """What a manifest tells: the strategy, how many workers and replicas, and this worker's devices."""
+        kind = type(self.strategy).__name__ if self.replicas > 1 else NONE
+        return {"strategy": kind, "workers": self.workers, "replicas": self.replicas, "devices": devices()}
 
 
 def devices() -> list[str]:

@@ -20,7 +20,7 @@ def open_data(folder: Path, options: DataOptions) -> tuple[Dataset, Recipe]:
         UsageError: there is no such folder, or no known data set in it.
     """
     speech = SpeechOptions(words=options.words, seed=options.seed)
-    dataset = open_dataset(folder, options=DatasetOptions(speech=speech))
+    dataset = open_dataset(folder, options=DatasetOptions(speech, options.worker))
     if options.words_alone:
         dataset = words_alone(dataset)
     for recipe in RECIPES:

@@ -11,6 +11,7 @@ import numpy as np
 from tinyml.compression.distill import DistillOptions
 from tinyml.data import Dataset
 from tinyml.data.base import SPLITS, Decoded
+from tinyml.data.records import Worker
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions
 
@@ -22,7 +23,7 @@ class DataOptions:
     ``words`` are the keywords in the order of the outputs, ``unknown`` folders with more clips of other words,
     ``words_alone`` leaves the classes of silence and unknown words out; all for audio. ``distill`` names the teacher
     that hears the clips, where there is one. ``seed`` decides on everything drawn at random before the epochs begin,
-    such as noise mixed into silence.
+    such as noise mixed into silence. A ``worker`` trains on its own shards of records.
     """
 
     words: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class DataOptions:
     words_alone: bool = False
     distill: DistillOptions | None = None
     seed: int = 1
+    worker: Worker | None = None
 
 
 @dataclass(frozen=True)
