@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,14 @@ from tinyml.training.augment_audio import (
     make_silence,
     warp,
 )
-from tinyml.training.augment_images import ImageAugmentation, change_light, crop_and_resize, shift_and_flip
+from tinyml.training.augment_images import (
+    ImageAugmentation,
+    change_light,
+    change_pictures,
+    crop_and_resize,
+    resize,
+    shift_and_flip,
+)
 
 RATE_HZ = 16_000
 STILL = AudioAugmentation(shift_ms=0, speed=0, gain_db=(0, 0), noise_chance=0, snr_db=(0, 0))
@@ -103,6 +112,37 @@ def test_images_keep_size_and_range() -> None:
     assert cropped.shape == changed.shape == (5, 24, 24, 3)
     assert changed.dtype == np.uint8
     assert not np.array_equal(cropped, changed)
+
+
+def test_light_is_the_formula_by_picture_and_channel() -> None:
+    images = np.random.default_rng(3).integers(0, 256, (40, 6, 6, 3), dtype=np.uint8)
+    still = ImageAugmentation(flip=False, light=0.0, colour=0.0)
+    np.testing.assert_array_equal(change_light(images, np.random.default_rng(1), still), images)
+    grey = change_light(images, np.random.default_rng(1), replace(still, grey=0.5))
+    colourless = np.ptp(grey.astype(int), axis=3).max(axis=(1, 2)) == 0
+    assert 8 < colourless.sum() < 32
+    np.testing.assert_array_equal(grey[colourless][..., 0], np.rint(images[colourless].mean(axis=3)))
+    np.testing.assert_array_equal(grey[~colourless], images[~colourless])
+    lit = change_light(images, np.random.default_rng(2), replace(still, light=0.3, colour=0.1)).astype(int)
+    for before, after in zip(images, lit, strict=True):
+        for channel in range(3):
+            order = np.argsort(before[..., channel].ravel(), kind="stable")
+            assert (np.diff(after[..., channel].ravel()[order]) >= 0).all(), "brighter pixels stay brighter"
+
+
+def test_pictures_and_targets_change_together_at_any_size() -> None:
+    images = np.random.default_rng(4).integers(0, 256, (64, 12, 12, 3), dtype=np.uint8)
+    targets = np.eye(64, dtype=np.float32)
+    options = ImageAugmentation(cut_out=0.3, mixup=0.5, cutmix=0.5, grey=0.2)
+    changed, shares = change_pictures(images, targets, np.random.default_rng(5), options)
+    assert changed.dtype == np.uint8
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-5)
+    assert 10 < np.sum(shares.max(axis=1) == 1.0) < 54, "some stay whole, some are mixed"
+    larger, same = change_pictures(images.repeat(2, 1).repeat(2, 2), targets, np.random.default_rng(5), options)
+    np.testing.assert_allclose(same, shares, atol=0.2)
+    assert np.abs(larger[:, ::2, ::2].astype(int) - changed).mean() < 12
+    np.testing.assert_array_equal(resize(images, 12), images)
+    assert resize(images[..., :1], 7).shape == (64, 7, 7, 1)
 
 
 def test_grey_images_keep_their_channel() -> None:
