@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tinyml.boards import Board
 from tinyml.data import Dataset, open_dataset
 from tinyml.data.base import AUDIO
+from tinyml.data.other_words import other_samples
 from tinyml.errors import UsageError
 from tinyml.evaluation.results import StreamCurve
 from tinyml.evaluation.stream_curve import stream_curve
@@ -30,12 +32,19 @@ DEFAULT_MINUTES, DEFAULT_SEED = 30.0, 0
 DEFAULT_FALSE_ACCEPTS_PER_HOUR = 20.0
 
 
-def open_scene(dataset: Path, split: str, minutes: float, seed: int, model: KeywordModel) -> Scene:
-    """A scene of ``dataset`` for ``model``. Raises UsageError where it has other words or another sample rate."""
-    return scene_for(open_dataset(dataset), split, minutes, seed, model)
+def open_scene(
+    dataset: Path, split: str, minutes: float, seed: int, model: KeywordModel, others: Sequence[Path] = ()
+) -> Scene:
+    """A scene of ``dataset`` for ``model``, with words out of the folders ``others`` said between.
+
+    Raises UsageError where it has other words or another sample rate.
+    """
+    return scene_for(open_dataset(dataset), split, minutes, seed, model, others)
 
 
-def scene_for(known: Dataset, split: str, minutes: float, seed: int, model: KeywordModel) -> Scene:
+def scene_for(
+    known: Dataset, split: str, minutes: float, seed: int, model: KeywordModel, others: Sequence[Path] = ()
+) -> Scene:
     """A scene of an open data set for ``model``. Raises UsageError where it has other words or another sample rate."""
     if known.kind != AUDIO or known.sample_rate_hz != model.config.sample_rate_hz:
         raise UsageError(f"the data set holds no clips at {model.config.sample_rate_hz} Hz")
@@ -44,7 +53,7 @@ def scene_for(known: Dataset, split: str, minutes: float, seed: int, model: Keyw
             f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(model.labels)}",
             hint="give the data set that the model was trained for",
         )
-    return make_scene(known, split, 60.0 * minutes, seed)
+    return make_scene(known, split, 60.0 * minutes, seed, other_samples(others, known))
 
 
 def stream(
@@ -57,16 +66,18 @@ def stream(
     board: str | Board | None = None,
     options: Options | None = None,
     target: float | None = None,
+    others: Sequence[Path] = (),
 ) -> StreamResult:
     """Misses and false accepts of ``model`` over a scene of ``dataset``; on ``board`` by the firmware in emulation.
 
-    With ``target`` false accepts an hour the detector is tuned on the scene besides, which only Python's listening can.
-    Raises UsageError where model and data set do not go together, MismatchError where the firmware hears otherwise.
+    Clips of the folders ``others`` are said between. With ``target`` false accepts an hour the detector is tuned on the
+    scene besides, which only Python's listening can. Raises UsageError where model and data set do not go together,
+    MismatchError where the firmware hears otherwise.
     """
     source = load_source(model)
     graph = read_graph(source.content, name=source.name)
     known = keyword_model(graph, source.labels or graph.labels, source.manifest)
-    scene = open_scene(dataset, split, minutes, seed, known)
+    scene = open_scene(dataset, split, minutes, seed, known, others)
     if board is not None:
         if target is not None:
             raise UsageError("tuning listens without a board", hint="leave --board out")

@@ -24,6 +24,12 @@ from tinyml.cli.output import show_result
 )
 @click.option("--minutes", type=click.FloatRange(0.2, 600), default=30.0, show_default=True, help="How long.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the words and their places.")
+@click.option(
+    "--unknown",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="A folder with clips of other words to be said between; may be repeated.",
+)
 @board_option
 @click.option("--tune", "tuned", is_flag=True, help="Choose thresholds and averaging time on this sound.")
 @click.option(
@@ -41,6 +47,7 @@ def command(
     split: str,
     minutes: float,
     seed: int,
+    unknown: tuple[Path, ...],
     board: str | None,
     tuned: bool,
     false_accepts: float,
@@ -70,6 +77,7 @@ def command(
             seed=seed,
             board=board,
             target=false_accepts if tuned else None,
+            others=unknown,
         )
     if write and result.tuned is not None:
         click.echo(f"wrote the detector into {write_detector(Path(source), result.tuned[0])}", err=True)

@@ -18,6 +18,9 @@ GAP_S = (0.5, 4.0)
 OTHER_SHARE = 0.4
 """Of all words spoken, the share that is none of the keywords."""
 
+FURTHER_SHARE = 0.5
+"""Of those, the share that is of further folders where there are some."""
+
 BACKGROUND_RMS = (4.0, 250.0)
 _SECTION_S = 5
 
@@ -48,11 +51,12 @@ class Scene:
         return len(self.sound) / self.sample_rate_hz / 3600.0
 
 
-def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0) -> Scene:
+def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0, others_too: Sequence[Sample] = ()) -> Scene:
     """A scene of the clips of one split of ``dataset``; the same seed gives the same scene.
 
     Words come every few seconds, two in five of them none of the keywords, over background noise whose loudness
-    changes. Clips and noise of other splits take no part. Raises UsageError where the split has no keywords.
+    changes; half of those are of ``others_too``, clips of further words, where there are any. Clips and noise of other
+    splits take no part. Raises UsageError where the split has no keywords.
     """
     random = np.random.default_rng(seed)
     samples = dataset.samples(split)
@@ -66,8 +70,10 @@ def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0) -> S
     mixed = _background([s for s in samples if s.label == marks[SILENCE]], length, rate, random)
     spoken, other_count, place = [], 0, round(random.uniform(*GAP_S) * rate)
     while place + dataset.clip_samples <= length:
-        other = bool(others) and random.random() < OTHER_SHARE
+        other = bool(others or others_too) and random.random() < OTHER_SHARE
         pool: Sequence[Sample] = others if other else words
+        if other and others_too and random.random() < FURTHER_SHARE:
+            pool = others_too
         sample = pool[int(random.integers(len(pool)))]
         try:
             clip = sample.decode()

@@ -38,6 +38,14 @@ def dataset(*, words: bool = True) -> Dataset:
     return Dataset("test", AUDIO, CLASSES, dict.fromkeys((TRAIN, VALIDATION, TEST), samples), (), RATE, RATE)
 
 
+def test_further_words_are_said_between() -> None:
+    further = Sample("further/1.wav", 3, lambda: np.full(RATE, 20_000, np.int16))
+    plain, more = (make_scene(dataset(), TEST, 120.0, seed=3, others_too=others) for others in ((), (further,)))
+    assert plain.sound.max() < 15_000 < more.sound.max()
+    assert len(more.spoken) > 5
+    assert 0 < (more.sound > 15_000).sum() < more.others * RATE
+
+
 def test_a_scene_has_its_words_where_it_says() -> None:
     scene = make_scene(dataset(), TEST, 120.0, seed=3)
     assert len(scene.sound) == 120 * RATE and scene.sound.dtype == np.int16

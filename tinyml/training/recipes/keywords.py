@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml.data import Dataset
-from tinyml.data.audio import fit_length
-from tinyml.data.base import SPLITS, TEST, TRAIN, VALIDATION, Sample, decode_samples
+from tinyml.data.base import SPLITS, TEST, TRAIN, VALIDATION, decode_samples
+from tinyml.data.other_words import other_samples
 from tinyml.data.speech_commands import SILENCE, UNKNOWN
-from tinyml.data.stores import ClipStore, open_clips
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig, default_config, frontend
 from tinyml.features.calibrate import calibrate
@@ -156,25 +155,15 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
 
 
 def read_extra(folders: Sequence[Path], dataset: Dataset) -> Clips:
-    """The clips of further folders that are in no folder named like a keyword, as long as the data set's clips.
-
-    Damaged clips are left out.
+    """The clips of further folders that hold other words, as long as the data set's clips. Damaged ones are left out.
 
     Raises:
         UsageError: a folder is missing or holds no clips.
     """
-    rate_hz, length = dataset.sample_rate_hz, dataset.clip_samples
-
-    def decoder(store: ClipStore, name: str) -> Callable[[], Clips]:
-        return lambda: fit_length(store.clip(name, rate_hz), length)
-
-    parts = [np.empty((0, length), np.int16)]
-    for folder in folders:
-        store = open_clips(folder)
-        names = [name for name in store.names if Path(name).parent.name not in dataset.classes]
-        samples = tuple(Sample(name, 0, decoder(store, name)) for name in names)
-        parts.append(decode_samples(samples, f"{folder} unknown").values)
-    return np.concatenate(parts)
+    samples = other_samples(folders, dataset)
+    if not samples:
+        return np.empty((0, dataset.clip_samples), np.int16)
+    return decode_samples(samples, "further unknown").values
 
 
 def choose_frontend(dataset: Dataset, clips: npt.NDArray[np.int16], input_shape: tuple[int, ...]) -> FrontendConfig:
