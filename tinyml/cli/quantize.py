@@ -44,6 +44,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="How the ranges of activations are found; best: by the loss on the validation split.",
 )
+@click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="First train a run on as int8 computes.")
+@click.option(
+    "--qat-ranges",
+    type=click.Choice(("averaged", "learned")),
+    default="averaged",
+    show_default=True,
+    help="How the ranges of activations are found while training on.",
+)
 @click.option("--report", is_flag=True, help="Measure what int8 costs by layer.")
 @json_option
 def command(
@@ -56,6 +64,8 @@ def command(
     labels: str | None,
     seed: int,
     calibration: str,
+    qat: int | None,
+    qat_ranges: str,
     report: bool,
     as_json: bool,
 ) -> None:
@@ -69,11 +79,15 @@ def command(
     from tinyml.cli.train import split_words
     from tinyml.errors import UsageError
     from tinyml.settings import chosen_data, load_settings
+    from tinyml.training.quantise_runs import quantise_file, quantise_run
     from tinyml.training.recipes import DataOptions
-    from tinyml.training.session import quantise_file, quantise_run
 
     if labels and samples is None:
         raise UsageError("--labels goes with --samples", hint="a run and a data set know their labels")
+    if qat is not None and not model.is_dir():
+        raise UsageError("--qat trains a run on, and needs its folder", hint="give the run, not its .keras file")
+    if qat is not None:
+        _train_on(model, qat, qat_ranges, data)
     if samples is not None:
         if report or calibration != "converter":
             raise UsageError(
@@ -111,6 +125,23 @@ def command(
     out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
     click.echo(f"{target}: {len(quantised.content):,} bytes, loses {100 * quantised.loss:.2f} points")
     out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")
+
+
+def _train_on(run: Path, epochs: int, ranges: str, data: Path | None) -> None:
+    """Train a finished run on, quantised, with a line an epoch; leaves with 130 where it is interrupted."""
+    from tinyml.cli.training_progress import EpochProgress
+    from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.qat import QatOptions
+    from tinyml.training.quantise_runs import train_on
+    from tinyml.training.runs import Run
+
+    try:
+        with EpochProgress() as progress:
+            train_on(Run.open(run), QatOptions(epochs, ranges), data, progress)
+    except InterruptedRunError as interruption:
+        click.echo(f"interrupted after {interruption.epochs} whole epochs, which {run} keeps", err=True)
+        click.echo(f"hint: go on with the same command, or: tinyml train --resume {run}", err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 def _print_details(quantised: Quantised) -> None:

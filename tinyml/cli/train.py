@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tinyml.cli.options import json_option
+from tinyml.cli.train_options import chosen_size, chosen_transfer, size_options, transfer_options
 
 
 @click.command("train")
@@ -66,6 +67,13 @@ from tinyml.cli.options import json_option
     show_default=True,
     help="How the ranges of activations are found while training on.",
 )
+@click.option(
+    "--distribute",
+    type=click.Choice(("none", "mirrored", "workers")),
+    help="Split batches over this machine's GPUs, or over TF_CONFIG's workers (the default where it has several).",
+)
+@transfer_options
+@size_options
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
 @json_option
 def command(
@@ -89,6 +97,7 @@ def command(
     generations: int,
     qat: int | None,
     qat_ranges: str,
+    distribute: str | None,
     resume: Path | None,
     as_json: bool,
     **fit_options: Any,
@@ -96,16 +105,16 @@ def command(
     """Train MODEL, a name from `tinyml models` or a Python file with build_model(), on a data set.
 
     The run's folder keeps the best model, metrics, the confusion matrix and the state that `--resume` goes on from.
-    Ctrl-C stops after the current step and leaves with 130; nothing of the epochs done is lost.
+    Ctrl-C stops after the current step and leaves with 130; nothing of the epochs done is lost. With --board MODEL may
+    be a family, of which the largest network is trained that fits; with --from it may be left out.
     """
     from tinyml.cli import output as out
     from tinyml.cli.training_progress import EpochProgress
     from tinyml.errors import UsageError
     from tinyml.settings import chosen_data, chosen_model
 
-    given = {name: value for name, value in fit_options.items() if value is not None}
-    asked = (model, data, output, words, unknown, words_alone, given, qat, teacher, features, generations > 1)
-    if resume is not None and any(asked):
+    asked = (model, data, output, words, unknown, words_alone, qat, teacher, features, generations > 1)
+    if resume is not None and (any(asked) or any(value not in (None, ()) for value in fit_options.values())):
         raise UsageError(
             "--resume goes on with a run as it was started", hint=f"leave the rest out: tinyml train --resume {resume}"
         )
@@ -114,8 +123,9 @@ def command(
     from tinyml.training.fit import InterruptedRunError
     from tinyml.training.qat import QatOptions
     from tinyml.training.recipes import DataOptions
-    from tinyml.training.session import Request, train
-    from tinyml.training.session import resume as resume_run
+    from tinyml.training.session import Request
+    from tinyml.training.together import resume as resume_run
+    from tinyml.training.together import train
 
     distill = None
     if teacher or features or teacher_range or teacher_blur or teacher_frontend or teacher_labels or generations > 1:
@@ -133,35 +143,52 @@ def command(
             maps=feature_maps,
             blur=teacher_blur,
         )
+    transfer = chosen_transfer(fit_options)
+    data_options = DataOptions(words=split_words(words), unknown=unknown, words_alone=words_alone, seed=seed)
+    scaled = None
+    if resume is None:
+        folder = Path(chosen_data(None if data is None else str(data)))
+        name, model_options, scaled = chosen_size(model, fit_options, folder, data_options)
+    given = {name: value for name, value in fit_options.items() if value is not None}
     try:
         with EpochProgress() as progress:
             if resume is not None:
-                trained = resume_run(resume, progress)
+                trained = resume_run(resume, distribute, progress)
             else:
                 request = Request(
-                    model=chosen_model(model),
-                    data=Path(chosen_data(None if data is None else str(data))),
+                    model=name if transfer is not None else chosen_model(name),
+                    data=folder,
                     output=output,
-                    data_options=DataOptions(
-                        words=split_words(words), unknown=unknown, words_alone=words_alone, seed=seed
-                    ),
+                    data_options=data_options,
                     fit=given,
+                    model_options=model_options,
+                    transfer=transfer,
+                    scaled=None if scaled is None else scaled.to_json(),
                     qat=None if qat is None else QatOptions(qat, qat_ranges),
                     distill=distill,
                     command=shlex.join(["tinyml", *sys.argv[1:]]),
                 )
-                trained = train(request, progress)
+                trained = train(request, distribute, progress)
     except InterruptedRunError as interruption:
         path = interruption.run.path
         click.echo(f"interrupted after {interruption.epochs} whole epochs, which {path} keeps", err=True)
         click.echo(f"hint: go on with: tinyml train --resume {path}", err=True)
         raise click.exceptions.Exit(130) from None
+    if trained is None:
+        out.note("done: the chief among the workers has the run")
+        if as_json:
+            out.print_json({"run": str(resume or output)})
+        return
     if as_json:
         out.print_json(trained.to_json())
         return
     test, state = trained.test, trained.state
     click.echo(f"{trained.run.path}: {state.epoch} epochs in {trained.seconds:.0f} s, best {state.best_epoch}")
     click.echo(f"float {test.metric} {test.value:.4f} on {test.examples} test examples")
+    forgetting = trained.run.manifest.get("forgetting")
+    if forgetting is not None:
+        told = "old task: {metric} {before:.4f} before, {after:.4f} after on {examples} test examples"
+        click.echo(told.format_map(forgetting))
     out.note(f"next: tinyml quantize {trained.run.path}")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,39 +27,58 @@ class Definition:
     input_shape: tuple[int, ...]
     task: str | None
     build: Callable[..., Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_definition(model: str) -> Definition:
-    """The definition that ``model`` names.
+def find_definition(model: str, options: Mapping[str, Any] | None = None) -> Definition:
+    """The definition that ``model`` names; ``options`` of its builder replace the defaults.
 
     Raises:
-        UsageError: no such catalogue name or file, or the file has no usable ``build_model``.
+        UsageError: no such catalogue name, file or option, or the file has no usable ``build_model``.
     """
-    return _from_file(Path(model)) if model.endswith(".py") else _from_catalog(model)
+    chosen = dict(options or {})
+    return _from_file(Path(model), chosen) if model.endswith(".py") else _from_catalog(model, chosen)
 
 
-def _from_catalog(name: str) -> Definition:
+def options_from_json(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON keeps them, with tuples again where it has lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+
+
+def _check_options(name: str, chosen: Mapping[str, Any], known: Collection[str]) -> None:
+    for key in chosen:
+        if key not in known:
+            raise UsageError(
+                f"{name} has no option {key!r}", hint=f"its options are {', '.join(sorted(known)) or 'none'}"
+            )
+
+
+def _from_catalog(name: str, chosen: Mapping[str, Any]) -> Definition:
     from tinyml.models.catalog import build_model, find_entry
 
     entry = find_entry(name)
+    _check_options(entry.name, chosen, entry.defaults)
 
     def build(**options: Any) -> Any:
         import_keras()
-        return build_model(entry.name, **{key: value for key, value in options.items() if key in entry.defaults})
+        known = {key: value for key, value in options.items() if key in entry.defaults}
+        return build_model(entry.name, **{**known, **chosen})
 
-    return Definition(entry.name, entry.name, entry.input_shape, entry.task, build)
+    shape = tuple(chosen.get("input_shape", entry.input_shape))
+    return Definition(entry.name, entry.name, shape, entry.task, build, chosen)
 
 
-def _from_file(path: Path) -> Definition:
+def _from_file(path: Path, chosen: Mapping[str, Any]) -> Definition:
     function = _import_build_model(path)
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError) as error:
         raise UsageError(f"build_model of {path} is no function: {error}") from error
+    _check_options(f"build_model of {path}", chosen, parameters)
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
     def build(**options: Any) -> Any:
-        known = {key: value for key, value in options.items() if anything or key in parameters}
+        known = {**{key: value for key, value in options.items() if anything or key in parameters}, **chosen}
         keras = import_keras()
         try:
             model = function(**known)
@@ -74,7 +93,7 @@ def _from_file(path: Path) -> Definition:
             )
         return model
 
-    return Definition(path.stem, str(path), tuple(build().input_shape[1:]), None, build)
+    return Definition(path.stem, str(path), tuple(build().input_shape[1:]), None, build, chosen)
 
 
 def _import_build_model(path: Path) -> Callable[..., Any]:

@@ -59,9 +59,9 @@ class Place:
         return Worker(self.index, self.workers) if len(shards) >= self.workers else None
 
     def describe(self) -> dict[str, Any]:
-        """What a manifest tells: the strategy, how many workers and replicas, and this worker's devices."""
-        kind = type(self.strategy).__name__ if self.replicas > 1 else NONE
-        return {"strategy": kind, "workers": self.workers, "replicas": self.replicas, "devices": devices()}
+        """What a manifest tells: how it is distributed, how many workers and replicas, and this worker's devices."""
+        kind = WORKERS if self.workers > 1 else MIRRORED if self.replicas > 1 else NONE
+        return {"distribute": kind, "workers": self.workers, "replicas": self.replicas, "devices": devices()}
 
 
 def devices() -> list[str]:

@@ -29,6 +29,7 @@ from tinyml.training.distribute import current_place, synchronise_batch_norms
 from tinyml.training.evaluate import evaluate_float
 from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
 from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
+from tinyml.training.stages import Schedule, make_optimizer
 from tinyml.training.step import Logs, Objective, make_step
 
 METRICS = ("accuracy", "loss")
@@ -88,18 +89,20 @@ def fit(
     run: Run,
     progress: Progress | None = None,
     distiller: Distiller | None = None,
+    schedule: Schedule | None = None,
 ) -> TrainState:
     """Fit ``model`` on ``data``, from the run's last state where it has one; a ``distiller`` brings in a teacher.
 
     After each epoch the run's ``last.npz``, ``metrics.*`` and, where it is the best so far on the validation split,
-    ``best.keras`` are replaced. The model is left with the last step's own weights.
+    ``best.keras`` are replaced. The model is left with the last step's own weights. ``schedule`` says which layers are
+    frozen in which epoch.
 
     Raises:
         InterruptedRunError: Ctrl-C; the run is left resumable.
         UsageError: the loss is no number any more, or the saved state belongs to another model.
     """
     place = current_place()
-    trained, optimizer, objective = _prepare(model, data, options, distiller)
+    trained, optimizer, objective = _prepare(model, data, options, distiller, schedule)
     if place.replicas > 1:
         synchronise_batch_norms(trained)
     average = WeightAverage(trained, options.ema)
@@ -108,6 +111,7 @@ def fit(
     if state.epoch:
         _restore(variables, state)
     run.update(status=RUNNING)
+    frozen = None if schedule is None else schedule.apply(model, state.epoch)
     step = make_step(trained, optimizer, objective, place.strategy)
     batches = Batches(
         data,
@@ -120,6 +124,8 @@ def fit(
     )
     with _interruptible() as interrupted, batches:
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
+            if schedule is not None and (now := schedule.apply(model, state.epoch)) != frozen:
+                frozen, step = now, make_step(trained, optimizer, objective, place.strategy)
             train_step = _Stepper(step, optimizer, average, interrupted, place.workers > 1)
             logs = _one_epoch(train_step, batches, options, state.epoch, progress)
             if logs is None:
@@ -209,11 +215,15 @@ def rank(row: Row, data: TrainingData) -> tuple[float, float]:
 
 
 def _prepare(
-    model: Any, data: TrainingData, options: FitOptions, distiller: Distiller | None
+    model: Any, data: TrainingData, options: FitOptions, distiller: Distiller | None, schedule: Schedule | None
 ) -> tuple[Any, Any, Objective]:
     """What is trained: the model, or with a teacher's features the model and what compares them; optimiser and loss."""
     keras = import_keras()
-    optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
+    if schedule is None:
+        optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
+    else:
+        schedule.apply(model, None)
+        optimizer = make_optimizer(model, schedule, options.learning_rate, options.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "^low$", "^high$"])
     trained = model
     if data.objective != CLASSIFY:

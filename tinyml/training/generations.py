@@ -20,6 +20,7 @@ from tinyml.files import replacing
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, fit, rank
 from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState
+from tinyml.training.stages import Schedule
 
 
 def teacher_entry(options: DistillOptions) -> dict[str, Any]:
@@ -41,10 +42,11 @@ def fit_generations(
     options: FitOptions,
     new_model: Callable[[int], Any],
     progress: Progress | None = None,
+    schedule: Schedule | None = None,
 ) -> TrainState:
     """Fit ``model`` as the run's manifest asks, with its teacher and generations; gives the best generation's state.
 
-    ``new_model(seed)`` seeds everything and gives an untrained network.
+    ``new_model(seed)`` seeds everything and gives an untrained network; ``schedule`` says what of each is frozen.
 
     Raises:
         InterruptedRunError: Ctrl-C; the run can be resumed.
@@ -52,14 +54,14 @@ def fit_generations(
     """
     entry = run.manifest.get("distill")
     if entry is None:
-        return fit(model, data, options, run, progress)
+        return fit(model, data, options, run, progress, schedule=schedule)
     distill = distill_options(entry)
     distiller = None
     if distill.teacher is not None:
         _check_unchanged(entry)
         teacher = load_teacher(distill.teacher, [two for _, two in distill.features], maps=distill.maps)
         distiller = _distiller(teacher, distill, model, data, [load_teacher(source) for source in distill.others])
-    states = [fit(model, data, options, run, progress, distiller)]
+    states = [fit(model, data, options, run, progress, distiller, schedule)]
     folders = [run]
     for number in range(2, distill.generations + 1):
         again = replace(options, seed=options.seed + number - 1)
@@ -72,7 +74,7 @@ def fit_generations(
         known = (folder / "manifest.json").is_file()
         phase = Run.open(folder) if known else Run.create(folder, {"options": asdict(again)})
         try:
-            states.append(fit(student, data, again, phase, progress, distiller))
+            states.append(fit(student, data, again, phase, progress, distiller, schedule))
         except InterruptedRunError as interruption:
             run.update(status=INTERRUPTED)
             raise InterruptedRunError(run, interruption.epochs) from interruption

@@ -68,7 +68,9 @@ def train_quantised(
         options, epochs=qat.epochs, patience=qat.epochs, learning_rate=options.learning_rate * qat.learning_rate_share
     )
     seed_everything(options.seed)
-    model = prepare(load_keras(run.best), ranges=qat.ranges, input_ranges=[data.input_range])
+    best = load_keras(run.best)
+    best.trainable = True
+    model = prepare(best, ranges=qat.ranges, input_ranges=[data.input_range])
     rows = calibration_rows(data, CALIBRATION_EXAMPLES, options.seed)
     calibrate(model, (data.real(data.plain.codes[rows[at : at + BATCH]]) for at in range(0, len(rows), BATCH)))
     folder = run.path / FOLDER

@@ -1,8 +1,7 @@
-"""``train``, ``resume`` and ``quantise_run``: from a model's name and a data folder to a run and an int8 model."""
+"""``train`` and ``resume``: from a model's name and a data folder to a run."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -11,27 +10,48 @@ from pathlib import Path
 from typing import Any
 
 from tinyml.compression.distill import DistillOptions, check_distill, distill_options
+from tinyml.data.base import TRAIN
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
-from tinyml.training.calibrated import CONVERTER
-from tinyml.training.definition import Definition, find_definition
+from tinyml.training.definition import Definition, find_definition, options_from_json
+from tinyml.training.distribute import current_place
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
+from tinyml.training.forgetting import Forgetting, measure, old_data
 from tinyml.training.generations import fit_generations, teacher_entry
-from tinyml.training.qat import QatOptions, check_qat, prepared_of, qat_options, train_quantised
-from tinyml.training.quantize import Quantised, check_matches, quantise, write_model
+from tinyml.training.qat import QatOptions, check_qat, qat_options, train_quantised
+from tinyml.training.quantize import check_matches
 from tinyml.training.recipes import DataOptions, open_data
 from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState, check_free
+from tinyml.training.stages import Schedule, make_schedule
+from tinyml.training.transfer import (
+    SOURCE_FILE,
+    Source,
+    Taken,
+    TransferOptions,
+    check_transfer,
+    definition_of,
+    fill_statistics,
+    keep_source,
+    kept_source,
+    open_source,
+    take,
+    transfer_options,
+)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What ``tinyml train`` is asked for; ``fit`` holds the options that replace the recipe's, ``command``
-    the command line for the record, ``qat`` the quantised training that is to follow,
-    ``distill`` the teacher to learn from."""
+    """What ``tinyml train`` is asked for.
 
-    model: str
+    ``fit`` holds the options that replace the recipe's, ``model_options`` those that replace the network's, ``command``
+    the command line for the record, ``qat`` the quantised training that is to follow, ``distill`` the teacher to learn
+    from, ``transfer`` the trained network to begin with (``model`` may then be None: its own with another head).
+    ``scaled`` is the record of how the network was chosen for a board.
+    """
+
+    model: str | None
     data: Path
     output: Path | None = None
     data_options: DataOptions = field(default_factory=DataOptions)
@@ -39,6 +59,9 @@ class Request:
     command: str | None = None
     qat: QatOptions | None = None
     distill: DistillOptions | None = None
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    transfer: TransferOptions | None = None
+    scaled: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,10 @@ class Trained:
             "validation": self.state.history[self.state.best_epoch - 1] if self.state.history else {},
             "test": self.test.as_json(),
             "seconds": self.seconds,
+            "model_options": self.run.manifest["model"].get("options", {}),
+            "scaled": self.run.manifest.get("scaled"),
+            "transfer": self.run.manifest.get("transfer"),
+            "forgetting": self.run.manifest.get("forgetting"),
         }
 
 
@@ -74,8 +101,14 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
         UsageError: model, data, options or output do not exist or do not go together.
         InterruptedRunError: Ctrl-C; the run can be resumed.
     """
-    dataset, recipe = open_data(request.data, request.data_options)
-    definition = find_definition(request.model)
+    place = current_place()
+    worker = place.own_shards(request.data)
+    dataset, recipe = open_data(request.data, replace(request.data_options, worker=worker))
+    source = None
+    if request.transfer is not None:
+        check_transfer(request.transfer)
+        source = open_source(request.transfer.source)
+    definition = _definition(request, source)
     path = request.output or next_free(Path("runs"), definition.name)
     check_free(path)
     options = replace(recipe.fit, **{"seed": request.data_options.seed, **(request.fit or {})})
@@ -86,11 +119,21 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
         check_distill(request.distill)
     data_options = replace(request.data_options, distill=request.distill)
     data = recipe.prepare(dataset, data_options, definition.input_shape)
-    model = _new_model(definition, data, options)
+    data = replace(data, own_part=worker is not None)
+    model, taken = _new_model(definition, data, options, source)
+    if request.transfer is not None and taken is not None:
+        _schedule(request.transfer, taken)
+        if source is not None and request.transfer.old_data is not None:
+            old_data(request.transfer.old_data, source, options.seed)
     run = Run.create(
         path,
         {
-            "model": {"source": definition.source, "name": definition.name, "parameters": int(model.count_params())},
+            "model": {
+                "source": definition.source,
+                "name": definition.name,
+                "parameters": int(model.count_params()),
+                "options": dict(definition.options),
+            },
             "task": recipe.name,
             "command": request.command,
             "data": {
@@ -98,16 +141,29 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
                 "words": list(request.data_options.words),
                 "unknown": [str(folder.resolve()) for folder in request.data_options.unknown],
                 "words_alone": request.data_options.words_alone,
-                "counts": {split: dict(counts) for split, counts in data.counts.items()},
+                "counts": _counts(data),
             },
+            "place": place.describe(),
             "seed": options.seed,
             "options": asdict(options),
             "qat": None if request.qat is None else asdict(request.qat),
             "distill": None if request.distill is None else teacher_entry(request.distill),
+            "transfer": None
+            if request.transfer is None or source is None or taken is None
+            else {
+                **request.transfer.to_json(),
+                **taken.to_json(),
+                "name": source.name,
+                "labels": None if source.labels is None else list(source.labels),
+                "folded": source.folded,
+            },
+            "scaled": None if request.scaled is None else dict(request.scaled),
         },
     )
-    if request.model.endswith(".py"):
+    if request.model is not None and request.model.endswith(".py"):
         shutil.copyfile(request.model, run.path / "model.py")
+    if source is not None:
+        keep_source(run, source)
     run.write_json("labels.json", {"labels": list(data.labels)})
     run.write_json("frontend.json", dict(data.frontend))
     return _fit_and_test(run, definition, data, options, progress)
@@ -124,14 +180,25 @@ def resume(path: Path, progress: Progress | None = None) -> Trained:
     manifest = run.manifest
     if manifest.get("status") == COMPLETE:
         raise UsageError(f"{path} is complete: there is nothing to resume", hint="train again into a new folder")
-    known = {item.name for item in fields(FitOptions)}
-    options = FitOptions(**{key: value for key, value in _entry(manifest, "options", path).items() if key in known})
-    copied = run.path / "model.py"
-    definition = find_definition(
-        str(copied) if copied.is_file() else str(_entry(manifest, "model", path).get("source", ""))
-    )
+    copied, told = run.path / "model.py", _entry(manifest, "model", path)
+    if told.get("source") == SOURCE_FILE:
+        definition = definition_of(kept_source(run))
+    else:
+        name = str(copied) if copied.is_file() else str(told.get("source", ""))
+        definition = find_definition(name, options_from_json(told.get("options", {})))
     data = run_data(run, None, definition.input_shape, to_train=True)
-    return _fit_and_test(run, definition, data, options, progress)
+    return _fit_and_test(run, definition, data, options_of(run), progress)
+
+
+def options_of(run: Run) -> FitOptions:
+    """The options that a run was started with.
+
+    Raises:
+        UsageError: its manifest is none of ``tinyml train``.
+    """
+    known = {item.name for item in fields(FitOptions)}
+    told = _entry(run.manifest, "options", run.path)
+    return FitOptions(**{key: value for key, value in told.items() if key in known})
 
 
 def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...], *, to_train: bool = False) -> TrainingData:
@@ -149,81 +216,19 @@ def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...], *, to_
         words_alone=bool(told.get("words_alone", False)),
         distill=distill_options(manifest["distill"]) if to_train and manifest.get("distill") else None,
         seed=int(manifest.get("seed", 1)),
+        worker=current_place().own_shards(place) if to_train else None,
     )
     dataset, recipe = open_data(place, options)
-    data = recipe.prepare(dataset, options, input_shape)
-    counts = {split: dict(numbers) for split, numbers in data.counts.items()}
-    if counts != told.get("counts"):
+    data = replace(recipe.prepare(dataset, options, input_shape), own_part=options.worker is not None)
+    counts, recorded = _counts(data), told.get("counts")
+    if not isinstance(recorded, Mapping) or any(
+        counts.get(split, recorded[split]) != recorded[split] for split in recorded
+    ):
         raise UsageError(
             f"{place} has changed since {run.path} was started: its numbers of examples differ",
             hint="give --data with the folder that the run was trained on, or train again",
         )
     return data
-
-
-def quantise_run(
-    path: Path,
-    *,
-    data_folder: Path | None = None,
-    output: Path | None = None,
-    calibration: str = CONVERTER,
-    report: bool = False,
-) -> tuple[Quantised, Path]:
-    """Quantise a run's best model into ``RUN/model.tflite`` (or ``output``) with its manifest beside it.
-
-    ``calibration`` and ``report`` are those of :func:`tinyml.training.quantize.quantise`.
-
-    Raises:
-        UsageError: no run, no whole epoch yet, or its data is gone.
-        UnsupportedError: the model cannot be converted.
-    """
-    run = Run.open(path)
-    if not run.best.is_file():
-        raise UsageError(f"{path} has no best.keras yet", hint=f"train it first: tinyml train --resume {path}")
-    manifest = run.manifest
-    model = load_keras(run.best)
-    data = run_data(run, data_folder, tuple(model.input_shape[1:]))
-    seed, prepared = int(manifest.get("seed", 0)), prepared_of(run)
-    quantised = quantise(model, data, seed=seed, prepared=prepared, calibration=calibration, report=report)
-    target = output or run.path / "model.tflite"
-    facts = {
-        "model": manifest.get("model"),
-        "command": manifest.get("command"),
-        "seed": manifest.get("seed"),
-        "options": manifest.get("options"),
-        "qat": manifest.get("qat"),
-        "versions": manifest.get("versions"),
-        "keras_sha256": hashlib.sha256(run.best.read_bytes()).hexdigest(),
-    }
-    write_model(target, quantised, data, facts)
-    return quantised, target
-
-
-def quantise_file(
-    path: Path,
-    *,
-    data_folder: Path,
-    options: DataOptions,
-    output: Path | None = None,
-    calibration: str = CONVERTER,
-    report: bool = False,
-) -> tuple[Quantised, Path]:
-    """Quantise a ``.keras`` file with a data folder, into ``output`` or beside the file.
-
-    Raises:
-        UsageError: model and data do not go together.
-        UnsupportedError: the model cannot be loaded or converted.
-    """
-    dataset, recipe = open_data(data_folder, options)
-    model = load_keras(path)
-    if len(model.inputs) != 1:
-        raise UsageError(f"{path} has {len(model.inputs)} inputs, data sets give one", hint="use tinyml.tflite.convert")
-    data = recipe.prepare(dataset, options, tuple(model.input_shape[1:]))
-    quantised = quantise(model, data, seed=options.seed, calibration=calibration, report=report)
-    target = output or path.with_suffix(".tflite")
-    facts = {"model": {"name": model.name}, "keras_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    write_model(target, quantised, data, facts)
-    return quantised, target
 
 
 def next_free(parent: Path, name: str) -> Path:
@@ -235,25 +240,53 @@ def next_free(parent: Path, name: str) -> Path:
     return path
 
 
-def _new_model(definition: Definition, data: TrainingData, options: FitOptions) -> Any:
+def _definition(request: Request, source: Source | None) -> Definition:
+    if request.model is not None:
+        return find_definition(request.model, request.model_options)
+    if source is None:
+        raise UsageError("no model was given", hint="name one of `tinyml models`, or --from something trained")
+    if request.model_options:
+        raise UsageError("--set goes with a model's name", hint="--from alone keeps the architecture as it is")
+    return definition_of(source)
+
+
+def _new_model(
+    definition: Definition, data: TrainingData, options: FitOptions, source: Source | None
+) -> tuple[Any, Taken | None]:
+    """The network to train, untrained but for what it takes from ``source``."""
     seed_everything(options.seed)
     model = definition.build(classes=len(data.labels), input_shape=data.input_shape)
     check_matches(model, data)
-    return model
+    if source is None:
+        return model, None
+    taken = take(model, source, data.labels)
+    if source.folded:
+        fill_statistics(model, data, taken.taken)
+    return model, taken
+
+
+def _schedule(options: TransferOptions, taken: Taken) -> Schedule:
+    return make_schedule(taken.taken, options.freeze, options.release, options.rate_share)
 
 
 def _fit_and_test(
     run: Run, definition: Definition, data: TrainingData, options: FitOptions, progress: Progress | None
 ) -> Trained:
-    def new_model(seed: int) -> Any:
-        return _new_model(definition, data, replace(options, seed=seed))
+    transfer = None if run.manifest.get("transfer") is None else transfer_options(run.manifest["transfer"])
+    source = None if transfer is None else kept_source(run)
 
-    model = new_model(options.seed)
+    def new_model(seed: int) -> Any:
+        return _new_model(definition, data, replace(options, seed=seed), source)[0]
+
+    model, taken = _new_model(definition, data, options, source)
+    schedule = None if transfer is None or taken is None else _schedule(transfer, taken)
     started = time.monotonic()
     if progress is not None:
         for message in data.notes:
             progress.note(message)
-    state = fit_generations(run, model, data, options, new_model, progress)
+        if taken is not None and source is not None:
+            progress.note(f"{len(taken.taken)} layers taken from {source.name}; new: {_listed(taken)}")
+    state = fit_generations(run, model, data, options, new_model, progress, schedule)
     scores = evaluate_float(load_keras(run.best), data, data.test)
     if scores.confusion:
         run.write_json(
@@ -262,13 +295,28 @@ def _fit_and_test(
         title = f"{run.manifest['model']['name']}: {scores.value:.1%} on {scores.examples} test examples"
         draw_confusion(run.path / "confusion.png", scores.confusion, scores.labels, title)
     run.save_history(state.history, scores.as_json())
+    if transfer is not None and transfer.old_data is not None and source is not None and taken is not None:
+        run.update(forgetting=_forgetting(run, transfer.old_data, source, taken, options.seed).to_json())
     if run.manifest.get("qat"):
-        _train_quantised(run, data, options, progress)
+        train_run_quantised(run, data, options, progress)
     run.update(status=COMPLETE)
     return Trained(run, data.task, data.labels, state, scores, time.monotonic() - started)
 
 
-def _train_quantised(run: Run, data: TrainingData, options: FitOptions, progress: Progress | None) -> None:
+def _listed(taken: Taken) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in taken.new) or "none"
+
+
+def _forgetting(run: Run, folder: Path, source: Source, taken: Taken, seed: int) -> Forgetting:
+    return measure(source, taken.taken, load_keras(run.best), old_data(folder, source, seed), folder)
+
+
+def train_run_quantised(run: Run, data: TrainingData, options: FitOptions, progress: Progress | None) -> None:
+    """The second phase of a run, :func:`tinyml.training.qat.train_quantised`; marks the run where it is interrupted.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; the run can be resumed.
+    """
     if progress is not None:
         progress.note("training on as int8 computes")
     try:
@@ -282,6 +330,11 @@ def _check_options(options: FitOptions) -> None:
     for name in ("epochs", "batch_size", "learning_rate", "patience"):
         if getattr(options, name) <= 0:
             raise UsageError(f"{name.replace('_', ' ')} is {getattr(options, name)}: it has to be above 0")
+
+
+def _counts(data: TrainingData) -> dict[str, dict[str, int]]:
+    """The examples of each class in each split; not of the training split where this worker has a part of it alone."""
+    return {split: dict(counts) for split, counts in data.counts.items() if split != TRAIN or not data.own_part}
 
 
 def _entry(manifest: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:

@@ -17,12 +17,12 @@ from tinyml.errors import BuildError, UsageError
 from tinyml.tflite.quiet import import_tensorflow
 from tinyml.training import session
 from tinyml.training.distribute import Place, distributed, read_cluster
-from tinyml.training.fit import Progress
+from tinyml.training.fit import InterruptedRunError, Progress
 from tinyml.training.runs import Run, check_free
 
 
 def train(request: session.Request, kind: str | None, progress: Progress | None = None) -> session.Trained | None:
-    """:func:`tinyml.training.session.train` on the replicas of ``kind`` (see :func:`distributed`); None but for the chief.
+    """:func:`tinyml.training.session.train` on the replicas of ``kind``; None where this is not the chief.
 
     Raises:
         UsageError: as there, or TF_CONFIG does not go with ``kind``.
@@ -36,8 +36,8 @@ def train(request: session.Request, kind: str | None, progress: Progress | None 
             return session.train(request, progress)
         if request.output is None:
             raise UsageError("several workers need a common --output", hint="give all of them the same --output RUN")
-        with tempfile.TemporaryDirectory(prefix="tinyml-worker-") as folder:
-            session.train(replace(request, output=Path(folder) / "run"))
+        with _own_folder(request.output) as own:
+            session.train(replace(request, output=own))
         return None
 
 
@@ -49,11 +49,20 @@ def resume(path: Path, kind: str | None, progress: Progress | None = None) -> se
     with distributed(kind) as (_, place), _others_are_there(place):
         if place.chief:
             return session.resume(path, progress)
-        with tempfile.TemporaryDirectory(prefix="tinyml-worker-") as folder:
-            own = Path(folder) / "run"
+        with _own_folder(path) as own:
             shutil.copytree(Run.open(path).path, own, ignore=shutil.ignore_patterns(".*"))
             session.resume(own)
         return None
+
+
+@contextlib.contextmanager
+def _own_folder(run: Path) -> Iterator[Path]:
+    """A folder for a worker's state, dropped at the end; an interruption is told of the ``run`` that the chief has."""
+    with tempfile.TemporaryDirectory(prefix="tinyml-worker-") as folder:
+        try:
+            yield Path(folder) / "run"
+        except InterruptedRunError as interruption:
+            raise InterruptedRunError(Run(run), interruption.epochs) from interruption
 
 
 @contextlib.contextmanager
@@ -66,6 +75,6 @@ def _others_are_there(place: Place) -> Iterator[None]:
         if place.workers == 1:
             raise
         raise BuildError(
-            f"another of the {place.workers} workers is gone: {str(error.message).splitlines()[0][:200]}",
+            f"another of the {place.workers} workers is gone ({type(error).__name__})",
             hint="start all of them again with --resume RUN",
         ) from error
