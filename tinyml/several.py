@@ -17,7 +17,7 @@ from tinyml.emulate.compare import compare
 from tinyml.emulate.result import Emulation
 from tinyml.emulate.run import choose_emulator, run_firmware
 from tinyml.emulate.stimuli import Stimulus, proof_stimuli
-from tinyml.errors import BuildError, MismatchError, UsageError
+from tinyml.errors import BuildError, MismatchError, UnsupportedError, UsageError
 from tinyml.firmware.apps import SEVERAL
 from tinyml.firmware.build import build_project
 from tinyml.firmware.environments import environment_name
@@ -103,6 +103,11 @@ def _compile(models: Sequence[Any], board: Board, options: Options) -> _Networks
     compiled: dict[str, Compiled] = {}
     for model in models:
         one = compile_model(model, board, options)
+        if any(step.keeps for step in one.program.steps):
+            raise UnsupportedError(
+                f"{one.source.name} keeps state from run to run in its arena, which several networks share",
+                hint="build it for itself",
+            )
         name = base = f"network_{c_identifier(one.source.name)}"
         number = 2
         while name in compiled:

@@ -43,6 +43,9 @@ static void trace_begin_input(uint32_t input) { (void)input; }
 
 /* One inference on the next input of the file. */
 static bool run_next(int input_file) {
+#ifdef NETWORK_STATE_BYTES
+    network_reset(); /* The reference takes each input for a first one. */
+#endif
 #ifdef NETWORK_FED_BY_ROWS
     for (uint32_t row = 0; row < NETWORK_INPUT_ROWS; ++row) {
         if (!tml_host_read(input_file, network_row(), NETWORK_ROW_BYTES)) return false;

@@ -25,6 +25,7 @@ from tinyml.graph.ops import (
     ResizeBilinearAttrs,
     SoftmaxAttrs,
     TransposeConvAttrs,
+    VariableAttrs,
     ViewAttrs,
 )
 from tinyml.graph.ops.move import MOVES
@@ -130,6 +131,8 @@ def sound_graph(kind: str) -> Graph:
         "ABS": (Attrs(), [x], activation("y", IMAGE, 0.1)),
         "L2_NORMALIZATION": (Attrs(), [x], activation("y", IMAGE, 1 / 128, 0)),
         "LOG_SOFTMAX": (Attrs(), [x], activation("y", IMAGE, 1 / 16, 127)),
+        "READ_VARIABLE": (VariableAttrs("v", bytes(120)), [], activation("y", IMAGE)),
+        "ASSIGN_VARIABLE": (VariableAttrs("v", bytes(120)), [x], activation("y", IMAGE)),
         "GATHER": (GatherAttrs(2), [x, words], activation("y", (1, 6, 3, 4))),
         "PACK": (ConcatenationAttrs(1), [x, activation("b", IMAGE)], activation("y", (1, 2, 6, 5, 4))),
         **{spec.kind: (ViewAttrs(0, (30, 4), (4, 1)), [x], activation("y", IMAGE)) for spec in MOVES},

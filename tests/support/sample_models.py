@@ -48,16 +48,16 @@ def sample_of_every_op() -> bytes:
     x = model.reduce("MEAN", x, [1, 2], keep_dims=True, scale=0.01)
     x = model.expand_dims(model.squeeze(x, [1, 2]), 1)
     x = model.reshape(x, (1, 24))
+    arithmetic = _sample_of_arithmetic(model, model.reshape(x, (1, 2, 3, 4)), generator)
     x = model.fully_connected(x, generator.integers(-127, 128, (5, 24)), 0.001, generator.integers(-100, 100, 5))
     x = model.quantize(x, scale=0.05, zero_point=3)
     z = every_move(model, model.reshape(y, (1, 12, 2)))
-    arithmetic = _sample_of_arithmetic(model, generator)
     return model.build([model.dequantize(model.softmax(x)), model.logistic(y), z, *arithmetic])
 
 
-def _sample_of_arithmetic(model: Builder, generator: np.random.Generator) -> list[int]:
-    """A branch of its own with the ops of :mod:`tests.support.arithmetic_builder`."""
-    x = add.resize_bilinear(model, model.input((1, 3, 4, 4)), (6, 5), half_pixel_centers=True)
+def _sample_of_arithmetic(model: Builder, x: int, generator: np.random.Generator) -> list[int]:
+    """A branch with the ops of :mod:`tests.support.arithmetic_builder`."""
+    x = add.resize_bilinear(model, x, (6, 5), half_pixel_centers=True)
     x = add.transpose_conv(model, x, generator.integers(-127, 128, (4, 3, 3, 4)), 0.004)
     x = add.broadcast(model, "PRELU", x, model.constant(np.full((1, 1, 4), 9, np.int8), scale=0.02))
     for kind in ("GELU", "ABS"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from tinyml import __version__
 from tinyml.codegen.arenas import arena_arrays
@@ -13,6 +14,7 @@ from tinyml.codegen.literals import C_TYPES
 from tinyml.codegen.names import c_comment, c_identifier, c_string
 from tinyml.codegen.rows import segment_views
 from tinyml.codegen.views import CallBuilder, array_names, arrays, border
+from tinyml.lower.ops.state import states
 from tinyml.lower.program import Program
 from tinyml.plan.canaries import idle_spans
 from tinyml.plan.planner import ARENA_ALIGN_BYTES, Plan
@@ -78,7 +80,19 @@ def _context(program: Program, plan: Plan, prefix: str) -> dict[str, Any]:
         "inside": {i for first, last in program.segments for i in range(first, last + 1)},
         "fed": segments[0].fed if 0 in segments else None,
         "hop": program.hop,
+        "states": [_state(program, plan, tensor, initial) for tensor, initial in states(program)],
         "traced_inputs": builder.traced(graph.inputs),
+    }
+
+
+def _state(program: Program, plan: Plan, tensor: int, initial: bytes) -> dict[str, Any]:
+    """Where a variable lies, and its first value: one byte where all are alike, otherwise all."""
+    values = np.frombuffer(initial, np.int8).tolist()
+    return {
+        "offset": plan.offsets[tensor],
+        "size_bytes": len(values),
+        "fill": values[0] if len(set(values)) == 1 else None,
+        "values": values,
     }
 
 

@@ -43,6 +43,7 @@ from tinyml.lower.ops import (
     reduce,
     resize_bilinear,
     softmax,
+    state,
     transpose_conv,
 )
 from tinyml.lower.program import Isa, Optimize, PassedOver, Step, Target
@@ -178,6 +179,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("ABS", elementwise.build),
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
+    _portable("READ_VARIABLE", state.build_read),
+    _portable("ASSIGN_VARIABLE", state.build_assign),
     *(_portable(spec.kind, move.build) for spec in MOVES),
     _portable("GATHER", move.build_gather),
     _portable("PACK", concatenation.build),

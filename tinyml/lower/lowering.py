@@ -7,11 +7,14 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.kernels import build_step
 from tinyml.lower.ops.move import is_piece, piece_offset_bytes
+from tinyml.lower.ops.state import home
 from tinyml.lower.program import Isa, Optimize, Program, Step, Target
 from tinyml.lower.streaming import Streamed, keep_steps
 
 ALIASES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Ops whose output is their first input's bytes under another shape."""
+VARIABLES = frozenset({"READ_VARIABLE", "ASSIGN_VARIABLE"})
+"""Ops on what stays from run to run; all readings of a variable are the first one's bytes."""
 
 
 def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
@@ -33,6 +36,11 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
     graph, windows = (streamed.graph, streamed.windows) if streamed else (graph, {})
     for index, op in enumerate(graph.ops):
         steps += keep_steps(graph, windows.get(index, ()))
+        variable = home(graph, op) if op.kind in VARIABLES else None
+        if variable is not None and variable != op.outputs[0]:
+            alias_of[op.outputs[0]] = variable
+        if op.kind in VARIABLES and (variable is None or (op.kind == "READ_VARIABLE" and variable != op.outputs[0])):
+            continue
         if op.kind in ALIASES or is_piece(graph, op):
             source, output = op.inputs[0], op.outputs[0]
             alias_of[output] = alias_of.get(source, source)

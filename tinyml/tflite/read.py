@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyml.errors import UnsupportedError, UsageError
 from tinyml.graph.check import check_health, check_supported
 from tinyml.graph.ir import ABSENT, DType, Graph, Op, Rounding, Tensor
+from tinyml.graph.ops.state import VariableAttrs
 from tinyml.tflite.context import Context
 from tinyml.tflite.flatbuffer import (
     DAMAGE,
@@ -33,6 +34,7 @@ from tinyml.tflite.labels import read_labels
 from tinyml.tflite.names import layer_name, unique_names
 from tinyml.tflite.ops import MANY_OUTPUTS, PARSERS, parse
 from tinyml.tflite.tensors import TensorReader
+from tinyml.tflite.variables import STATE_KINDS, Variables, read_variables
 
 ROUNDINGS = {"litert": Rounding.SINGLE, "tflm": Rounding.DOUBLE}
 """How FULLY_CONNECTED rounds in the runtime to be matched: LiteRT 2.x, or TFLM and tflite-runtime 2.14."""
@@ -95,7 +97,9 @@ def _parse(data: bytes, name: str, rounding: Rounding) -> Graph:
         tables(main, "Tensors", budget, "tensors", MAX_TENSORS),
         budget,
     )
-    parser = _GraphParser(reader, budget, rounding)
+    if any(not 0 <= int(operator.OpcodeIndex()) < len(kinds) for operator in operators):
+        raise damaged(f"an operator names a code beyond the {len(kinds)} of the file")
+    parser = _GraphParser(reader, budget, rounding, read_variables(model, operators, kinds, budget))
     ops = parser.operators(operators, kinds)
     inputs, outputs = parser.border(main, "Inputs"), parser.border(main, "Outputs")
     graph = Graph(
@@ -127,13 +131,14 @@ def _kind(code: Any) -> str:
 class _GraphParser:
     """Numbers the tensors that operators and the graph's border use, in order of first use, and reads each once."""
 
-    def __init__(self, reader: TensorReader, budget: Budget, rounding: Rounding) -> None:
+    def __init__(self, reader: TensorReader, budget: Budget, rounding: Rounding, variables: Variables) -> None:
         self.tensors: list[Tensor] = []
         self.numbers: list[int] = []
         self._new_index: dict[int, int] = {}
         self._reader = reader
         self._budget = budget
         self._rounding = rounding
+        self._variables = variables
 
     def index(self, file_index: int, where: str) -> int:
         """The graph's index of a tensor of the file."""
@@ -156,25 +161,43 @@ class _GraphParser:
     def operators(self, operators: list[Any], kinds: list[str]) -> list[Op]:
         """All operators; raises UnsupportedError that names every unsupported kind at once."""
         codes = [int(operator.OpcodeIndex()) for operator in operators]
-        if any(not 0 <= code < len(kinds) for code in codes):
-            raise damaged(f"an operator names a code beyond the {len(kinds)} of the file")
-        unknown = {kinds[code] for code in codes if kinds[code] not in PARSERS}
+        unknown = {kinds[code] for code in codes if kinds[code] not in PARSERS.keys() | STATE_KINDS}
         if unknown:
             raise UnsupportedError(
                 f"{len(unknown)} kind{'s' * (len(unknown) > 1)} of op not supported: {', '.join(sorted(unknown)[:20])}",
                 hint="docs/supported-ops.md lists the ops that are; replace the layers that make these",
             )
         ops = [op for i, operator in enumerate(operators) for op in self._operator(i, operator, kinds[codes[i]])]
+        _check_readings(ops)
+        ops.sort(key=lambda op: op.kind == "ASSIGN_VARIABLE")
         names = unique_names(layer_name(op.kind, self.tensors[op.outputs[0]].name) for op in ops)
         return [
             Op(op.kind, name, op.inputs, op.outputs, op.attrs, op.source_index)
             for op, name in zip(ops, names, strict=True)
         ]
 
+    def _variable(self, index: int, kind: str, inputs: list[int], outputs: list[int], where: str) -> list[Op]:
+        """Handles and first values are attributes; an assignment gets an output, the variable's next value."""
+        if kind not in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
+            return []
+        reads = kind == "READ_VARIABLE"
+        if (len(inputs), len(outputs)) != ((1, 1) if reads else (2, 0)):
+            raise damaged(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs")
+        name = self._variables.name(inputs[0], where)
+        attrs = VariableAttrs(name, self._variables.initial[name])
+        if reads:
+            return [Op(kind, "", (), (self.index(outputs[0], where),), attrs, index)]
+        value = self.index(inputs[1], where)
+        self.tensors.append(replace(self.tensors[value], name=f"{name} next", data=None))
+        self.numbers.append(-1)
+        return [Op(kind, "", (value,), (len(self.tensors) - 1,), attrs, index)]
+
     def _operator(self, index: int, operator: Any, kind: str) -> list[Op]:
         where = f"operator {index} ({kind})"
         inputs = numbers(operator, "Inputs", self._budget, np.int32, f"{where}'s inputs").tolist()
         outputs = numbers(operator, "Outputs", self._budget, np.int32, f"{where}'s outputs").tolist()
+        if kind in STATE_KINDS:
+            return self._variable(index, kind, inputs, outputs, where)
         if not inputs or not outputs or (len(outputs) > 1 and kind not in MANY_OUTPUTS):
             raise damaged(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs")
         indices = tuple(ABSENT if i == ABSENT else self.index(i, where) for i in inputs)
@@ -191,6 +214,21 @@ class _GraphParser:
             attrs, kept = parse(kind, replace(context, position=position, taken=set()), indices)
             ops.append(Op(kind, "", kept, (output,), attrs, index))
         return ops
+
+
+def _check_readings(ops: list[Op]) -> None:
+    """Raise UnsupportedError for a variable that is read after it was assigned: assignments go to the end."""
+    assigned = set()
+    for op in ops:
+        if not isinstance(op.attrs, VariableAttrs):
+            continue
+        if op.kind == "ASSIGN_VARIABLE":
+            assigned.add(op.attrs.name)
+        elif op.attrs.name in assigned:
+            raise UnsupportedError(
+                f"the variable {op.attrs.name[:80]!r} is read after it was assigned",
+                hint="use the value that was assigned to it",
+            )
 
 
 def _check_integer(graph: Graph) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tinyml.errors import UnsupportedError, UsageError
 from tinyml.graph.ir import Graph
+from tinyml.graph.ops.state import has_state
 from tinyml.tflite.quiet import quiet_native_stderr
 from tinyml.tflite.read import read_graph
 from tinyml.tflite.repair import repair, without_wide_softmax
@@ -52,7 +53,7 @@ class Reference:
 
             self._engine = TfliteRuntime(data, self.graph)
         else:
-            self._engine = _LiteRt(data, self._file_indices(self.graph.inputs))
+            self._engine = _LiteRt(data, self._file_indices(self.graph.inputs), keeps=has_state(self.graph))
 
     def defined(self, inputs: Sequence[Array]) -> bool:
         """Whether the kernels give a result for ``inputs``; a SOFTMAX of very many nearly equal logits has none."""
@@ -71,7 +72,7 @@ class Reference:
 
     def trace(self, inputs: Sequence[Array]) -> dict[int, Array]:
         """Every run-time tensor for ``inputs``: the graph's inputs and each op's output, by its index in the file."""
-        wanted = self._file_indices(tuple(self.graph.activations()))
+        wanted = [t for t in self._file_indices(tuple(self.graph.activations())) if t >= 0]
         return dict(zip(wanted, self._invoke(inputs, wanted), strict=True))
 
     def _invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
@@ -99,13 +100,21 @@ class Reference:
 
 
 class _LiteRt:
-    def __init__(self, data: bytes, inputs: Sequence[int]) -> None:
+    """LiteRT's interpreter; of a network that ``keeps`` state a new one for each run, so that each is a first one."""
+
+    def __init__(self, data: bytes, inputs: Sequence[int], *, keeps: bool = False) -> None:
+        self._data = data
+        self._keeps = keeps
+        self._inputs = inputs
+        self._start()
+
+    def _start(self) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         try:
             with quiet_native_stderr():
                 self._interpreter: Any = Interpreter(
-                    model_content=data,
+                    model_content=self._data,
                     experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
                     experimental_preserve_all_tensors=True,
                     num_threads=1,
@@ -113,9 +122,10 @@ class _LiteRt:
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise refused("LiteRT", error) from error
-        self._inputs = inputs
 
     def invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
+        if self._keeps:
+            self._start()
         for index, array in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, array)
         try:

@@ -95,10 +95,11 @@ def _sum_in_uint8(model: Any) -> None:
     operators: list[Any] = []
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.SUM:
+            operators.append(operator)
+            continue
         source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.SUM or (
-            source.type != schema.TensorType.INT8
-        ):
+        if source.type != schema.TensorType.INT8:
             operators.append(operator)
             continue
         shifted_source, shifted_target = _as_uint8(graph, source), _as_uint8(graph, target)

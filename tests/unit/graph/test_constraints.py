@@ -108,6 +108,13 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
         with_tensor(g, 0, shape=(1, 33_001)), -1, shape=(1, 33_001)
     ),
     ("constraint_size", "LOG_SOFTMAX"): lambda g: with_tensor(with_tensor(g, 0, shape=(1, 2049)), -1, shape=(1, 2049)),
+    ("constraint_int8", "READ_VARIABLE"): lambda g: with_tensor(g, -1, dtype=DType.INT16),
+    ("constraint_size", "READ_VARIABLE"): lambda g: with_attrs(g, initial=b"short"),
+    ("constraint_size", "ASSIGN_VARIABLE"): lambda g: with_attrs(g, initial=b"short"),
+    ("constraint_value", "ASSIGN_VARIABLE"): lambda g: with_tensor(g, 0, quant=_quant(0.06)),
+    ("constraint_order", "ASSIGN_VARIABLE"): lambda g: g.with_ops(
+        [g.ops[0], replace(g.ops[0], name="again", outputs=())]
+    ),
     ("constraint_output", "L2_NORMALIZATION"): lambda g: with_tensor(g, -1, quant=_quant(1 / 128, 1)),
     ("constraint_output", "LOG_SOFTMAX"): lambda g: with_tensor(g, -1, quant=_quant(1 / 16, 126)),
 }

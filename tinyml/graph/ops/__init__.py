@@ -22,6 +22,7 @@ from tinyml.graph.ops.reduce import Mean, ReduceAttrs, Sum
 from tinyml.graph.ops.reshape import ExpandDims, Reshape, Squeeze
 from tinyml.graph.ops.resize_bilinear import ResizeBilinear, ResizeBilinearAttrs
 from tinyml.graph.ops.softmax import Softmax, SoftmaxAttrs
+from tinyml.graph.ops.state import AssignVariable, ReadVariable, VariableAttrs
 from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SoftmaxAttrs",
     "TablesAttrs",
     "TransposeConvAttrs",
+    "VariableAttrs",
     "ViewAttrs",
 ]
 
@@ -88,6 +90,8 @@ _ALL: tuple[OpSpec, ...] = (
     Abs(),
     L2Normalization(),
     LogSoftmax(),
+    ReadVariable(),
+    AssignVariable(),
     *MOVES,
     Gather(),
     Pack(),

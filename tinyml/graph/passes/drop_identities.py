@@ -21,8 +21,10 @@ class DropIdentities(Pass):
 
     def match(self, view: View, op: Op) -> bool:
         """Whether ``op`` copies its input."""
+        if len(op.inputs) != 1:
+            return False
         x, y = view.tensor(op.inputs[0]), view.tensor(op.outputs[0])
-        if len(op.inputs) != 1 or view.is_output(op.outputs[0]) or x.is_constant or DType.FLOAT32 in (x.dtype, y.dtype):
+        if view.is_output(op.outputs[0]) or x.is_constant or DType.FLOAT32 in (x.dtype, y.dtype):
             return False
         if (x.shape, x.dtype, x.quant) != (y.shape, y.dtype, y.quant):
             return False

@@ -8,13 +8,13 @@ from tinyml.graph.passes.edit import without_op
 
 
 class RemoveDeadOps(Pass):
-    """An op whose outputs no op reads and which are no outputs of the graph does nothing."""
+    """An op whose outputs no op reads, no next run either, and which are no outputs of the graph does nothing."""
 
     name = "remove-dead-ops"
 
     def match(self, view: View, op: Op) -> bool:
         """Whether nothing reads ``op``."""
-        return not any(view.consumers.get(t) or view.is_output(t) for t in op.outputs)
+        return op.kind != "ASSIGN_VARIABLE" and not any(view.consumers.get(t) or view.is_output(t) for t in op.outputs)
 
     def transform(self, view: View, op: Op) -> Graph:
         """Without ``op``."""

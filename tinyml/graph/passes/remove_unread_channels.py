@@ -61,7 +61,11 @@ def _keep(masks: Masks, tensor: int) -> None:
 
 def _require(graph: Graph, op: Op, masks: Masks) -> None:
     """Add to ``masks`` what ``op`` needs of its inputs for its outputs, and must make of its inputs."""
-    x, y = op.inputs[0], op.outputs[0]
+    y = op.outputs[0]
+    if not op.inputs:
+        _keep(masks, y)
+        return
+    x = op.inputs[0]
     if mixes_channels(op):
         weights = weights_by_output(graph, op)[masks[y]]
         read = (weights != 0).reshape(-1, weights.shape[-1]).any(axis=0)
