@@ -2,13 +2,13 @@
  *
  * The sensor's clock is the I2S master clock (nRF52840 Product Specification v1.7, section 6.14: CONFIG.MCKEN and MCKFREQ),
  * 16 MHz. A counter counts HREF's edges through PPI and GPIOTE (sections 6.10, 6.16 and 6.30), so that a line that went by
- * while the application computed is noticed. Sensor registers: OmniVision OV7670/OV7675 datasheet, table 5, and the
- * OV7670 Implementation Guide, sections 2 (format), 4 (resolution) and 6 (clock): 16 MHz / 16 x 4 = 4 MHz inside, a frame
- * takes 200 ms, its pixel clock is a quarter of that, 1 MHz, which leaves 64 cycles a byte. */
+ * while the application computed is noticed. OV7670 Implementation Guide, section 6: 16 MHz / 16 x 4 = 4 MHz inside, a
+ * frame takes 200 ms, its pixel clock is a quarter of that, 1 MHz, which leaves 64 cycles a byte. */
 #include <stddef.h>
 
 #include "board_config.h"
 #include "tml_camera_source.h"
+#include "tml_ov7670.h"
 #include "tml_registers.h"
 
 #define P0_IN TML_REG32(0x50000510u)
@@ -26,7 +26,7 @@
 #define TIMER1(offset) TML_REG32(0x40009000u + (offset))
 
 enum { CNF_INPUT = 0, CNF_OPEN_DRAIN = 0x60C }; /* CNF_OPEN_DRAIN: input connected, pull-up, S0D1 */
-enum { ADDRESS = 0x21, PRODUCT = 0x76, FRAME_TRIES = 4000000, LINE_TRIES = 400000, BYTE_TRIES = 2000 };
+enum { CLKRC_BY_16 = 0x0F, FRAME_TRIES = 4000000, LINE_TRIES = 400000, BYTE_TRIES = 2000 };
 
 /* Drive strength S0D1 with the direction out: a one is released to the pull-up. PS 6.9.4.10, PIN_CNF. */
 static void sccb_clock(uint32_t high) { GPIO(TML_CAMERA_SCL, high ? 0x508u : 0x50Cu) = BIT(TML_CAMERA_SCL); }
@@ -34,28 +34,6 @@ static void sccb_data(uint32_t high) { GPIO(TML_CAMERA_SDA, high ? 0x508u : 0x50
 static uint32_t sccb_data_read(void) { return GPIO(TML_CAMERA_SDA, 0x510u) >> (TML_CAMERA_SDA % 32u) & 1u; }
 
 #include "tml_sccb.h"
-
-static const uint8_t settings[][2] = {
-    {0x11, 0x0F}, /* CLKRC: clock / 16 */
-    {0x6B, 0x4A}, /* DBLV: PLL x 4 */
-    {0x12, 0x04}, /* COM7: VGA timing, RGB */
-    {0x40, 0xD0}, /* COM15: RGB565, full range */
-    {0x8C, 0x00}, /* RGB444 off */
-    {0x0C, 0x04}, /* COM3: scaling by DCW */
-    {0x3E, 0x1A}, /* COM14: DCW and PCLK / 4, by hand */
-    {0x72, 0x22}, /* down to a quarter, both ways */
-    {0x73, 0xF2}, /* DSP clock / 4 */
-    {0xA2, 0x02}, /* PCLK delay of the scaling */
-    {0x17, 0x16}, {0x18, 0x04}, {0x32, 0xA4}, /* HSTART, HSTOP, HREF */
-    {0x19, 0x22}, {0x1A, 0x7A}, {0x03, 0x0A}, /* VSTART (centred on the OV7675), VSTOP, VREF */
-    {0x15, 0x20}, /* COM10: no PCLK while HREF is low */
-    {0x13, 0xE7}, /* COM8: automatic gain, white balance, exposure */
-    {0x14, 0x38}, /* COM9: gain up to 16 */
-    {0x4F, 0xB3}, {0x50, 0xB3}, {0x51, 0x00}, {0x52, 0x3D}, {0x53, 0xA7}, {0x54, 0xE4}, {0x58, 0x9E}, /* matrix to RGB */
-    {0x3D, 0xC0}, /* COM13: gamma, saturation */
-    {0x41, 0x38}, /* COM16: white balance gain */
-    {0xB0, 0x84}, /* without it the colours are wrong (reserved in the datasheet) */
-};
 
 static uint8_t line[TML_CAMERA_LINE_BYTES];
 static uint32_t lines_taken;
@@ -96,11 +74,12 @@ int tml_sensor_start(void) {
     GPIO(TML_CAMERA_XCLK, 0x518u) = BIT(TML_CAMERA_XCLK); /* DIRSET */
     start_clock();
     tml_delay_ms(20);
-    (void)sccb_write(ADDRESS, 1, 0x12, 0x80); /* COM7: reset */
+    (void)sccb_write(OV7670_ADDRESS, 1, 0x12, 0x80); /* COM7: reset */
     tml_delay_ms(5);
-    if (sccb_read(ADDRESS, 1, 0x0A) != PRODUCT) return TML_CAMERA_ABSENT;
-    for (uint32_t i = 0; i < sizeof settings / sizeof settings[0]; ++i) {
-        (void)sccb_write(ADDRESS, 1, settings[i][0], settings[i][1]);
+    if (sccb_read(OV7670_ADDRESS, 1, 0x0A) != OV7670_PRODUCT) return TML_CAMERA_ABSENT;
+    (void)sccb_write(OV7670_ADDRESS, 1, 0x11, CLKRC_BY_16);
+    for (uint32_t i = 0; i < sizeof ov7670_settings / sizeof ov7670_settings[0]; ++i) {
+        (void)sccb_write(OV7670_ADDRESS, 1, ov7670_settings[i][0], ov7670_settings[i][1]);
     }
     count_lines();
     tml_delay_ms(300); /* exposure and white balance settle */

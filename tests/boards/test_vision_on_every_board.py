@@ -37,4 +37,4 @@ def test_it_builds_fits_and_is_proven(board: Board, toolchain: str, model: Path,
 
 def test_most_boards_kinds_have_a_camera() -> None:
     families = {board.family for board in BOARDS}
-    assert families >= {"nrf52", "stm32f7", "rp2040", "rp2350", "mps2", "mps3"}
+    assert families >= {"nrf52", "stm32f7", "stm32h7", "stm32l4", "stm32u5", "rp2040", "rp2350", "mps2", "mps3"}

@@ -122,8 +122,8 @@ def test_the_command_line(model: Path, pictures: Path, capsys: pytest.CaptureFix
 
 def test_what_is_refused(model: Path, tmp_path: Path) -> None:
     options = Options(app="vww")
-    with pytest.raises(UsageError, match="nucleo_h743zi has no camera"):
-        emulate(str(model), "nucleo_h743zi", options=options)
+    with pytest.raises(UsageError, match="netduinoplus2 has no camera"):
+        emulate(str(model), "netduinoplus2", options=options)
     with pytest.raises(UsageError, match="not an int8 picture"):
         emulate("kws_ds_cnn_s", "nano33ble", options=options)
     with pytest.raises(UsageError, match="holds no pictures"):

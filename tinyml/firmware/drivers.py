@@ -116,11 +116,15 @@ _NRF_BAUD = {
 def drivers_for(board: Board, parts: Sequence[str] = ()) -> Drivers:
     """The drivers of ``board`` with those of the ``parts`` that an application needs (``camera``, ``leds`` …).
 
-    Raises UsageError where its console's driver, instance, pin or speed is not known, or it has no such part.
+    A light whose pin the camera takes is left out. Raises UsageError where its console's driver, instance, pin or speed
+    is not known, or it has no such part.
     """
     if "camera" in parts and board.console is not None and board.camera is not None and board.camera.console_tx:
         tx, rx = board.camera.console_tx, board.camera.console_rx or board.console.rx
         board = replace(board, console=replace(board.console, tx=tx, rx=rx))
+    if "camera" in parts and board.camera is not None:
+        wired = dict(board.camera.pins).values()
+        board = replace(board, leds=tuple(led for led in board.leds if led.pin not in wired))
     clock = clock_for(board, board.console.instance if board.console else "")
     base = _base_drivers(board, clock)
     added = [part_drivers(board, part, clock.core_hz) for part in parts]

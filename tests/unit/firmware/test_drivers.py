@@ -141,6 +141,7 @@ def test_the_camera_takes_the_serial_lines_pins_on_the_nano33ble() -> None:
     [
         ("nano33ble", {"pins": ()}, "the camera's pin 'vsync' is missing"),
         ("nano33ble", {"driver": "smoke_signals"}, "camera driver 'smoke_signals'"),
+        ("nano33ble", {"driver": "ov7670_dcmi"}, "the camera interface of nrf52 has no driver"),
         ("nano33ble", {"driver": "ov9655_dcmi"}, "the camera interface of nrf52 has no driver"),
         ("pico", {"pins": tuple((name, "PA1") for name in SIGNALS)}, "'PA1' is not an RP2040 or RP2350 pin"),
     ],
@@ -152,6 +153,24 @@ def test_a_camera_that_is_not_known(board: str, change: dict[str, object], messa
         drivers_for(replace(loaded, camera=replace(loaded.camera, **change)), ("camera",))  # type: ignore[arg-type]
 
 
+def test_lights_whose_pins_the_camera_takes_are_left_out() -> None:
+    board = load_board("nucleo_u575zi")
+    alone, beside = (dict(drivers_for(board, parts).defines) for parts in (("leds",), ("camera", "leds")))
+    assert alone["TML_LED_COUNT"] == "3u" and beside["TML_LED_COUNT"] == "1u"
+    assert beside["TML_LED_PINS"] == "{{98u, 0u}}", "PG2"
+
+
+def test_the_functions_of_the_camera_interfaces_pins() -> None:
+    pins = {name: dict(drivers_for(load_board(name), ("camera",)).defines)["TML_CAMERA_DCMI_PINS"] for name in NUCLEOS}
+    assert pins["nucleo_h743zi"].startswith("{{4u, 13u}, {105u, 13u}, {6u, 13u}, {38u, 13u}, {39u, 13u}")
+    assert pins["nucleo_l4r5zi"].startswith(
+        "{{4u, 10u}, {23u, 10u}, {6u, 4u}, {38u, 10u}, {10u, 5u}, {40u, 10u}, {41u, 4u}"
+    )
+
+
+NUCLEOS = ("nucleo_h743zi", "nucleo_l4r5zi", "nucleo_u575zi")
+
+
 def test_other_pins_than_the_ov7675_driver_reads_are_refused() -> None:
     nano = load_board("nano33ble")
     assert nano.camera is not None
@@ -161,8 +180,8 @@ def test_other_pins_than_the_ov7675_driver_reads_are_refused() -> None:
 
 
 def test_a_board_without_camera_or_lights() -> None:
-    board = load_board("nucleo_h743zi")
-    with pytest.raises(UsageError, match="nucleo_h743zi has no camera"):
+    board = load_board("netduinoplus2")
+    with pytest.raises(UsageError, match="netduinoplus2 has no camera"):
         drivers_for(board, ("camera",))
     assert "led_none.c" in drivers_for(replace(board, leds=()), ("leds",)).sources
     assert "led_stm32.c" in drivers_for(board, ("leds",)).sources

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyml.boards import Board
 from tinyml.errors import UsageError
-from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, rp2_pin, stm32_pin, unknown
+from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, register, rp2_pin, stm32_pin, unknown
 
 HOST_SOURCES = ("tml_camera.c", "camera_semihosting.c")
 FORMATS = {"grey": (0, 1), "rgb565": (1, 2)}
@@ -41,6 +41,7 @@ SENSORS = {
     "host": Sensor(160, 120, "rgb565", holds_frame=True),
     "ov7675_nrf": Sensor(160, 120, "rgb565"),
     "ov9655_dcmi": Sensor(320, 240, "rgb565"),
+    "ov7670_dcmi": Sensor(160, 120, "rgb565"),
     "hm01b0_pio": Sensor(160, 120, "grey", holds_frame=True),
 }
 """Camera driver → its pictures. ``host`` is an emulated board, whose only camera is its semihosting host."""
@@ -78,6 +79,74 @@ def _ov9655_dcmi(board: Board) -> dict[str, str]:
     return pins | {"TML_CAMERA_DCMI_PINS": f"{{{numbers}}}"} | port_defines(board)
 
 
+@dataclass(frozen=True, slots=True)
+class _Dcmi:
+    """A family's camera interface: (register, bits) of what has to be set, and the function of its pins.
+
+    ``mco`` are register, mask and value that put 16 MHz on the pin MCO, ``functions`` those of the signals that differ.
+    """
+
+    base: int
+    clock: tuple[int, int]
+    dma: str
+    dma_clock: tuple[int, int]
+    oscillator: tuple[int, int]
+    mco: tuple[int, int, int]
+    function: int
+    functions: tuple[tuple[str, int], ...]
+    source: str
+
+
+_FAMILIES = {
+    "stm32h7": _Dcmi(
+        0x48020000, (0x580244DC, 1 << 0), "STREAMS", (0x580244D8, 1 << 1), (0x58024400, 1 << 0),
+        (0x58024410, 0x1FC0000, 4 << 18), 13, (),
+        "RM0433, 2.3.2 and chapter RCC (RCC_CR, RCC_CFGR, RCC_AHB1ENR, RCC_AHB2ENR); DS12110, alternate functions",
+    ),
+    "stm32l4": _Dcmi(
+        0x50050000, (0x4002104C, 1 << 14), "CHANNELS", (0x40021048, 5), (0x40021000, 1 << 8),
+        (0x40021008, 0x7F000000, 3 << 24), 10, (("PA6", 4), ("PC9", 4), ("PD3", 4), ("PA9", 5), ("PA10", 5)),
+        "RM0432, 2.2.2 and chapter RCC (RCC_CR, RCC_CFGR, RCC_AHB1ENR, RCC_AHB2ENR); DS12023, alternate functions",
+    ),
+    "stm32u5": _Dcmi(
+        0x4202C000, (0x46020C8C, 1 << 12), "LIST", (0x46020C88, 1 << 0), (0x46020C00, 1 << 8),
+        (0x46020C1C, 0x7F000000, 3 << 24), 10, (("PA6", 4), ("PC9", 4), ("PD3", 4), ("PA9", 5), ("PA10", 5)),
+        "RM0456, 2.3.2 and chapter RCC (RCC_CR, RCC_CFGR1, RCC_AHB1ENR, RCC_AHB2ENR1); DS13737, alternate functions",
+    ),
+}  # fmt: skip
+
+
+def _ov7670_dcmi(board: Board) -> dict[str, str]:
+    found = _FAMILIES.get(board.family)
+    if found is None:
+        raise unknown(board, f"the camera interface of {board.family} has no driver")
+    assert board.camera is not None
+    signals = ("hsync", "vsync", "pixclk", *(f"d{bit}" for bit in range(8)))
+    numbers, wired, special = _pins(board, signals, stm32_pin).values(), dict(board.camera.pins), dict(found.functions)
+    functions = [special.get(wired[signal], found.function) for signal in signals]
+    pairs = ", ".join(f"{{{pin}, {function}u}}" for pin, function in zip(numbers, functions, strict=True))
+    mco, mask, value = found.mco
+    return (
+        _pins(board, ("scl", "sda", "xclk"), stm32_pin)
+        | {
+            "TML_CAMERA_DCMI_PINS": f"{{{pairs}}}",
+            "TML_CAMERA_DCMI_BASE": register(found.base),
+            "TML_CAMERA_DCMI_CLOCK_REGISTER": register(found.clock[0]),
+            "TML_CAMERA_DCMI_CLOCK_BIT": register(found.clock[1]),
+            "TML_CAMERA_DMA_STREAMS": str(int(found.dma == "STREAMS")),
+            "TML_CAMERA_DMA_CHANNELS": str(int(found.dma == "CHANNELS")),
+            "TML_CAMERA_DMA_CLOCK_REGISTER": register(found.dma_clock[0]),
+            "TML_CAMERA_DMA_CLOCK_BITS": register(found.dma_clock[1]),
+            "TML_CAMERA_OSCILLATOR_REGISTER": register(found.oscillator[0]),
+            "TML_CAMERA_OSCILLATOR_BIT": register(found.oscillator[1]),
+            "TML_CAMERA_MCO_REGISTER": register(mco),
+            "TML_CAMERA_MCO_MASK": register(mask),
+            "TML_CAMERA_MCO_VALUE": register(value),
+        }
+        | port_defines(board)
+    )
+
+
 def _hm01b0_pio(board: Board) -> dict[str, str]:
     pins = _pins(board, ("sda", "scl", "vsync", "href", "pclk", "d0"), rp2_pin)
     return pins | {"TML_RP2_IS_RP2350": str(int(board.family == "rp2350"))}
@@ -87,6 +156,7 @@ _DRIVERS: dict[str, tuple[str, Callable[[Board], dict[str, str]]]] = {
     "host": ("camera_none.c", _host),
     "ov7675_nrf": ("camera_ov7675_nrf.c", _ov7675_nrf),
     "ov9655_dcmi": ("camera_ov9655_dcmi.c", _ov9655_dcmi),
+    "ov7670_dcmi": ("camera_ov7670_dcmi.c", _ov7670_dcmi),
     "hm01b0_pio": ("camera_hm01b0_pio.c", _hm01b0_pio),
 }
 
@@ -106,7 +176,8 @@ def camera_ram_bytes(board: Board) -> int:
     """RAM of the drivers' buffers: a line of the host's, a frame or two lines of the sensor's. Raises as above."""
     sensor = sensor_of(board)
     assert board.camera is not None
-    own = {"host": 0, "hm01b0_pio": sensor.frame_bytes, "ov9655_dcmi": 2 * sensor.line_bytes}
+    two = 2 * sensor.line_bytes
+    own = {"host": 0, "hm01b0_pio": sensor.frame_bytes, "ov9655_dcmi": two, "ov7670_dcmi": two}
     return sensor.line_bytes + own.get(board.camera.driver, sensor.line_bytes)
 
 
