@@ -16,7 +16,7 @@ from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.project import Project, render_project
 from tinyml.pipeline import default_output
 
-APPS = ("benchmark", "kws", "vww")
+APPS = ("benchmark", "kws", "vww", "mlperf_tiny")
 
 
 def write_sketch(model: Any, board: str | Board, output: Path | None = None, options: Options | None = None) -> Project:
@@ -33,7 +33,7 @@ def write_sketch(model: Any, board: str | Board, output: Path | None = None, opt
     compiled = compile_model(model, board, options)
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan)
-    values = app_values(options.app, compiled.board, compiled.graph, labels, compiled.source.manifest)
+    values = app_values(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
     if options.app == KEYWORDS:
         keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
         sources, values = sources | keywords.sources, keywords.values

@@ -106,7 +106,7 @@ def compiled(tool: Path, project: Path, folder: Path, source: Path, flags: Seque
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("app", ["vww", "kws", "benchmark"])
+@pytest.mark.parametrize("app", ["vww", "kws", "benchmark", "mlperf_tiny"])
 def test_it_compiles_and_links_with_what_the_core_offers(app: str, model: Path, tmp_path: Path) -> None:
     gcc, cplusplus = require_tool("arm-none-eabi-gcc"), require_tool("arm-none-eabi-g++")
     source = "kws_ds_cnn_s" if app == "kws" else str(model)
@@ -155,7 +155,7 @@ def test_the_command_line_says_that_nothing_is_proven(
     assert main([*arguments, "--engine", "tflm"]) == 2
 
 
-@pytest.mark.parametrize(("board", "app"), [("pico", "vww"), ("nano33ble", "mlperf_tiny"), ("mps2-an386", "benchmark")])
+@pytest.mark.parametrize(("board", "app"), [("pico", "vww"), ("nano33ble", "mlperf_tiny_energy"), ("mps2-an386", "benchmark")])
 def test_what_the_arduino_core_does_not_have_is_refused(
     board: str,
     app: str,

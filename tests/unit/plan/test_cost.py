@@ -67,7 +67,7 @@ def test_a_sum_knows_its_misses_only_where_every_part_does() -> None:
 
 
 def test_the_picos_cache_fills_as_slowly_as_its_boot_stage_reads() -> None:
-    """BAUDR and SPI_CTRLR0 (RP2040 datasheet, 4.10.13) of boot2: command, address and 32 bits of data a word of 4 bytes."""
+    """BAUDR and SPI_CTRLR0 (RP2040 datasheet, 4.10.13) of boot2: command, address, 32 bits of data for 4 bytes."""
     source = (templates_dir() / "drivers" / "boot2_rp2040.c").read_text("utf-8")
     words = [int(word, 16) for word in re.findall(r"0x([0-9A-F]{8})u", source)]
     divider = words[1] >> 16 & 0xFF
