@@ -155,7 +155,9 @@ def test_the_command_line_says_that_nothing_is_proven(
     assert main([*arguments, "--engine", "tflm"]) == 2
 
 
-@pytest.mark.parametrize(("board", "app"), [("pico", "vww"), ("nano33ble", "mlperf_tiny_energy"), ("mps2-an386", "benchmark")])
+@pytest.mark.parametrize(
+    ("board", "app"), [("pico", "vww"), ("nano33ble", "mlperf_tiny_energy"), ("mps2-an386", "benchmark")]
+)
 def test_what_the_arduino_core_does_not_have_is_refused(
     board: str,
     app: str,
