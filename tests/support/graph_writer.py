@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from tests.support.tflite_builder import Builder
-from tinyml.graph.ir import ABSENT, Activation, Graph, Op, Tensor
+from tinyml.graph.ir import ABSENT, Activation, DType, Graph, Op, Tensor
 from tinyml.graph.ops import (
+    ArgAttrs,
     BatchMatMulAttrs,
     BinaryAttrs,
     ConcatenationAttrs,
@@ -110,6 +112,10 @@ class _Writer:
                 return "ConcatenationOptions", {"axis": attrs.axis}
             case GatherAttrs():
                 return "GatherOptions", {"axis": attrs.axis}
+            case ArgAttrs():
+                inputs.append(self.builder.constant(np.array(attrs.axis, np.int32)))
+                kind = {DType.INT32: schema.TensorType.INT32, DType.INT64: schema.TensorType.INT64}[output.dtype]
+                return ("ArgMaxOptions" if op.kind == "ARG_MAX" else "ArgMinOptions"), {"outputType": kind}
             case SoftmaxAttrs():
                 return "SoftmaxOptions", {"beta": attrs.beta}
             case LeakyReluAttrs():

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyml.graph.ir import ABSENT, DType, Graph, Op, Quant, Tensor
 from tinyml.graph.ops import (
+    ArgAttrs,
     Attrs,
     BatchMatMulAttrs,
     BinaryAttrs,
@@ -29,6 +30,7 @@ from tinyml.graph.ops import (
     ViewAttrs,
 )
 from tinyml.graph.ops.move import MOVES
+from tinyml.lower.ops.logic import OF_TWO
 
 IMAGE = (1, 6, 5, 4)
 
@@ -63,6 +65,20 @@ def graph_of(kind: str, attrs: Attrs, inputs: list[Tensor], output: Tensor) -> G
         outputs=(len(inputs),),
         source_tensors=tuple(range(len(tensors))),
     )
+
+
+def _choices(x: Tensor, row: Tensor) -> dict[str, tuple[Attrs, list[Tensor], Tensor]]:
+    """Ops that compare, choose and convert."""
+    yes, result = Tensor("c", IMAGE, DType.BOOL), Tensor("y", IMAGE, DType.BOOL)
+    where, largest = Tensor("y", IMAGE[:3], DType.INT32), activation("y", (1, 4))
+    graphs: dict[str, tuple[Attrs, list[Tensor], Tensor]] = {}
+    graphs |= {kind: (Attrs(), [x, row], result) for kind in OF_TWO if not kind.startswith("LOGICAL")}
+    graphs |= {kind: (Attrs(), [x, row], activation("y", IMAGE)) for kind in ("MAXIMUM", "MINIMUM")}
+    graphs |= {kind: (Attrs(), [yes, yes], result) for kind in ("LOGICAL_AND", "LOGICAL_OR")}
+    graphs |= {kind: (Attrs(), [yes, x, x], activation("y", IMAGE)) for kind in ("SELECT", "SELECT_V2")}
+    graphs |= {kind: (ArgAttrs(3), [x], where) for kind in ("ARG_MAX", "ARG_MIN")}
+    graphs |= {kind: (ReduceAttrs((1, 2)), [x], largest) for kind in ("REDUCE_MAX", "REDUCE_MIN")}
+    return graphs | {"LOGICAL_NOT": (Attrs(), [yes], result), "CAST": (Attrs(), [x], Tensor("y", IMAGE, DType.INT32))}
 
 
 def sound_graph(kind: str) -> Graph:
@@ -135,6 +151,7 @@ def sound_graph(kind: str) -> Graph:
         "ASSIGN_VARIABLE": (VariableAttrs("v", bytes(120)), [x], activation("y", IMAGE)),
         "GATHER": (GatherAttrs(2), [x, words], activation("y", (1, 6, 3, 4))),
         "PACK": (ConcatenationAttrs(1), [x, activation("b", IMAGE)], activation("y", (1, 2, 6, 5, 4))),
+        **_choices(x, row),
         **{spec.kind: (ViewAttrs(0, (30, 4), (4, 1)), [x], activation("y", IMAGE)) for spec in MOVES},
     }
     return graph_of(kind, *graphs[kind])

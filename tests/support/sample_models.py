@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support import arithmetic_builder as add
+from tests.support.logic_builder import every_choice
 from tests.support.move_builder import every_move
 from tests.support.tflite_builder import Builder
 
@@ -52,7 +53,8 @@ def sample_of_every_op() -> bytes:
     x = model.fully_connected(x, generator.integers(-127, 128, (5, 24)), 0.001, generator.integers(-100, 100, 5))
     x = model.quantize(x, scale=0.05, zero_point=3)
     z = every_move(model, model.reshape(y, (1, 12, 2)))
-    return model.build([model.dequantize(model.softmax(x)), model.logistic(y), z, *arithmetic])
+    outputs = [model.dequantize(model.softmax(x)), model.logistic(y), z, *every_choice(model, z), *arithmetic]
+    return model.build(outputs)
 
 
 def _sample_of_arithmetic(model: Builder, x: int, generator: np.random.Generator) -> list[int]:

@@ -35,6 +35,7 @@ from tinyml.lower.ops import (
     depthwise_conv_2d,
     elementwise,
     fully_connected,
+    logic,
     move,
     normalisation,
     pad,
@@ -184,6 +185,15 @@ KERNELS: tuple[KernelRow, ...] = (
     *(_portable(spec.kind, move.build) for spec in MOVES),
     _portable("GATHER", move.build_gather),
     _portable("PACK", concatenation.build),
+    *(_portable(kind, logic.build_of_two) for kind in logic.OF_TWO),
+    _portable("LOGICAL_NOT", logic.build_not),
+    _portable("SELECT", logic.build_select),
+    _portable("SELECT_V2", logic.build_select),
+    _portable("ARG_MAX", logic.build_arg),
+    _portable("ARG_MIN", logic.build_arg),
+    _portable("REDUCE_MAX", logic.build_extreme),
+    _portable("REDUCE_MIN", logic.build_extreme),
+    _portable("CAST", logic.build_cast),
 )
 
 

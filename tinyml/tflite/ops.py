@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import ABSENT
 from tinyml.graph.ops import (
+    ArgAttrs,
     Attrs,
     BinaryAttrs,
     ConcatenationAttrs,
@@ -189,6 +190,35 @@ def _plain(context: Context) -> Parsed:
     return Attrs(), 1
 
 
+OF_TWO = (
+    "MAXIMUM",
+    "MINIMUM",
+    "GREATER",
+    "GREATER_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+)
+
+
+def _of_two(context: Context) -> Parsed:
+    return Attrs(), 2
+
+
+def _of_three(context: Context) -> Parsed:
+    return Attrs(), (0, 1, 2)
+
+
+def _arg(context: Context) -> Parsed:
+    axes = normal_axes(context, context.integers(1, "axis"), len(context.input(0).shape))
+    if len(axes) != 1:
+        raise damaged(f"{context.where} has {len(axes)} axes")
+    return ArgAttrs(axes[0]), 1
+
+
 PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -219,6 +249,15 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "DEQUANTIZE": _plain,
     **ARITHMETIC_PARSERS,
     **MOVE_PARSERS,
+    **dict.fromkeys(OF_TWO, _of_two),
+    "LOGICAL_NOT": _plain,
+    "SELECT": _of_three,
+    "SELECT_V2": _of_three,
+    "ARG_MAX": _arg,
+    "ARG_MIN": _arg,
+    "REDUCE_MAX": _reduce,
+    "REDUCE_MIN": _reduce,
+    "CAST": _plain,
 }
 
 

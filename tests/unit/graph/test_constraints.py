@@ -120,6 +120,8 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
 }
 
 SPOILERS |= {
+    ("constraint_types", "*"): lambda g: with_tensor(g, 0, dtype=DType.INT16),
+    ("constraint_scale", "*"): lambda g: with_tensor(g, 0, quant=_quant(1.5)),
     ("constraint_type", "*"): lambda g: with_tensor(g, 0, dtype=DType.INT16),
     ("constraint_loops", "*"): lambda g: with_attrs(g, sizes=(2, 3, 1, 5, 2, 2, 1), strides=(60, 20, 1, 4, 2, 1, 1)),
     ("constraint_loops", "GATHER"): lambda g: with_move(g, TablesAttrs(((0, 60), (0, 20), (0, 4), (0,), (0, 1), (2,)))),

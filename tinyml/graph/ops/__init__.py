@@ -13,6 +13,7 @@ from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DA
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
 from tinyml.graph.ops.gather import Gather, GatherAttrs
+from tinyml.graph.ops.logic import LOGIC, ArgAttrs
 from tinyml.graph.ops.move import MOVES, TablesAttrs, ViewAttrs
 from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
 from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
@@ -27,6 +28,7 @@ from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
 
 __all__ = [
     "SPECS",
+    "ArgAttrs",
     "Attrs",
     "BatchMatMulAttrs",
     "BinaryAttrs",
@@ -95,6 +97,7 @@ _ALL: tuple[OpSpec, ...] = (
     *MOVES,
     Gather(),
     Pack(),
+    *LOGIC,
 )
 
 SPECS: dict[str, OpSpec] = {spec.kind: spec for spec in _ALL}
