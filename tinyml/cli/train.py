@@ -72,6 +72,9 @@ from tinyml.cli.train_options import chosen_size, chosen_transfer, size_options,
     type=click.Choice(("none", "mirrored", "workers")),
     help="Split batches over this machine's GPUs, or over TF_CONFIG's workers (the default where it has several).",
 )
+@click.option(
+    "--tensorboard/--no-tensorboard", default=None, help="Log every epoch for TensorBoard in RUN/logs (default: on)."
+)
 @transfer_options
 @size_options
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")

@@ -31,6 +31,7 @@ from tinyml.training.examples import CLASSIFY, RECONSTRUCT, TrainingData
 from tinyml.training.runs import INTERRUPTED, RUNNING, Row, Run, TrainState
 from tinyml.training.stages import Schedule, make_optimizer
 from tinyml.training.step import Logs, Objective, make_step
+from tinyml.training.tensorboard import EpochLog
 
 METRICS = ("accuracy", "loss")
 
@@ -40,6 +41,7 @@ class FitOptions:
     """How to fit. ``patience`` epochs without a better validation score end the run early.
 
     ``ema`` is the decay a step of the weights' moving average, which is what is validated and kept; 0 for none.
+    ``tensorboard``: whether each epoch is logged in ``RUN/logs``.
     """
 
     epochs: int = 40
@@ -51,6 +53,7 @@ class FitOptions:
     patience: int = 15
     seed: int = 1
     ema: float = 0.0
+    tensorboard: bool = True
 
 
 class Progress(Protocol):
@@ -122,7 +125,8 @@ def fit(
         target_shape=target_shape(trained, data, distiller),
         distiller=distiller,
     )
-    with _interruptible() as interrupted, batches:
+    log = EpochLog(run.path) if options.tensorboard else None
+    with _interruptible() as interrupted, batches, log or contextlib.nullcontext():
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
             if schedule is not None and (now := schedule.apply(model, state.epoch)) != frozen:
                 frozen, step = now, make_step(trained, optimizer, objective, place.strategy)
@@ -132,6 +136,8 @@ def fit(
                 run.update(status=INTERRUPTED)
                 raise InterruptedRunError(run, state.epoch)
             state = _after_epoch(model, variables, average, data, run, state, logs, progress)
+            if log is not None:
+                log.write(state.history[-1])
     return state
 
 

@@ -6,6 +6,7 @@
     metrics.csv              one row an epoch
     metrics.json             the same rows, and the scores on the test split
     confusion.json, .png     the confusion matrix on the test split
+    logs/                    the same for TensorBoard
     best.keras               the model of the best epoch, by the validation split
     last.npz                 the whole state after the last epoch: weights, optimiser, best so far
 

@@ -25,6 +25,7 @@ from tinyml.training.quantize import check_matches
 from tinyml.training.recipes import DataOptions, open_data
 from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState, check_free
 from tinyml.training.stages import Schedule, make_schedule
+from tinyml.training.tensorboard import write_test
 from tinyml.training.transfer import (
     SOURCE_FILE,
     Source,
@@ -295,6 +296,8 @@ def _fit_and_test(
         title = f"{run.manifest['model']['name']}: {scores.value:.1%} on {scores.examples} test examples"
         draw_confusion(run.path / "confusion.png", scores.confusion, scores.labels, title)
     run.save_history(state.history, scores.as_json())
+    if options.tensorboard:
+        write_test(run.path, scores, state.best_epoch, run.path / "confusion.png" if scores.confusion else None)
     if transfer is not None and transfer.old_data is not None and source is not None and taken is not None:
         run.update(forgetting=_forgetting(run, transfer.old_data, source, taken, options.seed).to_json())
     if run.manifest.get("qat"):
