@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -11,13 +12,15 @@ from pathlib import Path
 
 from tinyml.errors import UsageError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path with ``path``'s suffix; when the body succeeds, rename it to ``path`` in one step.
 
     Raises:
-        UsageError: the folder cannot be made or written.
+        UsageError: the folder cannot be made or written, or the body finds the disk full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +36,10 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         except OSError as error:
             raise unwritable(path, error) from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise unwritable(path, error) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -80,5 +87,5 @@ def unwritable(path: Path, error: OSError) -> UsageError:
     """The error for a path that cannot be written, with what the system said."""
     return UsageError(
         f"cannot write {path}: {error.strerror or error}",
-        hint="choose another --output, or make it writable",
+        hint="free some space" if error.errno in _NO_ROOM else "choose another --output, or make it writable",
     )
