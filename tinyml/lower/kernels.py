@@ -136,7 +136,7 @@ KERNELS: tuple[KernelRow, ...] = (
         _mve(kind, always, mve_elementwise.build, "sixteen values at a time")
         for kind in (
             "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "DIV", "GELU", "EXP",
-            "LOG", "RSQRT", "SQRT", "ABS",
+            "LOG", "RSQRT", "SQRT", "ABS", "LOOKUP",
         )
     ),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
@@ -180,6 +180,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("ABS", elementwise.build),
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
+    _portable("LOOKUP", elementwise.build),
     _portable("READ_VARIABLE", state.build_read),
     _portable("ASSIGN_VARIABLE", state.build_assign),
     *(_portable(spec.kind, move.build) for spec in MOVES),

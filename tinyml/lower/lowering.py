@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinyml.board import Board
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
+from tinyml.lower.fuse import fuse
 from tinyml.lower.kernels import build_step
 from tinyml.lower.ops.move import is_piece, piece_offset_bytes
 from tinyml.lower.ops.state import home
@@ -33,7 +34,7 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
     steps: list[Step] = []
     alias_of: dict[int, int] = {}
     alias_offsets: dict[int, int] = {}
-    graph, windows = (streamed.graph, streamed.windows) if streamed else (graph, {})
+    graph, windows = (streamed.graph, streamed.windows) if streamed else (fuse(graph), {})
     for index, op in enumerate(graph.ops):
         steps += keep_steps(graph, windows.get(index, ()))
         variable = home(graph, op) if op.kind in VARIABLES else None

@@ -34,7 +34,7 @@ from tinyml.lower.program import (
 ELEMENTWISE = frozenset(
     {
         "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE", "DIV", "GELU",
-        "EXP", "LOG", "RSQRT", "SQRT", "ABS", "L2_NORMALIZATION", "LOG_SOFTMAX",
+        "EXP", "LOG", "RSQRT", "SQRT", "ABS", "L2_NORMALIZATION", "LOG_SOFTMAX", "LOOKUP",
     }
 )  # fmt: skip
 BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU"})

@@ -13,6 +13,7 @@ from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DA
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
 from tinyml.graph.ops.gather import Gather, GatherAttrs
+from tinyml.graph.ops.lookup import Lookup, LookupAttrs
 from tinyml.graph.ops.logic import LOGIC, ArgAttrs
 from tinyml.graph.ops.move import MOVES, TablesAttrs, ViewAttrs
 from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
@@ -39,6 +40,7 @@ __all__ = [
     "GatherAttrs",
     "GeluAttrs",
     "LeakyReluAttrs",
+    "LookupAttrs",
     "OpSpec",
     "PadAttrs",
     "PoolAttrs",
@@ -92,6 +94,7 @@ _ALL: tuple[OpSpec, ...] = (
     Abs(),
     L2Normalization(),
     LogSoftmax(),
+    Lookup(),
     ReadVariable(),
     AssignVariable(),
     *MOVES,

@@ -149,8 +149,13 @@ def build_sub(graph: Graph, op: Op, target: Target) -> Step:
     return _build(graph, op, "tml_sub", sum_multipliers(graph, op))
 
 
-def build_mul(graph: Graph, op: Op, target: Target) -> Step:
-    """The portable step of MUL; TFLite computes its effective scale in float32."""
+def product_multiplier(graph: Graph, op: Op) -> tuple[int, int]:
+    """Multiplier and shift of MUL; TFLite computes its effective scale in float32."""
     a, b, out = (np.float32(graph.tensor(i).scale) for i in (*op.inputs, op.outputs[0]))
-    multiplier, shift = quantize_multiplier(float(a * b / out))
+    return quantize_multiplier(float(a * b / out))
+
+
+def build_mul(graph: Graph, op: Op, target: Target) -> Step:
+    """The portable step of MUL."""
+    multiplier, shift = product_multiplier(graph, op)
     return _build(graph, op, "tml_mul", {"out_multiplier": multiplier, "out_shift": shift})

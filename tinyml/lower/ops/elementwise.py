@@ -9,9 +9,18 @@ import numpy as np
 
 from tinyml.graph.ir import DType, Graph, Op, Tensor
 from tinyml.graph.ops import GeluAttrs, LeakyReluAttrs
+from tinyml.graph.ops.lookup import LookupAttrs
 from tinyml.lower.ops import arithmetic, curve_tables, tables
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.program import Const, ConstRef, In, Int, Out, Role, Step, Target
+
+CURVES = frozenset(
+    {
+        "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE", "GELU", "EXP",
+        "LOG", "RSQRT", "SQRT", "ABS", "DIV", "LOOKUP",
+    }
+)  # fmt: skip
+"""The ops whose output is a function of one value of their input."""
 
 
 def table_of(graph: Graph, op: Op) -> tables.Table:
@@ -46,6 +55,8 @@ def table_of(graph: Graph, op: Op) -> tables.Table:
             return curve_tables.sqrt(x, out)
         case "ABS":
             return curve_tables.absolute(x, out)
+        case "LOOKUP":
+            return list(cast(LookupAttrs, op.attrs).table)
         case "DIV":
             return arithmetic.quotients(graph, op)
     raise ValueError(f"{op.kind} is not a function of one value")
