@@ -2,7 +2,7 @@
 
 Either pictures in ``person`` and ``notperson`` folders (as the MLPerf Tiny benchmark ships them), or COCO's pictures
 with its annotations: a picture is labelled ``person`` when at least one annotation of that category has an ``area``
-above 0.5 % of the picture's (as ``build_visualwakewords_data`` of TensorFlow's model garden labels them).
+of 0.5 % of the picture's or more (as ``build_visualwakewords_data`` of TensorFlow's model garden labels them).
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ def coco_labels(annotations: Mapping[str, Any], *, category: str = "person") -> 
         positive = {
             item["image_id"]
             for item in annotations["annotations"]
-            if item["category_id"] in wanted and item["area"] > AREA_SHARE * areas[item["image_id"]]
+            if item["category_id"] in wanted and item["area"] / areas[item["image_id"]] >= AREA_SHARE
         }
     except KeyError as error:
         raise UsageError(f"the annotations have not COCO's structure: {error} is missing") from None
-    except TypeError as error:
+    except (TypeError, ZeroDivisionError) as error:
         raise UsageError(f"the annotations have not COCO's structure: {error}") from None
     if not wanted:
         raise UsageError(f"the annotations have no category {category!r}")

@@ -118,11 +118,14 @@ def coco(folder: Path) -> dict[str, Any]:
 
 def test_coco_labels_by_the_area_rule(tmp_path: Path) -> None:
     labels = coco_labels(coco(tmp_path))
-    assert labels == {f"{index:012d}.png": int(index == 0) for index in range(5)}
+    assert labels == {f"{index:012d}.png": int(index in (0, 1)) for index in range(5)}
     with pytest.raises(UsageError, match="'categories' is missing"):
         coco_labels({})
     with pytest.raises(UsageError, match="no category 'person'"):
         coco_labels({**coco(tmp_path), "categories": []})
+    empty = [{**image, "width": 0} for image in coco(tmp_path)["images"]]
+    with pytest.raises(UsageError, match="division by zero"):
+        coco_labels({**coco(tmp_path), "images": empty})
 
 
 def test_coco_data_set(tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ def test_coco_data_set(tmp_path: Path) -> None:
             write(tmp_path / f"{split}2014" / image["file_name"], picture_bytes(image["id"]))
     dataset = open_dataset(tmp_path)
     assert dataset.layout == "visual_wake_words" and dataset.classes == ("notperson", "person")
-    assert dataset.counts()["test"] == {"notperson": 3, "person": 1}
+    assert dataset.counts()["test"] == {"notperson": 2, "person": 2}
     assert "2 annotated pictures are not in the folder" in dataset.notes[-1]
     assert {sample.name.split("/")[0] for sample in dataset.samples("test")} == {"val2014"}
     held = [hash_split(image["file_name"], 10.0, 0.0) == "validation" for image in structure["images"][:4]]
