@@ -63,6 +63,7 @@ def conv(
     *,
     name: str,
     strides: int | Pair = 1,
+    dilation: int = 1,
     activation: str | None = RELU6,
     momentum: float = 0.99,
     groups: int = 1,
@@ -75,6 +76,7 @@ def conv(
         filters,
         kernel,
         strides=strides,
+        dilation_rate=dilation,
         padding=padding,
         groups=groups,
         use_bias=False,
@@ -91,6 +93,7 @@ def depthwise(
     *,
     name: str,
     strides: int | Pair = 1,
+    dilation: int = 1,
     activation: str | None = RELU6,
     momentum: float = 0.99,
     padding: str = "same",
@@ -105,6 +108,7 @@ def depthwise(
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides=strides,
+        dilation_rate=dilation,
         padding=padding,
         use_bias=False,
         depthwise_initializer=keras.initializers.VarianceScaling(2.0, mode="fan_out"),
@@ -148,16 +152,26 @@ def inverted_residual(
     gate_function: str = HARD_SIGMOID,
     drop_rate: float = 0.0,
     momentum: float = 0.99,
+    dilation: int = 1,
 ) -> Layer:
     """MobileNetV2's block: 1x1 expansion, depthwise, linear 1x1 projection, with a shortcut where ``residual``.
 
     Sandler et al. 2018, table 1 and figure 3. ``squeezed`` adds squeeze and excite after the depthwise convolution,
-    where MobileNetV3 has it; ``expand=False`` leaves the expansion out. ``drop_rate`` is that of drop path.
+    where MobileNetV3 has it; ``expand=False`` leaves the expansion out. ``drop_rate`` is that of drop path,
+    ``dilation`` that of the depthwise convolution.
     """
     shortcut = x
     if expand:
         x = conv(x, expanded, 1, activation=activation, momentum=momentum, name=f"{name}_expand")
-    x = depthwise(x, kernel, strides=strides, activation=activation, momentum=momentum, name=f"{name}_depthwise")
+    x = depthwise(
+        x,
+        kernel,
+        strides=strides,
+        dilation=dilation,
+        activation=activation,
+        momentum=momentum,
+        name=f"{name}_depthwise",
+    )
     if squeezed is not None:
         x = squeeze_excite(x, squeezed, gate_function=gate_function, activation=squeeze_activation, name=f"{name}_se")
     x = conv(x, filters, 1, activation=None, momentum=momentum, name=f"{name}_project")

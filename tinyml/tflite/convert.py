@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml.errors import TinymlError, UnsupportedError, UsageError
+from tinyml.tflite.keras_layers import register_layers
 from tinyml.tflite.quiet import import_keras, import_tensorflow, quiet_native_stderr
 
 Sample = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
@@ -43,6 +44,7 @@ def load_keras(path: Path | str) -> Any:
             hint="save the model again with model.save('model.keras')",
         )
     keras = import_keras()
+    register_layers()
     try:
         with warnings.catch_warnings(), quiet_native_stderr():
             warnings.simplefilter("ignore")
