@@ -162,13 +162,16 @@ class _Stepper:
 def _one_epoch(
     step: _Stepper, batches: Batches, options: FitOptions, epoch: int, progress: Progress | None
 ) -> Row | None:
-    """The epoch's means, or None where the run was interrupted."""
+    """The epoch's means, or None where the run was interrupted; ``waited_seconds`` is what steps waited for batches."""
     started = time.monotonic()
     count, stream = batches.epoch(epoch)
-    seen: list[Logs] = []
+    waited, seen = time.monotonic() - started, list[Logs]()
     for index in range(count):
         rate = _learning_rate(options, epoch + index / count)
-        logs = step(next(stream), rate)
+        asked = time.monotonic()
+        batch = next(stream)
+        waited += time.monotonic() - asked
+        logs = step(batch, rate)
         if logs is None:
             return None
         seen.append(logs)
@@ -177,7 +180,8 @@ def _one_epoch(
     means = {
         f"train_{name}": float(np.mean([float(logs[name]) for logs in seen])) for name in METRICS if name in seen[0]
     }
-    return {"epoch": epoch + 1, "seconds": round(time.monotonic() - started, 2), "learning_rate": rate} | means
+    seconds = {"seconds": round(time.monotonic() - started, 2), "waited_seconds": round(waited, 2)}
+    return {"epoch": epoch + 1, **seconds, "learning_rate": rate} | means
 
 
 def _after_epoch(

@@ -120,7 +120,8 @@ class Run:
         """Write ``metrics.csv`` and ``metrics.json``."""
         table = io.StringIO()
         if history:
-            writer = csv.DictWriter(table, fieldnames=list(history[0]), lineterminator="\n")
+            names = list(dict.fromkeys(name for row in history for name in row))
+            writer = csv.DictWriter(table, fieldnames=names, lineterminator="\n")
             writer.writeheader()
             writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in history)
         write_file(self.path / "metrics.csv", table.getvalue())
