@@ -93,8 +93,8 @@ class _Plans:
 
 def count_only(entry: Entry) -> Figures:
     """Parameters and MACs of the definition, without weights and without the compiler."""
-    parameters, macs = count(entry.name)
-    return Figures(entry.name, parameters, macs)
+    counts = count(entry.name)
+    return Figures(entry.name, counts.parameters, counts.macs)
 
 
 def count_instructions(entry: Entry) -> int | None:

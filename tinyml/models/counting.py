@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 
-def count(name: str) -> tuple[int, int]:
-    """Parameters and MACs of the catalogue's network ``name`` with its default options.
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Trainable parameters, other weights (moving averages, indices, masks) and MACs of a network."""
+
+    parameters: int
+    averages: int
+    macs: int
+
+
+def count(name: str) -> Counts:
+    """Count the catalogue's network ``name`` with its default options.
 
     Its weights get no values, so that even a network of twenty million of them is counted in a second or two.
     """
@@ -17,7 +27,8 @@ def count(name: str) -> tuple[int, int]:
 
     with keras.StatelessScope():
         model = build_model(name)
-    counts = count_parameters(model), count_macs(model)
+    averages = sum(prod(weight.shape) for weight in model.non_trainable_weights)
+    counts = Counts(count_parameters(model), averages, count_macs(model))
     keras.backend.clear_session()
     return counts
 
@@ -30,14 +41,15 @@ def count_parameters(model: Any) -> int:
 def count_macs(model: Any) -> int:
     """Multiply-accumulates of one inference, as MLPerf Tiny counts: convolutions, depthwise and dense layers only.
 
-    Nested models are followed. The model needs fixed input sizes (the batch may be open); raises ValueError where a
-    layer's size is open, and where a layer is called more than once, since its calls may differ in size.
+    A layer of ours that computes such inside counts them itself. Nested models are followed. The model needs fixed
+    input sizes (the batch may be open); raises ValueError where a layer's size is open, and where a layer is called
+    more than once, since its calls may differ in size.
     """
     return sum(_layer_macs(layer) for layer in model.layers)
 
 
 def macs_by_position(model: Any) -> tuple[int, int]:
-    """:func:`count_macs` in two parts: what grows with the area of the input, and what does not (dense layers, gates)."""
+    """:func:`count_macs` in two parts: what grows with the input's area, and what does not (dense layers, gates)."""
     import keras
 
     growing = fixed = 0
@@ -57,6 +69,8 @@ def _layer_macs(layer: Any) -> int:
 
     if isinstance(layer, keras.Model):
         return count_macs(layer)
+    if hasattr(layer, "count_macs"):
+        return int(layer.count_macs())
     counted = (
         keras.layers.Conv1D,
         keras.layers.Conv2D,

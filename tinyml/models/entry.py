@@ -26,7 +26,8 @@ class Published:
     """Figures that somebody else printed; ``*_unit`` is what the last printed digit is worth.
 
     ``within`` is the part by which our count may differ all the same, at most 1 %, where the source counts something
-    else along, such as biases beside a batch norm; ``note`` says what.
+    else along, such as biases beside a batch norm. ``averages``: the source counts batch norm's moving averages as
+    parameters, too. ``note`` says what else there is to know.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Published:
     macs: int | None = None
     macs_unit: int = 1
     within: float = 0.0
+    averages: bool = False
     note: str = ""
 
 

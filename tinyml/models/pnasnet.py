@@ -70,6 +70,8 @@ ROWS = (
         _PAPER,
         build,
         (),
-        Published("table 4 of the paper, N = 3, F = 54: 5.1 M, 588 M", 5_100_000, 100_000, 588_000_000, 1_000_000),
+        Published(
+            "table 4 of the paper, N = 3, F = 54: 5.1 M, 588 M", 5_100_000, 100_000, 588_000_000, 1_000_000, 0.01
+        ),
     ),
 )

@@ -85,7 +85,7 @@ ROWS = (
             ("blocks", (2, 2, 2, 2)),
             ("groups", 8),
             ("group_width", 8),
-            ("reduction", 8),
+            ("reduction", 4),
         ),
         board="nano33ble",
     ),
