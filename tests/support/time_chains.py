@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.support.host_build import Network, Result, compile_network, first_difference
+from tests.support.move_builder import slice_
 from tests.support.tflite_builder import Builder
 from tinyml.graph.passes import run_passes
 from tinyml.lower.program import Isa
@@ -28,7 +29,7 @@ class _TimeChain:
         self.lying = bool(seed % 3 == 2)
         self.blocks = (
             self.convolution, self.convolution, self.depthwise, self.pointwise, self.pool, self.residual, self.branches,
-            self.activation, self.dense,
+            self.activation, self.dense, self.cropped, self.cropped,
         )  # fmt: skip
 
     def pick(self, *options: int) -> int:
@@ -78,6 +79,16 @@ class _TimeChain:
     def residual(self, x: int) -> int:
         weights = self.rng.integers(-127, 128, (self.builder.values[x].shape[3], 1, 1, self.builder.values[x].shape[3]))
         return self.builder.binary("ADD", x, self.builder.conv_2d(x, weights, 0.004, padding="VALID"))
+
+    def cropped(self, x: int) -> int:
+        """A convolution and what goes around it, without the rows at both ends that it has no result for."""
+        shape, axis = self.builder.values[x].shape, 2 if self.lying else 1
+        size, before = (1, 3) if self.lying else (3, 1), self.pick(0, 1, 2)
+        weights = self.rng.integers(-127, 128, (shape[3], *size, shape[3]))
+        begin, sizes = [0] * 4, list(shape)
+        begin[axis], sizes[axis] = before, shape[axis] - 2
+        around = slice_(self.builder, x, begin, sizes)
+        return self.builder.binary("ADD", self.builder.conv_2d(x, weights, 0.004, padding="VALID"), around)
 
     def branches(self, x: int) -> int:
         size, stride = self.sizes(x, 3, self.pick(1, 2))

@@ -18,14 +18,17 @@ from typing import Any, cast
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import ABSENT, Graph, Op, Tensor
-from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs
+from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs, ViewAttrs
 from tinyml.graph.ops.concatenation import ConcatenationAttrs
+from tinyml.lower.fuse import fuse
 from tinyml.lower.program import Hop, In, Int, Out, Step
 from tinyml.lower.rows import BINARY, ELEMENTWISE, WINDOWED
 
 KIND = "KEEP_ROWS"
 HEADER = "tml_keep_rows.h"
 _RESHAPES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+_OVER_FEATURES = frozenset({"L2_NORMALIZATION", "LOG_SOFTMAX"})
+VARIABLES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,16 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """How an op goes along time: kernel and stride in rows."""
+    """How an op goes along time: kernel and stride in rows; of a piece the row it begins with, and all its rows."""
 
     kernel: int
     stride: int
+    first: int = 0
+    piece: int = 0
+
+    def rows(self, rows: int) -> int:
+        """Rows that it makes of so many."""
+        return self.piece or (rows - self.kernel) // self.stride + 1
 
 
 def time_axis(shape: tuple[int, ...], rows: int) -> int | None:
@@ -97,8 +106,10 @@ def stream(graph: Graph, hop_rows: int, rows: int | None = None) -> Streamed:
             f"a hop of {hop_rows} rows does not stream through an input of {rows}",
             hint="a hop is at least one row and less than the whole input",
         )
-    work = _Work(graph, rows, hop_rows)
-    for op in graph.ops:
+    if any(op.kind in VARIABLES for op in graph.ops):
+        raise UnsupportedError("the network keeps variables from run to run, so that no window gives its outputs")
+    work = _Work(fuse(graph), rows, hop_rows)
+    for op in work.graph.ops:
         work.add(op)
     return work.done()
 
@@ -152,10 +163,14 @@ class _Work:
             return
         layer, output = found, op.outputs[0]
         span = self.spans[reading[0]]
-        out = Span((span.rows - layer.kernel) // layer.stride + 1, span.new // layer.stride)
-        self.layers += op.kind not in _RESHAPES
-        self.ops.append(self.reading(op, dict.fromkeys(reading, (out.rows - out.new) * layer.stride)))
+        out = Span(layer.rows(span.rows), span.new // layer.stride)
+        self.layers += op.kind not in _RESHAPES and not layer.piece
+        first = layer.first + (out.rows - out.new) * layer.stride
+        part = self.reading(op, dict.fromkeys(reading, first))
         self.begin(output, out)
+        if layer.piece:
+            part = replace(part, attrs=ViewAttrs(0, (self.tensors[output].elements,), (1,)))
+        self.ops.append(part)
 
     def reading(self, op: Op, first: dict[int, int]) -> Op:
         """``op`` with its tensors along time from row ``first`` on."""
@@ -193,8 +208,7 @@ class _Work:
             return layer
         if span.new % layer.stride:
             return f"its stride of {layer.stride} rows does not divide the {span.new} new ones of a hop"
-        rows = (span.rows - layer.kernel) // layer.stride + 1
-        if rows <= span.new // layer.stride:
+        if layer.rows(span.rows) <= span.new // layer.stride:
             return "it makes no more rows than are new"
         return layer
 
@@ -231,7 +245,9 @@ def _layer(graph: Graph, op: Op, rows: int) -> _Layer | str:
         return "it reads all of time at once"
     if op.kind in WINDOWED:
         return _windowed(graph, op, axis)
-    if op.kind in ELEMENTWISE and x.shape == y.shape:
+    if isinstance(op.attrs, ViewAttrs):
+        return _piece(op.attrs, x, y, rows)
+    if op.kind in ELEMENTWISE and x.shape == y.shape and (axis < len(x.shape) - 1 or op.kind not in _OVER_FEATURES):
         return _Layer(1, 1)
     if op.kind in BINARY:
         return _Layer(1, 1) if _same_for_rows(graph, op, y, axis) else "its operands differ from row to row"
@@ -244,6 +260,15 @@ def _layer(graph: Graph, op: Op, rows: int) -> _Layer | str:
         each = axis < len(x.shape) - 1 and x.elements // rows % features == 0 and time_axis(y.shape, rows) == axis
         return _Layer(1, 1) if each else "it reads all of time at once"
     return "it reads all of time at once"
+
+
+def _piece(view: ViewAttrs, x: Tensor, y: Tensor, rows: int) -> _Layer | str:
+    """Rows cut out of others, which a network does to what goes around its convolutions."""
+    row = x.elements // rows
+    kept, rest = divmod(y.elements, row)
+    if not view.contiguous or rest or view.offset % row or time_axis(y.shape, kept) is None:
+        return "it moves elements between rows"
+    return _Layer(1, 1, view.offset // row, kept)
 
 
 def _windowed(graph: Graph, op: Op, axis: int) -> _Layer | str:
@@ -285,7 +310,7 @@ def hop_unit(graph: Graph, rows: int) -> int:
         layer = _layer(graph, op, reading[0][0]) if reading else ""
         if isinstance(layer, _Layer):
             length, strides = reading[0]
-            made = (length - layer.kernel) // layer.stride + 1
+            made = layer.rows(length)
             if made > 1:
                 longest[op.outputs[0]] = made, strides * layer.stride
                 found = math.lcm(found, strides * layer.stride)
