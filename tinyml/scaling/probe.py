@@ -12,6 +12,7 @@ from typing import Any
 
 from tinyml.boards import Board
 from tinyml.compiled import Options, compile_model
+from tinyml.errors import UsageError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.graph.check import check_supported
 from tinyml.graph.passes import run_passes
@@ -95,18 +96,22 @@ class Prober:
         """All that was measured, in that order."""
         return tuple(self._needs.values())
 
-    def need(self, candidate: Candidate) -> Need:
-        """What ``candidate`` needs, by the quickest way that tells whether it fits.
+    def need(self, candidate: Candidate) -> Need | None:
+        """What ``candidate`` needs, by the quickest way that tells whether it fits; None where it cannot be built.
 
         Raises UnsupportedError where the network cannot be converted or compiled.
         """
         if candidate not in self._needs:
-            self._needs[candidate] = self._measure(candidate)
+            import_keras().utils.set_random_seed(UNTRAINED_SEED)
+            model = built(candidate)
+            if model is None:
+                return None
+            self._needs[candidate] = self._measure(candidate, model)
         return self._needs[candidate]
 
     def confirm(self, candidate: Candidate) -> Need:
-        """What ``candidate`` needs as ``tinyml check`` plans it; later calls of :meth:`need` give the same."""
-        quick = self.need(candidate)
+        """What ``candidate``, found to fit, needs as ``tinyml check`` plans it; later :meth:`need` gives the same."""
+        quick = self._needs[candidate]
         source = ModelSource(candidate.name, self._contents[candidate], candidate.title, calibrated=False)
         compiled = compile_model(source, self.board, self.options)
         sizes = estimate_app_sizes(compiled.program, self.board, self.options.app, self.options.toolchain)
@@ -114,10 +119,7 @@ class Prober:
         self._needs[candidate] = self._told(candidate, quick.parameters, compiled.program, budget)
         return self._needs[candidate]
 
-    def _measure(self, candidate: Candidate) -> Need:
-        keras = import_keras()
-        keras.utils.set_random_seed(UNTRAINED_SEED)
-        model = candidate.build()
+    def _measure(self, candidate: Candidate, model: Any) -> Need:
         parameters, least = count_parameters(model), least_weight_bytes(model)
         flash_bytes, sram_bytes = available_bytes(self.board, self.options)
         if least > flash_bytes:
@@ -126,7 +128,7 @@ class Prober:
                 self.max_latency_ms, least / flash_bytes,
             )  # fmt: skip
         self._contents[candidate] = convert_random(model)
-        keras.backend.clear_session()
+        import_keras().backend.clear_session()
         program, budget, settled = self._planned(self._contents[candidate], candidate.name)
         return self._told(candidate, parameters, program, budget, settled)
 
@@ -175,6 +177,14 @@ class Prober:
         sizes = estimate_app_sizes(program, self.board, options.app, options.toolchain)
         placed = place(program, plan, self.board, sizes, options.limits)
         return make_budget(self.board, program, placed, sizes, options.limits)
+
+
+def built(candidate: Candidate) -> Any:
+    """The candidate's untrained network, None where its builder does not take these options together."""
+    try:
+        return candidate.build()
+    except (ValueError, ZeroDivisionError, UsageError):
+        return None
 
 
 def least_weight_bytes(model: Any) -> int:

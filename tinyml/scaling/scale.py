@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 from typing import Any
@@ -11,13 +12,15 @@ from tinyml.boards import Board
 from tinyml.compiled import Options
 from tinyml.errors import DoesNotFitError, UsageError
 from tinyml.models.counting import macs_by_position
-from tinyml.scaling.probe import Need, Prober
+from tinyml.scaling.probe import Need, Prober, built
 from tinyml.scaling.search import largest
-from tinyml.scaling.space import FREE, MULTIPLIERS, Candidate, candidates
+from tinyml.scaling.space import CHANNEL_OPTIONS, FREE, MULTIPLIERS, Candidate, candidates
 from tinyml.tflite.quiet import import_keras
 
 BUILT_SIZES = 5
 """Networks of a member that are built to learn how MACs grow with its width; those between are interpolated."""
+REFERENCE_SIDE = 64
+"""Pictures of this side halve evenly in every network."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def scale(request: ScaleRequest, watch: Callable[[Need], None] | None = None) ->
     best = _search(space, prober, watch)
     if best is not None:
         return Scaled(request, best, prober.needs, len(space))
+    if not prober.needs:
+        raise UsageError(f"no {request.model} of these sizes can be built", hint="leave --set and --resolution out")
     closest = min(prober.needs, key=lambda need: (need.latency_ms is None, need.excess))
     hint = "a larger board or budget, another family, or --optimize size"
     if _is_pinned(request):
@@ -98,16 +103,18 @@ def _is_pinned(request: ScaleRequest) -> bool:
 
 
 def _search(space: tuple[Candidate, ...], prober: Prober, watch: Callable[[Need], None] | None) -> Need | None:
-    def measured(candidate: Candidate) -> Need:
+    def fits(candidate: Candidate) -> bool | None:
         new = all(need.candidate != candidate for need in prober.needs)
         need = prober.need(candidate)
+        if need is None:
+            return None
         if new and watch is not None:
             watch(need)
-        return need
+        return need.fits
 
     costs = expected_macs(space)
     while True:
-        found = largest(space, costs.__getitem__, lambda candidate: measured(candidate).fits)
+        found = largest(tuple(costs), costs.__getitem__, fits)
         if found is None:
             return None
         confirmed = prober.confirm(found)
@@ -115,41 +122,53 @@ def _search(space: tuple[Candidate, ...], prober: Prober, watch: Callable[[Need]
             return confirmed
 
 
-def expected_macs(space: tuple[Candidate, ...]) -> dict[Candidate, int]:
+def expected_macs(space: Sequence[Candidate]) -> dict[Candidate, int]:
     """MACs of every candidate: counted for a few sizes of each member, interpolated between them.
 
     Over resolution, what a network computes by position grows with the area and the rest (dense layers, gates) stays.
+    Members of which nothing can be built are left out.
+
+    Raises:
+        UsageError: no member can be built.
     """
     found: dict[Candidate, int] = {}
     for member in {candidate.member for candidate in space}:
         rows = [candidate for candidate in space if candidate.member == member]
         sizes = sorted({candidate.place[0] for candidate in rows})
-        built = [sizes[round(i * (len(sizes) - 1) / (BUILT_SIZES - 1))] for i in range(BUILT_SIZES)]
-        known = {_magnitude(one): _counted(one) for one in (_reference(rows, size) for size in dict.fromkeys(built))}
+        nodes = dict.fromkeys(sizes[round(i * (len(sizes) - 1) / (BUILT_SIZES - 1))] for i in range(BUILT_SIZES))
+        counted = [_counted(rows, size) for size in nodes]
+        known = {magnitude: macs for one in counted if one is not None for magnitude, macs in (one,)}
+        if not known:
+            continue
         for candidate in rows:
             by_area, fixed = (_between(known, _magnitude(candidate), part) for part in (0, 1))
             found[candidate] = round(by_area * _area(candidate) + fixed)
+    if not found:
+        raise UsageError(
+            f"no {space[0].name} of these sizes can be built", hint="leave --set and --resolution out, or change them"
+        )
     return found
 
 
 def _magnitude(candidate: Candidate) -> float:
     """What the MACs grow with, as a power: the width or the channels; for one network of a kind any number above 0."""
-    value = candidate.values.get("width", candidate.values.get("filters", candidate.place[0] + 1))
+    value = next((candidate.values[key] for key in CHANNEL_OPTIONS if key in candidate.values), candidate.place[0] + 1)
     return float(sum(value)) if isinstance(value, tuple) else float(value)
 
 
-def _reference(rows: list[Candidate], size: int) -> Candidate:
-    """The candidate of a size from which MACs at other resolutions follow: one whose pictures halve evenly."""
+def _counted(rows: Sequence[Candidate], size: int) -> tuple[float, tuple[float, float]] | None:
+    """A size's magnitude, and its MACs by pixel of the input and those apart from its area; None if it can't be built.
+
+    Counted where pictures halve evenly, or at the next resolution that the builder takes.
+    """
     same = [candidate for candidate in rows if candidate.place[0] == size]
-    return next((one for one in same if _side(one) == 64), same[len(same) // 2])
-
-
-def _counted(candidate: Candidate) -> tuple[float, float]:
-    """MACs by pixel of the input, and those that do not depend on its area."""
-    keras = import_keras()
-    by_position, fixed = macs_by_position(candidate.build())
-    keras.backend.clear_session()
-    return by_position / _area(candidate), float(fixed)
+    for candidate in sorted(same, key=lambda one: abs(_side(one) - REFERENCE_SIDE)):
+        model = built(candidate)
+        if model is not None:
+            by_position, fixed = macs_by_position(model)
+            import_keras().backend.clear_session()
+            return _magnitude(candidate), (by_position / _area(candidate), float(fixed))
+    return None
 
 
 def _area(candidate: Candidate) -> int:
@@ -162,10 +181,13 @@ def _side(candidate: Candidate) -> int:
 
 
 def _between(known: dict[float, tuple[float, float]], magnitude: float, part: int) -> float:
-    """The power law between the known magnitudes around ``magnitude``."""
+    """The power law through the known magnitudes around ``magnitude``."""
     if magnitude in known:
         return known[magnitude][part]
-    low = max(other for other in known if other < magnitude)
-    high = min(other for other in known if other > magnitude)
+    if len(known) == 1:
+        return next(iter(known.values()))[part]
+    ordered = sorted(known)
+    at = min(max(bisect(ordered, magnitude), 1), len(ordered) - 1)
+    low, high = ordered[at - 1], ordered[at]
     share = log(magnitude / low) / log(high / low)
     return exp((1 - share) * log(known[low][part] + 1) + share * log(known[high][part] + 1)) - 1

@@ -13,15 +13,21 @@ from tinyml.scaling.space import Candidate
 
 
 def largest(
-    candidates: Sequence[Candidate], cost: Callable[[Candidate], int], fits: Callable[[Candidate], bool]
+    candidates: Sequence[Candidate], cost: Callable[[Candidate], int], fits: Callable[[Candidate], bool | None]
 ) -> Candidate | None:
-    """The candidate of the highest ``cost`` that ``fits``; None where none does."""
+    """The candidate of the highest ``cost`` that ``fits``; None where none does.
+
+    ``fits`` gives None for a candidate that cannot be built at all, which says nothing of the others.
+    """
     costs = {candidate: cost(candidate) for candidate in candidates}
     best: Candidate | None = None
     left = list(candidates)
     while left:
         tried = _most_telling(left, costs)
-        if fits(tried):
+        answer = fits(tried)
+        if answer is None:
+            left.remove(tried)
+        elif answer:
             best = tried if best is None or costs[tried] > costs[best] else best
             left = [one for one in left if costs[one] > costs[best] and one is not tried]
         else:

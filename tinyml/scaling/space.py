@@ -1,6 +1,6 @@
 """What a family can be scaled by, read from its catalogue entries: candidates, and which of two is the larger.
 
-A builder's options say what it scales by: ``width`` (a multiplier), ``filters`` or an integer ``width`` (channels), and
+A builder's options say what it scales by: ``width`` (a multiplier), numbers of channels (:data:`CHANNEL_OPTIONS`), and
 a square ``input_shape`` (resolution). Members of a family that differ in anything else, such as a table of blocks, are
 searched side by side. A formula moves width, depth and resolution together along one coefficient.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from tinyml.errors import UsageError
@@ -26,8 +27,15 @@ RESOLUTIONS = (32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 256, 
 COEFFICIENTS = tuple(step / 2 for step in range(-16, 9))
 SHARES = tuple(round(1.4**step, 4) for step in range(-16, 1))
 RESOLUTION_STEP = 8
-SCALED = ("width", "depth", "filters", "input_shape")
-FREE = ("classes", "dropout")
+PACKED_BITS = 32
+"""Channels of binarised networks come in words of so many bits."""
+CHANNEL_OPTIONS = ("width", "filters", "channels", "growth", "units")
+"""Options that are numbers of channels where they are integers, or tuples of integers, one a stage."""
+SCALED = ("depth", "input_shape", *CHANNEL_OPTIONS)
+FREE = ("classes", "dropout", "drop_rate", "learning")
+"""Options that do not change what the trained network costs, but for the head's."""
+BASE_RESOLUTION = 224
+"""What the papers' formulas start from where the catalogue has no network at width and depth 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def candidates(
 
 def takes_pictures(entry: Entry) -> bool:
     """Whether the entry's input is a square picture, whose resolution may be chosen."""
-    shape = entry.input_shape
+    shape = entry.defaults.get("input_shape", ())
     return len(shape) == 3 and shape[0] == shape[1] and shape[2] in (1, 3)
 
 
@@ -103,7 +111,7 @@ def _members(name: str) -> list[Entry]:
     if not is_catalog_name(name):
         find_entry(name)
     wanted = name.strip().lower().replace("-", "_")
-    if wanted not in families() or any(entry.name == wanted and entry.family != wanted for entry in CATALOG):
+    if wanted not in families():
         return [find_entry(name)]
     members: dict[Any, Entry] = {}
     for entry in CATALOG:
@@ -127,7 +135,7 @@ def _multiplied(
 ) -> list[Candidate]:
     """All of width (or channels) x resolution."""
     sizes: list[dict[str, Any]] = [{}]
-    axis = _size_axis(entry)
+    axis = size_axis(entry)
     if axis is not None and axis not in pinned:
         sizes = [{axis: value} for value in _size_values(entry, axis)]
     shapes: list[dict[str, Any]] = [{}]
@@ -141,8 +149,9 @@ def _multiplied(
     ]
 
 
-def _size_axis(entry: Entry) -> str | None:
-    return next((key for key in ("width", "filters") if isinstance(entry.defaults.get(key), int | float | tuple)), None)
+def size_axis(entry: Entry) -> str | None:
+    """The option that makes the network wider, None where it has none."""
+    return next((key for key in CHANNEL_OPTIONS if isinstance(entry.defaults.get(key), int | float | tuple)), None)
 
 
 def _size_values(entry: Entry, axis: str) -> list[Any]:
@@ -151,7 +160,9 @@ def _size_values(entry: Entry, axis: str) -> list[Any]:
         return list(WIDTHS)
     if isinstance(default, int):
         return list(CHANNELS)
-    scaled = [tuple(divisible(part * width) for part in default) for width in WIDTHS]
+    common = gcd(*default)
+    divisor = common if common >= PACKED_BITS else min(common, 8)
+    scaled = [tuple(divisible(part * width, divisor) for part in default) for width in WIDTHS]
     return list(dict.fromkeys(scaled))
 
 
@@ -167,8 +178,8 @@ def _by_formula(
     for step, coefficient in enumerate(COEFFICIENTS if formula == COMPOUND else SHARES):
         multipliers = scale(coefficient)
         options: dict[str, Any] = {"width": round(float(base["width"]) * multipliers.width, 3)}
-        if isinstance(base.get("depth"), float):
-            options["depth"] = round(float(base["depth"]) * multipliers.depth, 3)
+        if isinstance(entry.defaults.get("depth"), float):
+            options["depth"] = round(float(base.get("depth", 1.0)) * multipliers.depth, 3)
         if takes_pictures(entry):
             side = resolution or divisible(base["input_shape"][0] * multipliers.resolution, RESOLUTION_STEP)
             options["input_shape"] = (max(side, 32), max(side, 32), entry.input_shape[2])
@@ -182,7 +193,7 @@ def _baseline(entry: Entry) -> dict[str, Any]:
         options = other.defaults
         if other.builder is entry.builder and (options.get("width"), options.get("depth", 1.0)) == (1.0, 1.0):
             return options
-    return entry.defaults
+    return {"width": 1.0, "depth": 1.0, "input_shape": (BASE_RESOLUTION, BASE_RESOLUTION, 3)}
 
 
 def _told(entry: Entry, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -192,7 +203,7 @@ def _told(entry: Entry, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ..
 
 def _short(entry: Entry) -> str:
     """The family's name where it stands for the entry."""
-    return entry.family if families()[entry.family].name == entry.name else entry.name
+    return entry.family if find_entry(entry.family).name == entry.name else entry.name
 
 
 def _plain(value: Any) -> str:

@@ -33,15 +33,12 @@ def test_the_largest_autoencoder_of_a_microbit(capsys: pytest.CaptureFixture[str
     assert not pipeline.check(build_model("autoencoder", width=following), "microbit").budget.fits
 
 
-def test_latency_and_budgets_bind(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_latency_binds(capsys: pytest.CaptureFixture[str]) -> None:
     require_module("tensorflow")
     assert main(["scale", "autoencoder", "--board", "nano33ble", "--max-latency", "4ms", "--json"]) == 0
     timed = json.loads(capsys.readouterr().out)
     assert timed["latency_ms"] <= 4
     assert any((tried["latency_ms"] or 0) > 4 for tried in timed["tried"])
-    assert main(["scale", "autoencoder", "--board", "nano33ble", "--flash", "100KB", "--json"]) == 0
-    small = json.loads(capsys.readouterr().out)
-    assert small["flash_bytes"] <= 102_400 == small["flash_available_bytes"]
 
 
 def test_what_does_not_fit_leaves_with_3_and_names_what_would(capsys: pytest.CaptureFixture[str]) -> None:

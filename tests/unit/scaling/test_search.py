@@ -55,6 +55,14 @@ def test_one_axis_is_bisected() -> None:
     assert len(tried) <= 7
 
 
+def test_what_cannot_be_built_says_nothing_of_the_others() -> None:
+    space = grid(9, 1)
+    odd = {one for one in space if one.place[0] % 2}
+    found = largest(space, lambda one: one.place[0], lambda one: None if one in odd else one.place[0] <= 5)
+    assert found is not None
+    assert found.place == (4, 0)
+
+
 def test_where_nothing_fits_the_smallest_was_tried() -> None:
     tried: list[Candidate] = []
 

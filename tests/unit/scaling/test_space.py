@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyml.errors import UsageError
-from tinyml.models.catalog import CATALOG, families
+from tinyml.models.catalog import CATALOG, families, find_entry
 from tinyml.models.formulas import TINYNETS, Multipliers, compound, tinynet
 from tinyml.scaling.space import candidates
 
@@ -36,16 +36,17 @@ def test_a_family_of_searched_networks_has_its_members_side_by_side() -> None:
 def test_sound_has_no_resolution_and_pins_hold() -> None:
     assert all("input_shape" not in one.values for one in candidates("ds_cnn"))
     assert [one.values for one in candidates("ds_cnn_l", pinned={"filters": 24})] == [{"filters": 24}]
+    assert {one.values["filters"][0] % 32 for one in candidates("bnn_32")} == {0}
     assert {one.values["input_shape"] for one in candidates("resnet8", resolution=32)} == {(32, 32, 3)}
     assert (16, 32, 64) in {one.values["filters"] for one in candidates("resnet8")}
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in CATALOG] + list(families()))
 def test_every_entry_has_candidates_that_its_builder_takes(name: str) -> None:
-    defaults = {key for entry in CATALOG for key in entry.defaults}
     found = candidates(name)
     assert found
-    assert {key for one in found for key in one.values} <= defaults
+    assert all(set(one.values) <= set(find_entry(one.name).defaults) for one in found)
+    assert {find_entry(one.name).family for one in found} == {find_entry(name).family}
 
 
 def test_formulas_move_width_and_resolution_together() -> None:
@@ -54,6 +55,9 @@ def test_formulas_move_width_and_resolution_together() -> None:
     assert named[1.0] == 224
     assert all(len(one.place) == 1 for one in found)
     assert sorted(named.values()) == list(named.values())
+    shares = candidates("tinynet", formula="tinynet")
+    assert (shares[-1].values["width"], shares[-1].values["input_shape"]) == (1.0, (224, 224, 3))
+    assert all("depth" in one.values for one in shares)
     with pytest.raises(UsageError, match="no width multiplier"):
         candidates("resnet8", formula="tinynet")
     with pytest.raises(UsageError, match="no formula"):

@@ -13,12 +13,13 @@ from tinyml.cli import main
 
 pytestmark = pytest.mark.train
 
+ONE = ("--epochs", "1", "--batch-size", "16")
 FIT = ("--epochs", "3", "--batch-size", "8", "--learning-rate", "0.03")
 
 
-def trained(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+def trained(capsys: pytest.CaptureFixture[str], *arguments: str, fit: tuple[str, ...] = FIT) -> dict[str, object]:
     capsys.readouterr()
-    assert main(["train", *arguments, "--data", "pictures", *FIT, "--json"]) == 0
+    assert main(["train", *arguments, "--data", "pictures", *fit, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert isinstance(found, dict)
     return found
@@ -73,14 +74,14 @@ def test_a_file_freezes_and_resumes(project: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_size_of_a_catalogue_network_is_chosen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = trained(capsys, "resnet8", "--set", "filters=8,8", "--resolution", "16", "--output", "small")
+    found = trained(capsys, "resnet8", "--set", "filters=8,8", "--resolution", "16", "--output", "small", fit=ONE)
     assert found["model_options"] == {"filters": [8, 8], "input_shape": [16, 16, 3]}
     manifest = json.loads((project / "small" / "manifest.json").read_text())
     assert manifest["model"]["options"] == found["model_options"]
     assert main(["train", "--data", "pictures", "--from", "small", "--set", "filters=8", "--output", "x"]) == 2
     assert "--set goes with a model's name" in capsys.readouterr().err
     sized = ("--board", "nano33ble", "--max-latency", "12ms", "--resolution", "16", "--output", "sized")
-    found = trained(capsys, "resnet8", *sized)
+    found = trained(capsys, "resnet8", *sized, fit=ONE)
     scaled = found["scaled"]
     assert isinstance(scaled, dict)
     assert scaled["latency_ms"] <= 12
