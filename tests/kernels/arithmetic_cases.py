@@ -220,6 +220,26 @@ def convolved(depthwise: bool) -> Callable[[Draw], bytes]:
     return make
 
 
+def attention(draw: Draw) -> bytes:
+    """Scores as they are, scaled, or through a curve; keys either way, one tensor in several places."""
+    b = Builder()
+    batch = tuple(draw.size(3) for _ in range(draw.size(4) - 1))
+    rows, depth, count, size = draw.size(7), draw.size(12), draw.pick(draw.size(9), draw.size(60)), draw.size(9)
+    by_row = draw.flag()
+    q = draw.operand(b, (*batch, rows, depth), False)
+    k = draw.operand(b, (*batch, *((count, depth) if by_row else (depth, count))), False)
+    v = k if by_row and draw.flag(0.2) else draw.operand(b, (*batch, count, size), False)
+    scale = b.values[q].scale * b.values[k].scale * draw.scale(10.0, 900.0)
+    quant: dict[str, Any] = {"scale": scale, "zero_point": draw.zero_point()}
+    x = add.batch_matmul(b, q, k, adj_y=by_row, **quant)
+    if draw.flag():
+        number = b.constant(draw.bytes(1), scale=draw.scale(0.001, 0.02), zero_point=-128)
+        x = b.binary("MUL", x, number, scale=b.values[x].scale * draw.scale(0.2, 2.0), zero_point=draw.zero_point())
+    x = b.softmax(x, draw.pick(1.0, 1.0, draw.scale(0.3, 2.0)))
+    quant = {"scale": b.values[v].scale * draw.scale(0.1, 1.0), "zero_point": draw.zero_point()}
+    return b.build([add.batch_matmul(b, x, v, **quant)])
+
+
 CASES: dict[str, Callable[[Draw], bytes]] = {
     "BATCH_MATMUL": batch_matmul,
     "TRANSPOSE_CONV": transpose_conv,
@@ -228,6 +248,7 @@ CASES: dict[str, Callable[[Draw], bytes]] = {
     "PRELU": prelu,
     "L2_NORMALIZATION": l2_normalization,
     "LOG_SOFTMAX": log_softmax,
+    "ATTENTION": attention,
     "MEAN": mean,
     "ADD": binary("ADD"),
     "MUL": binary("MUL"),

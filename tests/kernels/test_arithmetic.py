@@ -26,6 +26,7 @@ NEW = {
     "PRELU": "tml_prelu",
     "L2_NORMALIZATION": "tml_l2_normalise",
     "LOG_SOFTMAX": "tml_log_softmax",
+    "ATTENTION": "tml_attention",
 }
 CURVES = ("GELU", "GELU by tanh", "EXP", "LOG", "RSQRT", "SQRT", "ABS", "DIV")
 

@@ -115,3 +115,32 @@ def test_what_something_else_reads_stays(prove: Prove) -> None:
         ["LOGISTIC", "TANH", "MUL"],
     ]
     prove(models)
+
+
+def attention(keys_by_row: bool, spoil: str = "") -> bytes:
+    def build(b: Builder) -> int | list[int]:
+        q, v = b.input((1, 2, 5, 4)), b.input((1, 2, 6, 3))
+        k = b.input((1, 2, 6, 4) if keys_by_row else (1, 2, 4, 6))
+        scores = add.batch_matmul(b, q, k, adj_y=keys_by_row, scale=0.1)
+        weights = b.softmax(scores)
+        y = add.batch_matmul(b, weights, v, scale=0.05)
+        return [y, scores] if spoil == "scores are an output" else y
+
+    return model(build)
+
+
+@pytest.mark.parametrize("keys_by_row", [False, True])
+def test_scores_of_an_attention_are_never_whole(keys_by_row: bool) -> None:
+    program = lower(read_graph(attention(keys_by_row)), Target(Isa.PORTABLE))
+    (step,) = program.steps
+    assert step.kind == "ATTENTION" and step.scratch_bytes == 4 * 6 + 6
+    assert step.macs == 2 * 5 * 6 * (4 + 3)
+    assert {program.graph.tensors[t].shape for t in program.graph.activations()} == {
+        (1, 2, 5, 4), (1, 2, 6, 3), (1, 2, 5, 3), (1, 2, 6, 4) if keys_by_row else (1, 2, 4, 6),
+    }  # fmt: skip
+
+
+def test_scores_that_are_an_output_stay(prove: Prove) -> None:
+    data = attention(False, "scores are an output")
+    assert kinds(data) == ["BATCH_MATMUL", "SOFTMAX", "BATCH_MATMUL"]
+    prove([data])

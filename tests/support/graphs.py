@@ -10,6 +10,7 @@ import numpy as np
 from tinyml.graph.ir import ABSENT, DType, Graph, Op, Quant, Tensor
 from tinyml.graph.ops import (
     ArgAttrs,
+    AttentionAttrs,
     Attrs,
     BatchMatMulAttrs,
     BinaryAttrs,
@@ -148,6 +149,11 @@ def sound_graph(kind: str) -> Graph:
         "ABS": (Attrs(), [x], activation("y", IMAGE, 0.1)),
         "L2_NORMALIZATION": (Attrs(), [x], activation("y", IMAGE, 1 / 128, 0)),
         "LOG_SOFTMAX": (Attrs(), [x], activation("y", IMAGE, 1 / 16, 127)),
+        "ATTENTION": (
+            AttentionAttrs(keys_by_row=True, score_scale=0.1, logit_scale=0.1),
+            [x, activation("k", (1, 6, 7, 4), 0.02), activation("v", (1, 6, 7, 3), 0.02)],
+            activation("y", (1, 6, 5, 3), 0.1),
+        ),
         "LOOKUP": (LookupAttrs(tuple(range(-128, 128)), ("LOGISTIC", "MUL")), [x], activation("y", IMAGE)),
         "READ_VARIABLE": (VariableAttrs("v", bytes(120)), [], activation("y", IMAGE)),
         "ASSIGN_VARIABLE": (VariableAttrs("v", bytes(120)), [x], activation("y", IMAGE)),

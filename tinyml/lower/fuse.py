@@ -51,6 +51,12 @@ def fuse(graph: Graph) -> Graph:
     return graph.with_ops(op for i, op in enumerate(ops) if i not in gone) if gone else graph
 
 
+def function_of_one(graph: Graph, op: Op) -> tuple[int, tuple[int, ...]] | None:
+    """The tensor that ``op`` is a function of, element by element, and its 256 results; None for other ops."""
+    function = _functions(graph.with_ops([op])).get(op.outputs[0])
+    return None if function is None else (function.root, function.values)
+
+
 def _functions(graph: Graph) -> dict[int, _Function]:
     """Every tensor that is a function of one other."""
     found: dict[int, _Function] = {}

@@ -28,6 +28,7 @@ from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.ops import (
     arithmetic,
+    attention,
     batch_matmul,
     binary,
     concatenation,
@@ -180,6 +181,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("ABS", elementwise.build),
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
+    _portable("ATTENTION", attention.build),
     _portable("LOOKUP", elementwise.build),
     _portable("READ_VARIABLE", state.build_read),
     _portable("ASSIGN_VARIABLE", state.build_assign),

@@ -6,6 +6,7 @@ from tinyml.board import Board
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.fuse import fuse
+from tinyml.lower.fuse_attention import fuse_attention
 from tinyml.lower.kernels import build_step
 from tinyml.lower.ops.move import is_piece, piece_offset_bytes
 from tinyml.lower.ops.state import home
@@ -34,7 +35,7 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
     steps: list[Step] = []
     alias_of: dict[int, int] = {}
     alias_offsets: dict[int, int] = {}
-    graph, windows = (streamed.graph, streamed.windows) if streamed else (fuse(graph), {})
+    graph, windows = (streamed.graph, streamed.windows) if streamed else (fuse_attention(fuse(graph)), {})
     for index, op in enumerate(graph.ops):
         steps += keep_steps(graph, windows.get(index, ()))
         variable = home(graph, op) if op.kind in VARIABLES else None

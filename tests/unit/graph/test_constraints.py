@@ -108,6 +108,7 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
         with_tensor(g, 0, shape=(1, 33_001)), -1, shape=(1, 33_001)
     ),
     ("constraint_size", "LOG_SOFTMAX"): lambda g: with_tensor(with_tensor(g, 0, shape=(1, 2049)), -1, shape=(1, 2049)),
+    ("constraint_table", "ATTENTION"): lambda g: with_attrs(g, table=(1, 2)),
     ("constraint_table", "LOOKUP"): lambda g: with_attrs(g, table=(1, 2)),
     ("constraint_int8", "READ_VARIABLE"): lambda g: with_tensor(g, -1, dtype=DType.INT16),
     ("constraint_size", "READ_VARIABLE"): lambda g: with_attrs(g, initial=b"short"),
@@ -222,6 +223,7 @@ def test_a_missing_bias_is_allowed() -> None:
         ("ADD", 0),
         ("BATCH_MATMUL", 6 * 5 * 7 * 4),
         ("TRANSPOSE_CONV", 120 * 9 * 8),
+        ("ATTENTION", 6 * 5 * 7 * (4 + 3)),
     ],
 )
 def test_multiply_accumulates(kind: str, macs: int) -> None:

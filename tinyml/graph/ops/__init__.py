@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyml.graph.ops.arithmetic import Div, Prelu, SquaredDifference
+from tinyml.graph.ops.attention import Attention, AttentionAttrs
 from tinyml.graph.ops.base import Attrs, OpSpec
 from tinyml.graph.ops.batch_matmul import BatchMatMul, BatchMatMulAttrs
 from tinyml.graph.ops.binary import Add, BinaryAttrs, Mul, Sub
@@ -13,8 +14,8 @@ from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DA
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
 from tinyml.graph.ops.gather import Gather, GatherAttrs
-from tinyml.graph.ops.lookup import Lookup, LookupAttrs
 from tinyml.graph.ops.logic import LOGIC, ArgAttrs
+from tinyml.graph.ops.lookup import Lookup, LookupAttrs
 from tinyml.graph.ops.move import MOVES, TablesAttrs, ViewAttrs
 from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
 from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
@@ -30,6 +31,7 @@ from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
 __all__ = [
     "SPECS",
     "ArgAttrs",
+    "AttentionAttrs",
     "Attrs",
     "BatchMatMulAttrs",
     "BinaryAttrs",
@@ -95,6 +97,7 @@ _ALL: tuple[OpSpec, ...] = (
     L2Normalization(),
     LogSoftmax(),
     Lookup(),
+    Attention(),
     ReadVariable(),
     AssignVariable(),
     *MOVES,
