@@ -26,7 +26,7 @@ def random_inputs(graph: Graph, seed: int) -> list[Array]:
 def assert_exact(data: bytes, graph: Graph, runs: int = 3) -> None:
     """The rewritten ``graph`` and the file compute the same outputs and the same tensors that both have."""
     original, rewritten = Reference(data), Reference(write_graph(graph))
-    named = {tensor.name: index for index, tensor in enumerate(rewritten.graph.tensors)}
+    named = {rewritten.graph.tensors[index].name: index for index in rewritten.graph.activations()}
     traceable = [t for t in graph.activations() if graph.source_tensors[t] >= 0]
     assert traceable
     for seed in range(runs):

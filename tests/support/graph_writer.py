@@ -81,8 +81,12 @@ class _Writer:
 
     def _moves(self, attrs: ViewAttrs | TablesAttrs, source: int, output: int) -> None:
         """Any op that moves elements is a GATHER from the flat input, whatever it was in the file."""
-        size = int(np.prod(self.builder.values[source].shape))
-        flat = self.builder.reshape(source, (size,))
+        value = self.builder.values[source]
+        size, zero_point = int(np.prod(value.shape)), value.zero_point
+        flat = self.builder.tensor(
+            (size,), dtype=value.dtype, scale=value.scale or None, zero_point=zero_point, name=f"flat/{output}"
+        )
+        self.builder.op("RESHAPE", [source], [flat], "ReshapeOptions", newShape=[size])
         positions = attrs.flat().reshape(self.builder.values[output].shape)
         self.builder.op("GATHER", [flat, self.builder.constant(positions.astype(np.int32))], [output], "GatherOptions")
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from tinyml.graph.ir import ABSENT, Graph, Op, Tensor
-from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs
+from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs, PoolAttrs, ViewAttrs
 from tinyml.graph.ops.concatenation import ConcatenationAttrs
 from tinyml.lower import row_reductions
 from tinyml.lower.kernels import build_step
+from tinyml.lower.ops import move
 from tinyml.lower.program import (
     Arg,
     Blocks,
@@ -37,7 +38,7 @@ ELEMENTWISE = frozenset(
         "EXP", "LOG", "RSQRT", "SQRT", "ABS", "L2_NORMALIZATION", "LOG_SOFTMAX", "LOOKUP",
     }
 )  # fmt: skip
-BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU"})
+BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU", "MAXIMUM", "MINIMUM"})
 WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
 
 ROW_KERNELS: dict[str, tuple[str, str]] = {
@@ -98,6 +99,8 @@ def geometry(graph: Graph, op: Op) -> Geometry | None:
     if op.kind in BINARY:
         positions = _row_positions(graph, op, output)
         return _by_rows(output, positions) if positions else None
+    if isinstance(op.attrs, ViewAttrs) and _is_image(x) and x.shape[1] == output.shape[1]:
+        return _by_rows(output, (0,)) if move.rows_of(op.attrs, x.shape, 1) else None
     if op.kind == "CONCATENATION" and cast(ConcatenationAttrs, op.attrs).axis % 4 == 3:
         tensors = [graph.tensor(i) for i in op.inputs]
         return _by_rows(output, tuple(range(len(tensors)))) if all(map(_is_image, tensors)) else None
@@ -144,6 +147,8 @@ def _of_rows(graph: Graph, op: Op, found: Geometry, count: int) -> tuple[Graph, 
     attrs: Any = op.attrs
     if op.kind in WINDOWED:
         attrs = replace(attrs, pad_top=0, pad_bottom=0)
+    if isinstance(attrs, ViewAttrs):
+        attrs = move.rows_of(attrs, graph.tensor(op.inputs[0]).shape, count)
     part = replace(op, attrs=attrs)
     return replace(graph, tensors=tuple(tensors), ops=tuple(part if o is op else o for o in graph.ops)), part
 

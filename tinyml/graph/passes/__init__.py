@@ -8,10 +8,12 @@ from tinyml.graph.ops import SPECS
 from tinyml.graph.passes.base import GraphPass, Pass, View
 from tinyml.graph.passes.drop_identities import DropIdentities
 from tinyml.graph.passes.edit import compacted
+from tinyml.graph.passes.fold_channel_moves import FoldChannelMoves
 from tinyml.graph.passes.fold_constant_channels import FoldConstantChannels
-from tinyml.graph.passes.fold_constant_reshape import FoldConstantReshape
+from tinyml.graph.passes.fold_constant_moves import FoldConstantMoves
 from tinyml.graph.passes.fold_pad import FoldPad
 from tinyml.graph.passes.fuse_activation import FuseActivation
+from tinyml.graph.passes.merge_moves import MergeMoves
 from tinyml.graph.passes.remove_dead_ops import RemoveDeadOps
 from tinyml.graph.passes.remove_unread_channels import RemoveUnreadChannels
 
@@ -19,10 +21,12 @@ __all__ = ["PASSES", "GraphPass", "Pass", "View", "run_pass", "run_passes"]
 
 PASSES: tuple[Pass | GraphPass, ...] = (
     RemoveDeadOps(),
-    FoldConstantReshape(),
+    FoldConstantMoves(),
+    MergeMoves(),
     DropIdentities(),
     FuseActivation(),
     FoldPad(),
+    FoldChannelMoves(),
     FoldConstantChannels(),
     RemoveUnreadChannels(),
 )

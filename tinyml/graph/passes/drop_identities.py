@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyml.graph.ir import DType, Graph, Op
-from tinyml.graph.ops import PadAttrs
+from tinyml.graph.ops import PadAttrs, ViewAttrs
 from tinyml.graph.passes.base import Pass, View
 from tinyml.graph.passes.edit import bypassed
 
@@ -29,7 +29,8 @@ class DropIdentities(Pass):
         if (x.shape, x.dtype, x.quant) != (y.shape, y.dtype, y.quant):
             return False
         pads_nothing = isinstance(op.attrs, PadAttrs) and not any(p for pair in op.attrs.paddings for p in pair)
-        return op.kind in _COPIES or pads_nothing
+        moves_nothing = isinstance(op.attrs, ViewAttrs) and op.attrs.contiguous
+        return op.kind in _COPIES or pads_nothing or moves_nothing
 
     def transform(self, view: View, op: Op) -> Graph:
         """Readers of the output read the input."""

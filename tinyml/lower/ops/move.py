@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import GatherAttrs, ViewAttrs
-from tinyml.graph.ops.move import MAX_LOOPS, MAX_TABLES, TablesAttrs, moved
+from tinyml.graph.ops.move import MAX_LOOPS, MAX_TABLES, TablesAttrs, fitted, moved
 from tinyml.lower.ops.common import first_input, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Step, Target
 
@@ -87,6 +88,20 @@ def runs(attrs: TablesAttrs) -> tuple[list[tuple[int, ...]], int]:
     if last == tuple(range(len(last))):
         return tables[:-1], len(last)
     return tables, 1
+
+
+@lru_cache(maxsize=1024)
+def rows_of(attrs: ViewAttrs, shape: tuple[int, ...], count: int) -> ViewAttrs | None:
+    """The view of ``count`` rows of an image of ``shape`` that gives as many rows of what ``attrs`` gives.
+
+    None where a row of the output is not made of the same row of the input, each in the same way.
+    """
+    height, row = shape[1], prod(shape[2:])
+    rows = attrs.flat().reshape(height, -1)
+    first = rows[0]
+    alike = first.min() >= 0 and first.max() < row and np.array_equal(rows, first + row * np.arange(height)[:, None])
+    found = fitted(rows[:count].reshape(-1)) if alike else None
+    return found if found is not None and len(found.sizes) <= MAX_LOOPS else None
 
 
 def is_piece(graph: Graph, op: Op) -> bool:
