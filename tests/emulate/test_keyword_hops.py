@@ -13,15 +13,16 @@ from tests.support.shared import require_module, require_tool
 from tests.unit.features.sounds import extremes, speech_like
 from tinyml.cli import main
 from tinyml.errors import UnsupportedError, UsageError
+from tinyml.firmware.kws import plan_keywords
 from tinyml.hearing import ears
-from tinyml.pipeline import Options, check, emulate, profile
+from tinyml.pipeline import Options, check, compile_model, emulate, profile
 from tinyml.plan.choose import Goal
 
 SPEECH = [speech_like(seed) for seed in range(6)]
 
 
 @pytest.mark.parametrize(("board", "emulator", "padded"), [
-    ("netduinoplus2", "qemu", False), ("mps2-an386", "unicorn", True),
+    ("netduinoplus2", "qemu", False), ("microbit", "qemu", False), ("mps2-an386", "unicorn", True),
 ])  # fmt: skip
 def test_the_firmware_hears_what_python_hears(tmp_path: Path, board: str, emulator: str, padded: bool) -> None:
     require_tool("qemu-system-arm") if emulator == "qemu" else require_module("unicorn")
@@ -56,6 +57,17 @@ def test_without_hops_each_inference_takes_its_window(tmp_path: Path) -> None:
     assert hops.along_time is not None and whole.along_time is not None
     assert hops.along_time.whole_arena_bytes == whole.budget.arena_bytes and hops.macs < whole.macs
     assert (whole.along_time.hop_rows, whole.along_time.cause) == (None, "it was left out")
+
+
+def test_by_hops_a_slow_core_listens_as_often_as_the_detector_wants(tmp_path: Path) -> None:
+    model = str(temporal_model(tmp_path))
+
+    def stride_ms(hop_rows: int | None) -> float:
+        one = compile_model(model, "microbit", Options(app="kws", hop_rows=hop_rows))
+        return plan_keywords(one.program, one.board, one.source.labels, one.source.manifest).load.stride_ms
+
+    assert stride_ms(None) == 80.0, "60 ms, rounded up to the strides in time"
+    assert stride_ms(0) >= 160.0
 
 
 def test_a_network_that_pads_time_from_the_start_says_so() -> None:
