@@ -19,6 +19,7 @@ from tinyml.graph.ir import ABSENT, Graph, Op, Tensor
 from tinyml.models.catalog import build_model, find_entry
 from tinyml.tflite.quiet import import_keras
 from tinyml.tflite.read import read_graph
+from tinyml.training.definition import options_from_json
 
 Reals = npt.NDArray[np.float64]
 KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -34,7 +35,7 @@ def dequantised(content: bytes, manifest: Mapping[str, Any]) -> Any:
     """
     told = manifest["model"]
     entry = find_entry(str(told["name"]))
-    options = {**told.get("options", {}), "input_shape": tuple(manifest["input"]["shape"])}
+    options = {**options_from_json(told.get("options", {})), "input_shape": tuple(manifest["input"]["shape"])}
     if "classes" in entry.defaults:
         options["classes"] = len(manifest["labels"])
     import_keras()

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyml.data import Dataset
 from tinyml.errors import UsageError
 from tinyml.training.evaluate import evaluate_float
 from tinyml.training.examples import TrainingData
 from tinyml.training.quantize import check_matches
-from tinyml.training.recipes import DataOptions, open_data
+from tinyml.training.recipes import DataOptions, Recipe, open_data
 from tinyml.training.transfer import Source
 
 
@@ -44,22 +45,32 @@ class Forgetting:
         }
 
 
-def old_data(folder: Path, source: Source, seed: int) -> TrainingData:
-    """The data set that ``source`` was trained on, with its classes in its order.
+def open_old_data(folder: Path, source: Source, seed: int) -> tuple[Dataset, Recipe, DataOptions]:
+    """The data set that ``source`` was trained on, with its classes in its order, not read yet.
 
     Raises:
-        UsageError: the folder's data do not go with the network.
+        UsageError: the folder's classes are not the network's.
     """
     labels = source.labels or ()
     words = tuple(label for label in labels if not label.startswith("_"))
     options = DataOptions(words=words, words_alone=bool(words) and len(words) == len(labels), seed=seed)
     dataset, recipe = open_data(folder, options)
-    data = recipe.prepare(dataset, options, tuple(source.model.input_shape[1:]))
-    if labels and data.labels != labels:
+    if labels and dataset.classes != labels:
         raise UsageError(
-            f"{folder} has the classes {', '.join(data.labels)}, {source.name} was trained for {', '.join(labels)}",
+            f"{folder} has the classes {', '.join(dataset.classes)}, {source.name} was trained for {', '.join(labels)}",
             hint="give --old-data with the data set that it was trained on",
         )
+    return dataset, recipe, options
+
+
+def old_data(folder: Path, source: Source, seed: int) -> TrainingData:
+    """The examples of :func:`open_old_data`.
+
+    Raises:
+        UsageError: the folder's data do not go with the network.
+    """
+    dataset, recipe, options = open_old_data(folder, source, seed)
+    data = recipe.prepare(dataset, options, tuple(source.model.input_shape[1:]))
     check_matches(source.model, data)
     return data
 

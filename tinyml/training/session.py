@@ -18,7 +18,7 @@ from tinyml.training.distribute import current_place
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
-from tinyml.training.forgetting import Forgetting, measure, old_data
+from tinyml.training.forgetting import Forgetting, measure, old_data, open_old_data
 from tinyml.training.generations import fit_generations, teacher_entry
 from tinyml.training.qat import QatOptions, check_qat, qat_options, train_quantised
 from tinyml.training.quantize import check_matches
@@ -37,6 +37,7 @@ from tinyml.training.transfer import (
     keep_source,
     kept_source,
     open_source,
+    other_inputs,
     take,
     transfer_options,
 )
@@ -125,7 +126,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
     if request.transfer is not None and taken is not None:
         _schedule(request.transfer, taken)
         if source is not None and request.transfer.old_data is not None:
-            old_data(request.transfer.old_data, source, options.seed)
+            open_old_data(request.transfer.old_data, source, options.seed)
     run = Run.create(
         path,
         {
@@ -157,6 +158,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
                 "name": source.name,
                 "labels": None if source.labels is None else list(source.labels),
                 "folded": source.folded,
+                "frontend": dict(source.frontend),
             },
             "scaled": None if request.scaled is None else dict(request.scaled),
         },
@@ -287,6 +289,8 @@ def _fit_and_test(
             progress.note(message)
         if taken is not None and source is not None:
             progress.note(f"{len(taken.taken)} layers taken from {source.name}; new: {_listed(taken)}")
+            if source.frontend and dict(source.frontend) != dict(data.frontend):
+                progress.note(f"its inputs were made otherwise: {other_inputs(source.frontend, data.frontend)}")
     state = fit_generations(run, model, data, options, new_model, progress, schedule)
     scores = evaluate_float(load_keras(run.best), data, data.test)
     if scores.confusion:

@@ -7,8 +7,8 @@ network as ``source.keras``, so that it resumes though the original has moved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from tinyml.tflite.quiet import import_keras
 from tinyml.training.definition import Definition
 from tinyml.training.examples import TrainingData
 from tinyml.training.runs import Run
-from tinyml.training.stages import stage_of
 
 SOURCE_FILE = "source.keras"
 STATISTICS_EXAMPLES = 256
@@ -51,12 +50,16 @@ class TransferOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """A trained network: ``labels`` are None where they are not known; ``folded``: its batch norms do nothing yet."""
+    """A trained network: ``labels`` are None where they are not known; ``folded``: its batch norms do nothing yet.
+
+    ``frontend`` says how its inputs were made, empty where that is not known.
+    """
 
     model: Any
     labels: tuple[str, ...] | None
     name: str
     folded: bool = False
+    frontend: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,14 @@ def open_source(name: str) -> Source:
         if not run.best.is_file():
             raise UsageError(f"{path} has no best.keras yet", hint=f"train it first: tinyml train --resume {path}")
         labels = tuple(str(label) for label in run.read_json("labels.json").get("labels", ()))
-        return Source(_trainable(load_keras(run.best)), labels, str(run.manifest["model"]["name"]))
+        name, inputs = str(run.manifest["model"]["name"]), run.read_json("frontend.json")
+        return Source(_trainable(load_keras(run.best)), labels, name, frontend=inputs)
     known = trained_models()
     if name in known:
         trained = known[name]
         manifest = Run(TRAINED_DIR).read_json(f"{name}.json")
         model = dequantised((TRAINED_DIR / f"{name}.tflite").read_bytes(), manifest)
-        return Source(model, trained.labels, trained.entry, folded=True)
+        return Source(model, trained.labels, trained.entry, folded=True, frontend=manifest.get("frontend", {}))
     if path.suffix == ".keras":
         model = load_keras(path)
         return Source(_trainable(model), None, str(model.name))
@@ -140,8 +144,13 @@ def kept_source(run: Run) -> Source:
     """The network that :func:`keep_source` wrote."""
     entry = run.manifest["transfer"]
     labels = entry.get("labels")
-    return Source(_trainable(load_keras(run.path / SOURCE_FILE)), None if labels is None else tuple(labels),
-                  str(entry.get("name", "")), bool(entry.get("folded", False)))  # fmt: skip
+    return Source(
+        _trainable(load_keras(run.path / SOURCE_FILE)),
+        None if labels is None else tuple(labels),
+        str(entry.get("name", "")),
+        bool(entry.get("folded", False)),
+        entry.get("frontend", {}),
+    )
 
 
 def definition_of(source: Source) -> Definition:
@@ -243,9 +252,9 @@ def fill_statistics(model: Any, data: TrainingData, taken: Sequence[str]) -> Non
         norm.set_weights([scale * np.sqrt(variance + norm.epsilon), beta, mean, variance])
 
 
-def stages_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The stages of layers, in the layers' order."""
-    return tuple(dict.fromkeys(stage_of(name) for name in names))
+def other_inputs(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> str:
+    """In which keys two front-ends differ."""
+    return ", ".join(sorted(key for key in {*theirs, *mine} if theirs.get(key) != mine.get(key)))
 
 
 def _weighted(model: Any) -> list[Any]:

@@ -13,6 +13,7 @@ import pytest
 from tests.support.shared import require_module
 from tests.unit.training.conftest import SIDE, bars, build_network
 from tinyml.errors import UsageError
+from tinyml.models.trained import TRAINED_DIR, trained_models
 from tinyml.tflite.quiet import import_keras
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, fit, seed_everything
@@ -24,6 +25,7 @@ from tinyml.training.transfer import (
     check_transfer,
     definition_of,
     fill_statistics,
+    open_source,
     take,
     transfer_options,
 )
@@ -206,29 +208,31 @@ def test_forgetting_is_the_old_head_on_the_new_layers(data: TrainingData) -> Non
 
 
 @pytest.mark.train
-def test_the_trained_model_comes_back_from_its_int8_file() -> None:
+@pytest.mark.parametrize("name", sorted(trained_models()))
+def test_trained_models_come_back_from_their_int8_files(name: str) -> None:
     require_module("tensorflow")
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from tinyml.models.trained import TRAINED_DIR
-    from tinyml.training.transfer import open_source
-
-    source = open_source("kws_ds_cnn_s")
-    content = (TRAINED_DIR / "kws_ds_cnn_s.tflite").read_bytes()
+    source = open_source(name)
+    content = (TRAINED_DIR / f"{name}.tflite").read_bytes()
     runner = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     runner.allocate_tensors()
     one, out = runner.get_input_details()[0], runner.get_output_details()[0]
-    rng = np.random.default_rng(5)
-    codes = rng.integers(-60, 60, (24, 49, 10, 1)).astype(np.int8)
-    scale, zero = one["quantization"]
-    reals = ((codes.astype(np.float64) - zero) * scale).astype(np.float32)
-    floats = np.asarray(source.model(reals, training=False))
-    quantised = []
-    for example in codes:
+    codes = np.random.default_rng(5).normal(0, 40, (24, *one["shape"][1:])).clip(-128, 127).astype(np.int8)
+    scale, zero_point = one["quantization"]
+    reals = ((codes.astype(np.float64) - zero_point) * scale).astype(np.float32)
+    floats = np.asarray(source.model(reals, training=False), np.float64)
+    quantised = np.empty_like(floats)
+    for row, example in enumerate(codes):
         runner.set_tensor(one["index"], example[np.newaxis])
         runner.invoke()
-        quantised.append((runner.get_tensor(out["index"])[0].astype(np.float64) - out["quantization"][1]) / 256)
-    assert np.abs(floats - np.array(quantised)).mean() < 0.02
-    assert np.mean(floats.argmax(1) == np.array(quantised).argmax(1)) > 0.9
+        real_scale, real_zero = out["quantization"]
+        quantised[row] = (runner.get_tensor(out["index"])[0].astype(np.float64) - real_zero) * real_scale
+    assert np.abs(floats - quantised).mean() < 0.05 * np.ptp(quantised)
+    assert source.folded
+    assert source.labels == trained_models()[name].labels
+
+
+def test_a_trained_model_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="nothing trained at 'kws_nothing'"):
         open_source("kws_nothing")
