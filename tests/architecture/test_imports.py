@@ -27,6 +27,7 @@ STAGES = (
     "codegen",
     "models",
     "features",
+    "detection",
     "data",
     "streaming",
     "evaluation",
