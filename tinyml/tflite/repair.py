@@ -18,6 +18,7 @@ from tinyml.tflite.wide_softmax import without_softmaxes
 
 _NO_TENSOR = -1
 _CONV_2D = schema.BuiltinOperator.CONV_2D
+_DEPTH_TO_SPACE = schema.BuiltinOperator.DEPTH_TO_SPACE
 
 
 def repair(data: bytes) -> bytes:
@@ -26,7 +27,8 @@ def repair(data: bytes) -> bytes:
     Some real models, TFLM's own person_detect among them, have biases with ``quantized_dimension = 3``, which both
     refuse though there is only one dimension. LiteRT also refuses a CONV_2D without bias: it gets one of zeros.
     The reference kernel of SUM takes int8 for uint8 (LiteRT issue 4079; its default kernels and TFLite Micro's do
-    not): its operands are shifted to uint8 and back, which gives what the kernel is meant to.
+    not): its operands are shifted to uint8 and back, which gives what the kernel is meant to. Its DEPTH_TO_SPACE knows
+    int8, but is registered as version 1 alone, while the converter asks for version 2 with int8.
     Raises UnsupportedError where parts of the file that the reader has no use for are damaged.
     """
     model = schema.Model.GetRootAs(data, 0)
@@ -37,7 +39,10 @@ def repair(data: bytes) -> bytes:
         axes = any(t.ShapeLength() == 1 and t.Quantization() and t.Quantization().QuantizedDimension() for t in tensors)
         biases = any(_kind(model.OperatorCodes(o.OpcodeIndex())) == _CONV_2D and _lacks_bias(o) for o in operators)
         sums = any(_kind(model.OperatorCodes(o.OpcodeIndex())) == schema.BuiltinOperator.SUM for o in operators)
-        return _repacked(data, (_clear_axes, _add_biases, _sum_in_uint8)) if axes or biases or sums else data
+        codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+        versions = any(_kind(code) == _DEPTH_TO_SPACE and code.Version() > 1 for code in codes)
+        changes = (_clear_axes, _add_biases, _sum_in_uint8, _lower_versions)
+        return _repacked(data, changes) if axes or biases or sums or versions else data
     except DAMAGE as error:
         raise damaged(f"an offset or a length in it points outside ({type(error).__name__})") from error
 
@@ -71,6 +76,12 @@ def _clear_axes(model: Any) -> None:
     for tensor in model.subgraphs[0].tensors:
         if tensor.quantization is not None and tensor.shape is not None and len(tensor.shape) == 1:
             tensor.quantization.quantizedDimension = 0
+
+
+def _lower_versions(model: Any) -> None:
+    for code in model.operatorCodes:
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == _DEPTH_TO_SPACE:
+            code.version = 1
 
 
 def _add_biases(model: Any) -> None:

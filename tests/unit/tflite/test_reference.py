@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.move_builder import depth_to_space
 from tests.support.sample_models import sample_conv_model, sample_of_every_op
 from tests.support.shared import require_shared, require_tflite_runtime
 from tests.support.tflite_builder import Builder
@@ -35,6 +36,16 @@ def test_a_unit_convolution_gives_its_input_back() -> None:
     y = model.conv_2d(x, np.array([[[[64]]]]), 1 / 64, scale=0.5, zero_point=7)
     values = _ramp((1, 4, 4, 1))
     assert np.array_equal(Reference(model.build([y])).run([values])[0], values)
+
+
+def test_depth_to_space_in_the_version_that_the_converter_writes_runs() -> None:
+    """The reference kernels register the first version alone, though they compute int8."""
+    model = Builder()
+    x = model.input((1, 1, 1, 4), scale=0.5)
+    y = depth_to_space(model, x, 2)
+    model.model.operatorCodes[-1].version = 2
+    values = np.array([[[[1, -2, 3, -4]]]], np.int8)
+    assert np.array_equal(Reference(model.build([y])).run([values])[0], values.reshape(1, 2, 2, 1))
 
 
 def test_the_trace_has_every_tensor_by_its_index_in_the_file() -> None:
