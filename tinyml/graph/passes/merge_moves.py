@@ -42,14 +42,15 @@ class MergeMoves(Pass):
 def _reshapes(view: View, op: Op) -> bool:
     """Whether ``op`` only gives another shape to what a move makes, which can make it in that shape."""
     before = view.producer(op.inputs[0]) if op.kind in RESHAPES else None
-    alone = len(view.readers(op.inputs[0])) == 1 and not view.is_output(op.inputs[0])
-    return before is not None and moves(before) and alone
+    if before is None:
+        return False
+    return moves(before) and len(view.readers(op.inputs[0])) == 1 and not view.is_output(op.inputs[0])
 
 
 def _merged(view: View, op: Op) -> ViewAttrs | TablesAttrs | None:
     """The move that does what ``op`` and the move before it do; None where there is none or nothing is gained."""
     before = view.producer(op.inputs[0]) if op.inputs and moves(op) else None
-    if before is None or view.tensor(before.inputs[0]).is_constant:
+    if before is None or not before.inputs or view.tensor(before.inputs[0]).is_constant:
         return None
     if before.kind in RESHAPES:
         return moved(op.attrs)
