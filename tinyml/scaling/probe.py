@@ -181,6 +181,7 @@ class Prober:
 
 def built(candidate: Candidate) -> Any:
     """The candidate's untrained network, None where its builder does not take these options together."""
+    import_keras()
     try:
         return candidate.build()
     except (ValueError, ZeroDivisionError, UsageError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyml.data import Dataset
+from tinyml.data.base import AUDIO
 from tinyml.errors import UsageError
 from tinyml.training.evaluate import evaluate_float
 from tinyml.training.examples import TrainingData
@@ -48,13 +49,19 @@ class Forgetting:
 def open_old_data(folder: Path, source: Source, seed: int) -> tuple[Dataset, Recipe, DataOptions]:
     """The data set that ``source`` was trained on, with its classes in its order, not read yet.
 
+    As it opens by itself where that gives the network's classes, otherwise with its words: of Speech Commands the
+    official words that are no keywords are then left out, as in training, and not counted among the unknown.
+
     Raises:
         UsageError: the folder's classes are not the network's.
     """
     labels = source.labels or ()
-    words = tuple(label for label in labels if not label.startswith("_"))
-    options = DataOptions(words=words, words_alone=bool(words) and len(words) == len(labels), seed=seed)
+    options = DataOptions(seed=seed)
     dataset, recipe = open_data(folder, options)
+    if labels and dataset.kind == AUDIO and dataset.classes != labels:
+        words = tuple(label for label in labels if not label.startswith("_"))
+        options = DataOptions(words=words, words_alone=len(words) == len(labels), seed=seed)
+        dataset, recipe = open_data(folder, options)
     if labels and dataset.classes != labels:
         raise UsageError(
             f"{folder} has the classes {', '.join(dataset.classes)}, {source.name} was trained for {', '.join(labels)}",
