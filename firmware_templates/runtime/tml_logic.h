@@ -1,4 +1,4 @@
-/* Comparing, choosing and converting, portable: MAXIMUM to SELECT with broadcasting, ARG_MAX, REDUCE_MAX, CAST.
+/* Comparing, choosing and converting, portable: MAXIMUM to SELECT and arithmetic of int32 with broadcasting, ARG_MAX, REDUCE_MAX, CAST.
  *
  * Broadcasting is five nested loops, outermost first: sizes says how often each runs, the strides by how many elements
  * each operand advances (0 where it is broadcast). An output may lie over an operand of its own shape and type.
@@ -40,6 +40,9 @@ TML_OF_TWO(tml_less_int32, int32_t, uint8_t, x < y)
 TML_OF_TWO(tml_less_equal_int32, int32_t, uint8_t, x <= y)
 TML_OF_TWO(tml_equal_int32, int32_t, uint8_t, x == y)
 TML_OF_TWO(tml_not_equal_int32, int32_t, uint8_t, x != y)
+TML_OF_TWO(tml_add_int32, int32_t, int32_t, (uint32_t)x + (uint32_t)y)
+TML_OF_TWO(tml_sub_int32, int32_t, int32_t, (uint32_t)x - (uint32_t)y)
+TML_OF_TWO(tml_mul_int32, int32_t, int32_t, (uint32_t)x * (uint32_t)y)
 TML_OF_TWO(tml_equal_bool, uint8_t, uint8_t, x == y)
 TML_OF_TWO(tml_not_equal_bool, uint8_t, uint8_t, x != y)
 TML_OF_TWO(tml_logical_and_bool, uint8_t, uint8_t, x & y)

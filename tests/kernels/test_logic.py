@@ -85,6 +85,19 @@ def cast(b: Builder, d: Draw) -> int:
     return lb.cast(b, b.input(d.shape(d.number(1, 4)), **_like(source, None)), target)
 
 
+def arithmetic(kind: str) -> Callable[[Builder, Draw], int]:
+    """Of int32, small enough that the reference does not overflow."""
+
+    def case(b: Builder, d: Draw) -> int:
+        shape = d.shape(d.number(1, 4))
+        x = lb.cast(b, b.input(shape, scale=0.1), "int32")
+        y = lb.cast(b, b.input(tuple(1 if d.chance(0.3) else n for n in shape), scale=0.1), "int32")
+        output = b.tensor(shape, dtype="int32", scale=None)
+        return b.op(kind, [x, y], [output], f"{kind.capitalize()}Options")
+
+    return case
+
+
 CASES: dict[str, Callable[[Builder, Draw], int]] = {
     **{kind: of_two(kind) for kind in OF_TWO},
     "SELECT": select(first=True),
@@ -93,6 +106,7 @@ CASES: dict[str, Callable[[Builder, Draw], int]] = {
     **{kind: extreme(kind) for kind in ("REDUCE_MAX", "REDUCE_MIN")},
     "LOGICAL_NOT": lambda b, d: lb.logical_not(b, b.input(d.shape(d.number(1, 4)), scale=None, dtype="bool")),
     "CAST": cast,
+    **{kind: arithmetic(kind) for kind in ("ADD", "SUB", "MUL")},
 }
 
 

@@ -97,6 +97,10 @@ def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
 
 
 KERNELS: tuple[KernelRow, ...] = (
+    *(
+        KernelRow(kind, ANY_ISA, ANY_GOAL, logic.of_int32, logic.build_int32, "portable C, int32")
+        for kind in ("ADD", "SUB", "MUL")
+    ),
     _no_simd("CONV_2D", v6m_conv_2d.one_pixel_applies, v6m_conv_2d.build_one_pixel, "6 channels at a time"),
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
     _no_simd(

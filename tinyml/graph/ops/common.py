@@ -108,6 +108,12 @@ class ElementwiseSpec(Int8Spec):
         return None if x.shape == y.shape else f"got {shape_text(x.shape)} to {shape_text(y.shape)}"
 
 
+def all_of(graph: Graph, op: Op, *dtypes: DType) -> bool:
+    """Whether every operand has one and the same of ``dtypes``."""
+    found = {tensor.dtype for _, tensor in operands(graph, op)}
+    return len(found) == 1 and found <= set(dtypes)
+
+
 def multiplier_facts(real_multiplier: float) -> str | None:
     """Facts where a requantisation multiplier is beyond what TFLite's ``QuantizeMultiplier`` can represent."""
     return None if 0 < real_multiplier < 2**30 else f"got {real_multiplier:g}"

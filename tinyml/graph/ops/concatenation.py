@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tinyml.graph.ir import ABSENT, Activation, DType, Graph, Op
 from tinyml.graph.ops.base import Attrs
-from tinyml.graph.ops.common import Int8Spec, attrs_of, different_quantisation, operands, shape_text
+from tinyml.graph.ops.common import Int8Spec, all_of, attrs_of, different_quantisation, shape_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,7 @@ class Concatenation(Int8Spec):
 
     def constraint_int8(self, graph: Graph, op: Op) -> str | None:
         """Inputs and output are int8 with one scale and one zero point, or all of them int32, int64 or bool."""
-        dtypes = {tensor.dtype for _, tensor in operands(graph, op)}
-        if len(dtypes) == 1 and dtypes <= {DType.INT32, DType.INT64, DType.BOOL}:
+        if all_of(graph, op, DType.INT32, DType.INT64, DType.BOOL):
             return None
         return super().constraint_int8(graph, op)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ir import DType, Graph, Op
 from tinyml.graph.ops.base import Attrs
-from tinyml.graph.ops.common import Int8Spec, different_quantisation, shape_text
+from tinyml.graph.ops.common import Int8Spec, all_of, different_quantisation, shape_text
 
 
 class Reshape(Int8Spec):
@@ -12,6 +12,12 @@ class Reshape(Int8Spec):
 
     kind = "RESHAPE"
     attrs_type = Attrs
+
+    def constraint_int8(self, graph: Graph, op: Op) -> str | None:
+        """Input and output are int8 with one scale and one zero point, or both int32, int64 or bool."""
+        if all_of(graph, op, DType.INT32, DType.INT64, DType.BOOL):
+            return None
+        return super().constraint_int8(graph, op)
 
     def constraint_run_time(self, graph: Graph, op: Op) -> str | None:
         """The output is computed at run time; a constant input is reshaped when compiling."""

@@ -16,6 +16,7 @@ from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.move import as_bytes
 from tinyml.lower.ops.reduce import PAIRS, kept_and_reduced
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 LOOPS = 5
 HEADER = "tml_logic.h"
@@ -95,6 +96,16 @@ def build_of_two(graph: Graph, op: Op, target: Target) -> Step:
             found.append((f"{name}_shift", shift))
         numbers = tuple(Int(name, value) for name, value in found)
     return _broadcast(graph, op, f"tml_{op.kind.lower()}_{dtype.value}", _shapes(graph, op), numbers)
+
+
+def of_int32(graph: Graph, op: Op, target: Target) -> Verdict:
+    """Operands of int32, which are not scaled."""
+    return APPLIES if first_input(graph, op).dtype is DType.INT32 else unfit("the operands are int8")
+
+
+def build_int32(graph: Graph, op: Op, target: Target) -> Step:
+    """ADD, SUB and MUL of int32, which wrap around."""
+    return _broadcast(graph, op, f"tml_{op.kind.lower()}_int32", _shapes(graph, op))
 
 
 def build_select(graph: Graph, op: Op, target: Target) -> Step:
