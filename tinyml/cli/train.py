@@ -126,6 +126,7 @@ def command(
     from tinyml.training.fit import InterruptedRunError
     from tinyml.training.qat import QatOptions
     from tinyml.training.recipes import DataOptions
+    from tinyml.training.runs import check_free
     from tinyml.training.session import Request
     from tinyml.training.together import resume as resume_run
     from tinyml.training.together import train
@@ -151,6 +152,8 @@ def command(
     scaled = None
     if resume is None:
         folder = Path(chosen_data(None if data is None else str(data)))
+        if output is not None:
+            check_free(output)
         name, model_options, scaled = chosen_size(model, fit_options, folder, data_options)
     given = {name: value for name, value in fit_options.items() if value is not None}
     try:

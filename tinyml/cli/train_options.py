@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tinyml.cli.options import ByteSize, Milliseconds, Setting
+from tinyml.cli.options import ByteSize, Milliseconds, Setting, pipeline_options
 
 if TYPE_CHECKING:
     from tinyml.scaling.scale import Scaled
@@ -127,15 +127,13 @@ def chosen_size(
         raise UsageError("no model was given to size for the board", hint="name a family of `tinyml models`")
     from tinyml.boards import load_board
     from tinyml.cli.scale import ScaleProgress
-    from tinyml.compiled import Options
-    from tinyml.plan.budget import Limits
     from tinyml.scaling.for_data import scale_for
     from tinyml.scaling.scale import ScaleRequest
 
     request = ScaleRequest(
         model,
         load_board(chosen_board(given["board"])),
-        Options(limits=Limits(sram_bytes=given["budget"], flash_bytes=given["flash"])),
+        pipeline_options({"sram": given["budget"], "flash": given["flash"]}),
         given["max_latency"],
         pinned=settings,
         resolution=given["resolution"],

@@ -84,8 +84,8 @@ def scale(request: ScaleRequest, watch: Callable[[Need], None] | None = None) ->
         freed = _search(candidates(request.model, pinned=_free_only(request)), again, watch)
         if freed is not None:
             hint = f"this one fits: {freed.describe()}"
-    what = "it" if len(space) == 1 else f"none of {len(space)} sizes; the closest"
-    raise DoesNotFitError(f"{request.model} does not fit {request.board.name}: {what}, {closest.describe()}", hint=hint)
+    which = "" if len(space) == 1 else f"none of {len(space)} sizes; the closest, "
+    raise DoesNotFitError(f"{request.model} does not fit {request.board.name}: {which}{closest.describe()}", hint=hint)
 
 
 def _space(request: ScaleRequest) -> tuple[Candidate, ...]:
