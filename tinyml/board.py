@@ -213,6 +213,7 @@ class Board:
     sources: tuple[tuple[str, str], ...]
     path: Path
     crystal_hz: int | None = None
+    usb_console: Console | None = None
 
     @property
     def isa_name(self) -> str:

@@ -6,6 +6,7 @@ The schema is documented in ``boards/README.md``; every table carries the ``sour
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from tinyml.board import (
@@ -41,13 +42,14 @@ __all__ = [
     "list_boards",
     "load_board",
     "read_board",
+    "with_console",
 ]
 
 FEATURES = ("dsp", "fpu", "dpfpu", "mve")
 REGION_KINDS = ("flash", "ram")
 ATTRIBUTES = ("execute", "dma", "fast", "cached", "xip", "external", "battery", "off_at_reset")
 EMULATOR_KINDS = ("unicorn", "qemu", "renode")
-CONSOLE_DRIVERS = ("nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "cmsdk_uart")
+CONSOLE_DRIVERS = ("nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "rp2_usb", "cmsdk_uart")
 CAMERA_DRIVERS = ("ov7675_nrf", "ov7670_dcmi", "ov9655_dcmi", "hm01b0_pio", "host")
 MICROPHONE_KINDS = ("pdm", "i2s", "analog")
 FRAMEWORKS = ("baremetal", "arduino", "mbed", "stm32cube", "zephyr")
@@ -109,6 +111,7 @@ def read_board(path: Path) -> Board:
     core_source = _finish(core_table)
     console, microphone = table.optional_table("console"), table.optional_table("microphone")
     camera, current = table.optional_table("camera"), table.optional_table("current")
+    usb_console = table.optional_table("usb_console")
     cache = table.optional_table("flash_cache")
     board = Board(
         name=name,
@@ -122,6 +125,7 @@ def read_board(path: Path) -> Board:
         clock_hz=clock_hz,
         regions=_regions(table),
         console=None if console is None else _console(console),
+        usb_console=None if usb_console is None else _console(usb_console),
         microphone=None if microphone is None else _microphone(microphone),
         camera=None if camera is None else _camera(camera),
         leds=tuple(_led(entry) for entry in table.tables("leds")),
@@ -220,6 +224,19 @@ def _bank(table: Table) -> MemoryBank:
 def _pins(table: Table) -> tuple[tuple[str, str], ...]:
     pins = table.optional_table("pins")
     return () if pins is None else tuple((signal, pins.text(signal)) for signal in pins.names())
+
+
+def with_console(board: Board, name: str) -> Board:
+    """``board`` with its console on the line ``name``: ``board`` for the file's own, ``usb`` for its USB socket.
+
+    Raises UsageError where the socket has no driver.
+    """
+    if name == "board":
+        return board
+    if board.usb_console is None:
+        able = ", ".join(known.name for known in list_boards() if known.usb_console is not None)
+        raise UsageError(f"the USB socket of {board.name} has no driver for a console", hint=f"boards with one: {able}")
+    return replace(board, console=board.usb_console)
 
 
 def _console(table: Table) -> Console:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyml import debug
-from tinyml.boards import Board, load_board
+from tinyml.boards import Board, load_board, with_console
 from tinyml.errors import UsageError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.firmware.apps import require_app
@@ -40,6 +40,7 @@ class Options:
     ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
     ``labels`` name the classes where the model does not. ``hop_rows`` are the rows that each inference adds to a
     window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
+    ``console`` is the line it goes to: the board's own, or ``usb`` for the board's USB socket.
     """
 
     app: str = "benchmark"
@@ -55,6 +56,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     memory: Goal = field(default_factory=Goal)
     hop_rows: int | None = None
+    console: str = "board"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     Raises UsageError, UnsupportedError as the stages do.
     """
     options = options or Options()
-    target_board = board if isinstance(board, Board) else load_board(board)
+    target_board = with_console(board if isinstance(board, Board) else load_board(board), options.console)
     require_app(options.app, target_board)
     source = load_source(model)
     graph = read_graph(source.content, name=source.name, match=options.match)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyml import __version__
-from tinyml.boards import Board, load_board
+from tinyml.boards import Board, load_board, with_console
 from tinyml.compiled import Options
 from tinyml.errors import BuildError, UsageError
 from tinyml.firmware.app_values import app_values
@@ -43,7 +43,7 @@ def render_over_tflm(
     the application can't serve, DoesNotFitError where the core can't keep up with the sound, UnsupportedError for an op
     that TensorFlow Lite Micro does not have.
     """
-    target = board if isinstance(board, Board) else load_board(board)
+    target = with_console(board if isinstance(board, Board) else load_board(board), options.console)
     require_app(options.app, target)
     if options.memory.fed_by_rows or options.hop_rows:
         raise UsageError("TensorFlow Lite Micro takes whole inputs", hint="leave out --rows and --hop-rows")

@@ -11,11 +11,18 @@ extern uint32_t _estack, _sidata, _sdata, _edata, _sbss, _ebss;
 extern uint8_t _flash_start[], _flash_end[];
 
 #ifdef TML_MICROPHONE_IRQ
-enum { VECTORS = 16 + TML_MICROPHONE_IRQ + 1 };
+enum { AFTER_MICROPHONE = 16 + TML_MICROPHONE_IRQ + 1 };
 void tml_microphone_irq(void);
 #else
-enum { VECTORS = 16 };
+enum { AFTER_MICROPHONE = 16 };
 #endif
+#ifdef TML_USB_IRQ
+enum { AFTER_USB = 16 + TML_USB_IRQ + 1 };
+void tml_usb_irq(void);
+#else
+enum { AFTER_USB = 16 };
+#endif
+enum { VECTORS = (int)AFTER_MICROPHONE > (int)AFTER_USB ? (int)AFTER_MICROPHONE : (int)AFTER_USB };
 
 int main(void);
 void Reset_Handler(void);
@@ -102,5 +109,8 @@ __attribute__((used, section(".vectors"), aligned(VECTORS > 64 ? 512 : 256))) co
     (const void *)SysTick_Handler,
 #ifdef TML_MICROPHONE_IRQ
     [16 + TML_MICROPHONE_IRQ] = (const void *)tml_microphone_irq,
+#endif
+#ifdef TML_USB_IRQ
+    [16 + TML_USB_IRQ] = (const void *)tml_usb_irq,
 #endif
 };

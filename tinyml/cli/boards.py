@@ -108,6 +108,8 @@ def _print_board(board: Board) -> None:
     if board.console is not None:
         console = board.console
         facts.append(["console", f"{console.instance}, tx {console.tx}, rx {console.rx}, {console.baud} baud"])
+    if board.usb_console is not None:
+        facts.append(["console", "USB socket, with --console usb"])
     if board.microphone is not None:
         facts.append(["microphone", f"{board.microphone.kind}: {board.microphone.part}"])
     if board.camera is not None:

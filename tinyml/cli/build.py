@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="arduino writes the project for the board's Arduino core; PlatformIO's registry is needed to build it.",
 )
+@click.option(
+    "--console",
+    type=click.Choice(["board", "usb"]),
+    default="board",
+    show_default=True,
+    help="Where the firmware's serial line is: the board's own, or its USB socket where that has a driver.",
+)
 @click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
 @json_option
 def command(

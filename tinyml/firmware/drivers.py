@@ -107,6 +107,24 @@ _RP2 = {
     },
 }
 
+USB_VENDOR, USB_PRODUCT = 0x2E8A, 0x000A
+"""Raspberry Pi's, of a serial line that a user's program has on the board's socket; the board files know them."""
+
+USB_HOST_WAIT_MS = 3000
+"""So long the start waits for a host to open the port; without one the application goes on alone."""
+
+_RP2_USB = {
+    "rp2040": {
+        "TML_RP2_PLL_USB_BASE": "0x4002c000u", "TML_RP2_PLL_USB_RESET": "0x2000u", "TML_RP2_USB_RESET": "0x1000000u",
+        "TML_RP2_CLK_USB_CTRL": "0x40008054u", "TML_USB_IRQ": "5",
+    },
+    "rp2350": {
+        "TML_RP2_PLL_USB_BASE": "0x40058000u", "TML_RP2_PLL_USB_RESET": "0x8000u", "TML_RP2_USB_RESET": "0x10000000u",
+        "TML_RP2_CLK_USB_CTRL": "0x40010060u", "TML_USB_IRQ": "14",
+    },
+}  # fmt: skip
+"""RP2040 datasheet, sections 2.2, 2.3.2, 2.14 and 2.15.7; RP2350 datasheet, sections 2.2, 3.2, 7.5 and 8.1."""
+
 _NRF_BAUD = {
     "nrf_uarte": {9600: 0x00275000, 115200: 0x01D60000, 230400: 0x03B00000, 460800: 0x07400000, 1000000: 0x10000000},
     "nrf51_uart": {9600: 0x00275000, 115200: 0x01D7E000, 230400: 0x03AFB000, 460800: 0x075F7000, 1000000: 0x10000000},
@@ -143,6 +161,8 @@ def _base_drivers(board: Board, clock: Clock) -> Drivers:
         return _drivers(board, f"uart_{console.driver}.c", clock, _stm32(board, console, clock))
     if console.driver == "rp2_uart":
         return _drivers(board, "uart_rp2_uart.c", clock, _rp2(board, console, clock))
+    if console.driver == "rp2_usb":
+        return _drivers(board, "uart_rp2_usb.c", clock, _rp2_usb(board))
     if console.driver == "cmsdk_uart":
         defines = {"TML_UART_BASE": hex(console.base) + "u", "TML_UART_BAUD": f"{console.baud}u"}
         return _drivers(board, "uart_cmsdk_uart.c", clock, defines)
@@ -226,6 +246,21 @@ def _rp2(board: Board, console: Console, clock: Clock) -> dict[str, str]:
         "TML_UART_TX_PIN": f"{int(pin[1])}u",
         "TML_UART_RX_PIN": f"{int(rx_pin[1])}u",
     } | {name: hex(value) + "u" for name, value in family.items()}
+
+
+def _rp2_usb(board: Board) -> dict[str, str]:
+    if board.family not in _RP2_USB:
+        raise _unknown(board, f"the USB socket of family {board.family} has no driver")
+    bases = {name: hex(value) + "u" for name, value in _RP2[board.family].items() if name != "TML_RP2_RESET_BITS"}
+    return (
+        bases
+        | _RP2_USB[board.family]
+        | {
+            "TML_USB_VENDOR": hex(USB_VENDOR),
+            "TML_USB_PRODUCT": hex(USB_PRODUCT),
+            "TML_USB_HOST_WAIT_MS": f"{USB_HOST_WAIT_MS}u",
+        }
+    )
 
 
 def _stm32_pin(board: Board, text: str) -> tuple[int, int]:
