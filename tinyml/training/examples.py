@@ -63,7 +63,8 @@ class TrainingData:
     JSON terms how raw input becomes codes. ``counts`` are the clips or images per label of each split, ``notes`` what
     the user ought to know of the data, such as damaged files that were left out. ``resized(rng, shape)``, where the
     data can, gives the same epoch for the same generator, example by example, as codes of another input shape: what a
-    teacher of its own size sees. ``own_part``: of several workers, each has training examples of its own.
+    teacher of its own size sees. ``own_part``: of several workers, each has training examples of its own. ``drawn``
+    says how often an epoch has each class, where that is put right after training (:mod:`tinyml.training.balance`).
     """
 
     task: str
@@ -80,6 +81,7 @@ class TrainingData:
     notes: tuple[str, ...] = ()
     resized: Callable[[np.random.Generator, tuple[int, ...]], Codes] | None = None
     own_part: bool = False
+    drawn: tuple[float, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

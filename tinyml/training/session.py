@@ -13,6 +13,7 @@ from tinyml.compression.distill import DistillOptions, check_distill, distill_op
 from tinyml.data.base import TRAIN
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
+from tinyml.training.balance import balance_best
 from tinyml.training.definition import Definition, find_definition, options_from_json
 from tinyml.training.distribute import current_place
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
@@ -292,6 +293,7 @@ def _fit_and_test(
             if source.frontend and dict(source.frontend) != dict(data.frontend):
                 progress.note(f"its inputs were made otherwise: {other_inputs(source.frontend, data.frontend)}")
     state = fit_generations(run, model, data, options, new_model, progress, schedule)
+    balance_best(run, data)
     scores = evaluate_float(load_keras(run.best), data, data.test)
     if scores.confusion:
         run.write_json(

@@ -1,9 +1,9 @@
 """Keyword spotting: clips of words, silence and unknown words through the integer front-end.
 
-Silence is drawn anew out of the background noise. Unknown words are drawn as often as three and a half keywords: the
-data set's own, since those are what a test holds, further folders', words cut off at the window's edge as a stream has
-them, and words made out of keywords (:func:`make_foreign`), because data sets hold few real ones. A teacher of sound
-answers once for every clip that is drawn.
+Silence is drawn anew out of the background noise. Unknown words are drawn four times as often as a keyword, which is
+put right after training: the data set's own, since those are what a test holds, further folders', words cut off at the
+window's edge as a stream has them, and words made out of keywords (:func:`make_foreign`), because data sets hold few
+real ones. A teacher of sound answers once for every clip that is drawn.
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
     if distill is not None and distill.frontend is not None:
         teacher = sound_teacher(distill, dataset.classes, dataset.sample_rate_hz, dataset.clip_samples)
 
+    shares = {SILENCE: SILENCE_SHARE, UNKNOWN: OWN_SHARE + EXTRA_SHARE + FOREIGN_SHARE + CUT_SHARE}
+
     def features(clips: Clips) -> Codes:
         return made.process(clips).reshape(len(clips), *input_shape)
 
@@ -151,6 +153,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         frontend={"kind": "audio", "clip_samples": dataset.clip_samples, **config.to_json()},
         counts=count_labels(decoded, dataset.classes),
         notes=notes(dataset, decoded),
+        drawn=tuple(shares.get(name, 1.0) for name in dataset.classes),
     )
 
 
