@@ -117,6 +117,7 @@ def _from_keras(path: Path) -> ModelSource:
     key = hashlib.sha256(content).hexdigest()
 
     def load() -> Any:
+        import tinyml.models  # noqa: F401  its layers may stand in the file
         from tinyml.tflite.convert import load_keras
 
         return load_keras(path)

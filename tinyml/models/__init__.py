@@ -1,5 +1,6 @@
 """Keras definitions of small networks, one family a file, and the catalogue of their named sizes."""
 
-from tinyml.models import drop_path, norms  # their layers may stand in any file that is loaded
+# their layers may stand in any file that is loaded
+from tinyml.models import binary, drop_path, gru_kws, learned_groups, norms, super_resolution
 
-__all__ = ["drop_path", "norms"]
+__all__ = ["binary", "drop_path", "gru_kws", "learned_groups", "norms", "super_resolution"]

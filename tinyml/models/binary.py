@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinyml.tflite.keras_layers import makes_layers
+
 PACKAGE = "tinyml"
 STEEPNESS = 64.0
 """The converted sign is ``clip(64 x, -1, 1)``: TFLite has no int8 sign, but can fold this into the layer before."""
@@ -33,6 +35,7 @@ def baked(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(kernel >= 0, np.float32(1), np.float32(-1))
 
 
+@makes_layers
 @functools.cache
 def binary_layers() -> BinaryLayers:
     """The layers, made on first use and registered with Keras so that files which hold them load."""

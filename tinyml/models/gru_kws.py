@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyml.models.blocks import finish, image_input, scores
 from tinyml.models.entry import Entry, Published
+from tinyml.tflite.keras_layers import makes_layers
 
 
 def build(
@@ -33,6 +34,7 @@ def build(
     return finish(inputs, scores(x, classes), name)
 
 
+@makes_layers
 @functools.cache
 def unrolled_gru_layer() -> type:
     """The layer's class, made on first use and registered with Keras so that files which hold it load."""

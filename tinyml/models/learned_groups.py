@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinyml.tflite.keras_layers import makes_layers
+
 PACKAGE = "tinyml"
 
 
+@makes_layers
 @functools.cache
 def channel_index_layer() -> type:
     """The index layer's class: output channel i is input channel ``indices[i]``, which TFLite's GATHER computes."""
@@ -61,6 +64,7 @@ def channel_index_layer() -> type:
     return made
 
 
+@makes_layers
 @functools.cache
 def learned_group_layer() -> type:
     """The learning layer's class, made on first use and registered with Keras so that files which hold it load."""

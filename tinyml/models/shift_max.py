@@ -41,8 +41,10 @@ def shift_max(
     channels = x.shape[-1]
     gates = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
     squeezed = max(4, divisible(channels // reduction, 4))
-    gates = keras.layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_reduce")(gates)
-    gates = keras.layers.Conv2D(2 * sums * channels, 1, name=f"{name}_expand")(gates)
+    # as the authors do: gates near their beginning, or a deep network's signal grows by each of them
+    small = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
+    gates = keras.layers.Conv2D(squeezed, 1, activation="relu", name=f"{name}_reduce", **small)(gates)
+    gates = keras.layers.Conv2D(2 * sums * channels, 1, name=f"{name}_expand", **small)(gates)
     gates = keras.layers.Activation(HARD_SIGMOID, name=f"{name}_gate")(gates)
     offsets = [value - SPAN / 2 for value in initial[: 2 * sums] for _ in range(channels)]
     parts = split(keras.layers.Rescaling(SPAN, offsets, name=f"{name}_gates")(gates), (channels,) * (2 * sums))

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinyml.models.blocks import finish, image_input
 from tinyml.models.entry import Entry, Published
+from tinyml.tflite.keras_layers import makes_layers
 
 
 def build(
@@ -48,6 +49,7 @@ def depth_to_space(x: Any, factor: int, *, name: str) -> Any:
     return depth_to_space_layer()(factor, name=name)(x)
 
 
+@makes_layers
 @functools.cache
 def depth_to_space_layer() -> type:
     """The layer's class, made on first use and registered with Keras so that files which hold it load."""

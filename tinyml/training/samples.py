@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import tinyml
+import tinyml.models  # its layers may stand in the file
 from tinyml.errors import UsageError
 from tinyml.files import write_file
 from tinyml.tflite.convert import Sample, convert, load_keras

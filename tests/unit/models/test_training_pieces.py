@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +177,28 @@ def test_binary_layers_pass_gradients_and_bake_to_signs() -> None:
     made = bnn.bake(learned, **options)
     assert set(np.unique(np.asarray(made.get_layer("conv2").kernel))) == {-1.0, 1.0}
     np.testing.assert_allclose(np.asarray(made(images)), np.asarray(learned(images)), rtol=1e-4, atol=1e-5)
+
+
+def test_files_with_layers_of_ours_load(tmp_path: Path) -> None:
+    """In a process of its own, where nobody has made the layers yet."""
+    import keras
+
+    from tinyml.models import condensenet, gru_kws
+
+    path = tmp_path / "learned.keras"
+    condensenet.build(
+        input_shape=(8, 8, 3), classes=3, stages=(1,), growth=(4,), stem_strides=1, learning=True
+    ).save(path)  # fmt: skip
+    gru_kws.build(input_shape=(3, 4, 1), units=4).save(tmp_path / "gru.keras")
+    keras.backend.clear_session()
+    script = (
+        "import sys; from pathlib import Path; import tinyml.models; from tinyml.tflite.convert import load_keras;"
+        "print(*(load_keras(Path(name)).name for name in sys.argv[1:]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(path), str(tmp_path / "gru.keras")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["condensenet", "gru_kws"]
