@@ -63,7 +63,9 @@ def command(
         return
     click.echo(scaled.best.describe())
     click.echo(f"{scaled.best.parameters:,} parameters, {scaled.best.macs:,} MACs")
-    chosen = " ".join(f"--set {key}={setting_text(value)}" for key, value in scaled.best.candidate.options)
+    chosen = " ".join(
+        f"--set {key}={setting_text(value)}" for key, value in scaled.best.candidate.options if key != "classes"
+    )
     out.note(
         f"tried {len(scaled.tried)} of {scaled.considered}; next: tinyml train {scaled.best.candidate.name} {chosen}"
     )

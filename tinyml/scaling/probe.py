@@ -62,7 +62,7 @@ class Need:
             told.insert(0, f"{self.sram_bytes:,} of {self.sram_available_bytes:,} bytes of SRAM")
         if self.latency_ms is not None:
             limit = "" if self.max_latency_ms is None else f" of {self.max_latency_ms:g}"
-            told.append(f"about {self.latency_ms:.0f}{limit} ms")
+            told.append(f"about {self.latency_ms:.{0 if self.latency_ms >= 100 else 1}f}{limit} ms")
         return f"{self.candidate.title}: {', '.join(told)}"
 
     def to_json(self) -> dict[str, Any]:

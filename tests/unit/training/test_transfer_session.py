@@ -74,17 +74,17 @@ def test_a_file_freezes_and_resumes(project: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_size_of_a_catalogue_network_is_chosen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = trained(capsys, "resnet8", "--set", "filters=8,8", "--resolution", "16", "--output", "small", fit=ONE)
-    assert found["model_options"] == {"filters": [8, 8], "input_shape": [16, 16, 3]}
+    found = trained(capsys, "digits", "--set", "filters=4,4,8", "--resolution", "16", "--output", "small", fit=ONE)
+    assert found["model_options"] == {"filters": [4, 4, 8], "input_shape": [16, 16, 1]}
     manifest = json.loads((project / "small" / "manifest.json").read_text())
     assert manifest["model"]["options"] == found["model_options"]
     assert main(["train", "--data", "pictures", "--from", "small", "--set", "filters=8", "--output", "x"]) == 2
     assert "--set goes with a model's name" in capsys.readouterr().err
-    sized = ("--board", "nano33ble", "--max-latency", "12ms", "--resolution", "16", "--output", "sized")
-    found = trained(capsys, "resnet8", *sized, fit=ONE)
+    sized = ("--board", "nano33ble", "--max-latency", "1.5ms", "--resolution", "16", "--output", "sized")
+    found = trained(capsys, "digits", *sized, fit=ONE)
     scaled = found["scaled"]
     assert isinstance(scaled, dict)
-    assert scaled["latency_ms"] <= 12
+    assert scaled["latency_ms"] <= 1.5
     assert scaled["options"]["classes"] == 2
     assert found["model_options"] == {key: value for key, value in scaled["options"].items() if key != "classes"}
 
