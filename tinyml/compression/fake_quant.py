@@ -7,6 +7,7 @@ that files which hold them load.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,8 +111,8 @@ def quantised_layers() -> QuantisedLayers:
             if self.passing:
                 return inputs
             if training and observe != "none" and self.mode == "averaged":
-                low = ops.stop_gradient(ops.minimum(ops.min(inputs), 0.0))
-                high = ops.stop_gradient(ops.maximum(ops.max(inputs), 0.0))
+                low = _over_replicas(ops.stop_gradient(ops.minimum(ops.min(inputs), 0.0)), ops.min)
+                high = _over_replicas(ops.stop_gradient(ops.maximum(ops.max(inputs), 0.0)), ops.max)
                 if observe == "grow":
                     low, high = ops.minimum(low, self.low), ops.maximum(high, self.high)
                 for variable, seen in ((self.low, low), (self.high, high)):
@@ -131,6 +132,15 @@ def quantised_layers() -> QuantisedLayers:
         for base in (layers.Conv1D, layers.Conv2D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense)
     }
     return QuantisedLayers(Range, forms)
+
+
+def _over_replicas(value: Any, pick: Callable[[Any], Any]) -> Any:
+    """A scalar of this replica's part of a batch, picked over all replicas: their ranges stay alike."""
+    tf = import_tensorflow()
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return pick(context.all_gather(tf.reshape(value, (1,)), axis=0))
 
 
 def _reduced(rank: int, depthwise: bool) -> tuple[int, ...]:
