@@ -22,6 +22,7 @@ from tinyml.graph.ops import (
     GeluAttrs,
     LeakyReluAttrs,
     LookupAttrs,
+    LstmAttrs,
     PadAttrs,
     PoolAttrs,
     ReduceAttrs,
@@ -155,6 +156,7 @@ def sound_graph(kind: str) -> Graph:
             activation("y", (1, 6, 5, 3), 0.1),
         ),
         "LOOKUP": (LookupAttrs(tuple(range(-128, 128)), ("LOGISTIC", "MUL")), [x], activation("y", IMAGE)),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": _sound_lstm(),
         "READ_VARIABLE": (VariableAttrs("v", bytes(120)), [], activation("y", IMAGE)),
         "ASSIGN_VARIABLE": (VariableAttrs("v", bytes(120)), [x], activation("y", IMAGE)),
         "GATHER": (GatherAttrs(2), [x, words], activation("y", (1, 6, 3, 4))),
@@ -162,7 +164,33 @@ def sound_graph(kind: str) -> Graph:
         **_choices(x, row),
         **{spec.kind: (ViewAttrs(0, (30, 4), (4, 1)), [x], activation("y", IMAGE)) for spec in MOVES},
     }
-    return graph_of(kind, *graphs[kind])
+    graph = graph_of(kind, *graphs[kind])
+    return _with_states(graph) if kind == "UNIDIRECTIONAL_SEQUENCE_LSTM" else graph
+
+
+def _sound_lstm() -> tuple[Attrs, list[Tensor], Tensor]:
+    """An LSTM of five cells over seven steps of four inputs."""
+    state = replace(activation("h", (1, 5)), data=np.zeros((1, 5), np.int8))
+    cell = Tensor("c", (1, 5), DType.INT16, Quant((2.0**-11,), (0,)), np.zeros((1, 5), np.int16))
+    gates = [
+        Tensor("w", (5, n), DType.INT8, Quant((0.01,), (0,)), np.ones((5, n), np.int8)) for n in (4,) * 4 + (5,) * 4
+    ]
+    biases = [bias(5, 0.0005) for _ in range(4)]
+    inputs = [activation("x", (1, 7, 4)), state, cell, *gates, *biases]
+    return LstmAttrs(hidden=Quant((0.05,), (-3,))), inputs, activation("y", (1, 7, 5))
+
+
+def _with_states(graph: Graph) -> Graph:
+    """The graph whose op also gives its second and third input anew."""
+    op, count = graph.ops[0], len(graph.tensors)
+    states = (graph.tensors[t] for t in op.inputs[1:3])
+    anew = tuple(replace(state, name=f"{state.name} next", data=None) for state in states)
+    output = graph.tensors[-1]
+    tensors = (*graph.tensors[:-1], *anew, output)
+    changed = replace(op, outputs=(count + 1, count - 1, count))
+    return replace(
+        graph, tensors=tensors, ops=(changed,), outputs=(count + 1,), source_tensors=tuple(range(len(tensors)))
+    )
 
 
 def with_attrs(graph: Graph, **changes: Any) -> Graph:

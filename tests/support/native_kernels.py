@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,18 @@ class NativeKernels:
         self._folder = folder
         self._known: dict[str, Callable[..., None]] = {}
 
-    def run(self, graph: Graph, step: Step, inputs: Sequence[Array]) -> list[Array]:
-        """The step's outputs for ``inputs``; fails where it writes beyond its outputs or its scratch."""
+    def run(
+        self, graph: Graph, step: Step, inputs: Sequence[Array], before: Mapping[int, Array] | None = None
+    ) -> list[Array]:
+        """The step's outputs for ``inputs``; fails where it writes beyond its outputs or its scratch.
+
+        ``before`` is what lies in outputs, by their position, when the step begins.
+        """
         call = self._compiled(step)
         whole = [_Room(array.nbytes, array) for array in inputs]
-        outputs = [_Room(graph.tensor(t).size_bytes) for t in step.outputs]
+        outputs = [
+            _Room(graph.tensor(t).size_bytes, (before or {}).get(position)) for position, t in enumerate(step.outputs)
+        ]
         scratch = _Room(step.scratch_bytes)
         consts = [_Room(const.size_bytes, const.data) for const in step.consts]
         arrays: list[_Room] = []

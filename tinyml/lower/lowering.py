@@ -43,6 +43,8 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
             alias_of[op.outputs[0]] = variable
         if op.kind in VARIABLES and (variable is None or (op.kind == "READ_VARIABLE" and variable != op.outputs[0])):
             continue
+        if op.kind == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            alias_of.update(zip(op.outputs[1:], op.inputs[1:3], strict=True))
         if op.kind in ALIASES or is_piece(graph, op):
             source, output = op.inputs[0], op.outputs[0]
             alias_of[output] = alias_of.get(source, source)

@@ -31,6 +31,7 @@ from tinyml.tflite.flatbuffer import (
     text,
 )
 from tinyml.tflite.labels import read_labels
+from tinyml.tflite.lstm import LSTM, lstm_ops
 from tinyml.tflite.names import layer_name, unique_names
 from tinyml.tflite.ops import MANY_OUTPUTS, PARSERS, parse
 from tinyml.tflite.tensors import TensorReader
@@ -161,7 +162,7 @@ class _GraphParser:
     def operators(self, operators: list[Any], kinds: list[str]) -> list[Op]:
         """All operators; raises UnsupportedError that names every unsupported kind at once."""
         codes = [int(operator.OpcodeIndex()) for operator in operators]
-        unknown = {kinds[code] for code in codes if kinds[code] not in PARSERS.keys() | STATE_KINDS}
+        unknown = {kinds[code] for code in codes if kinds[code] not in PARSERS.keys() | STATE_KINDS | {LSTM}}
         if unknown:
             raise UnsupportedError(
                 f"{len(unknown)} kind{'s' * (len(unknown) > 1)} of op not supported: {', '.join(sorted(unknown)[:20])}",
@@ -188,14 +189,29 @@ class _GraphParser:
         if reads:
             return [Op(kind, "", (), (self.index(outputs[0], where),), attrs, index)]
         value = self.index(inputs[1], where)
-        self.tensors.append(replace(self.tensors[value], name=f"{name} next", data=None))
+        following = self._added(replace(self.tensors[value], name=f"{name} next", data=None))
+        return [Op(kind, "", (value,), (following,), attrs, index)]
+
+    def _added(self, tensor: Tensor) -> int:
+        """The graph's index of a tensor that the file does not have."""
+        self.tensors.append(tensor)
         self.numbers.append(-1)
-        return [Op(kind, "", (value,), (len(self.tensors) - 1,), attrs, index)]
+        return len(self.tensors) - 1
+
+    def _state(self, file_index: int) -> Tensor:
+        """A tensor that an op keeps, or that only says how something is quantised."""
+        if not 0 <= file_index < len(self._reader):
+            raise damaged(f"an operator names tensor {file_index} of {len(self._reader)}")
+        return self._reader.read(file_index, state=True)
 
     def _operator(self, index: int, operator: Any, kind: str) -> list[Op]:
         where = f"operator {index} ({kind})"
         inputs = numbers(operator, "Inputs", self._budget, np.int32, f"{where}'s inputs").tolist()
         outputs = numbers(operator, "Outputs", self._budget, np.int32, f"{where}'s outputs").tolist()
+        if kind == LSTM:
+            return lstm_ops(
+                where, index, operator, inputs, outputs, self._budget, self.index, self._state, self._added
+            )
         if kind in STATE_KINDS:
             return self._variable(index, kind, inputs, outputs, where)
         if not inputs or not outputs or (len(outputs) > 1 and kind not in MANY_OUTPUTS):
@@ -234,7 +250,7 @@ def _check_readings(ops: list[Op]) -> None:
 def _check_integer(graph: Graph) -> None:
     """Raise UnsupportedError, in the words of its author, for a model that is not full-integer int8."""
     for op in graph.ops:
-        if op.kind in ("QUANTIZE", "DEQUANTIZE"):
+        if op.kind in ("QUANTIZE", "DEQUANTIZE", "READ_VARIABLE", LSTM):
             continue
         tensors = [graph.tensors[i] for i in (*op.inputs, *op.outputs) if i != ABSENT]
         dtypes = {t.dtype for t in tensors}

@@ -40,8 +40,11 @@ class TensorReader:
     def __len__(self) -> int:
         return len(self._tables)
 
-    def read(self, index: int) -> Tensor:
-        """Tensor ``index``; raises UnsupportedError where the compiler cannot take it or the file is damaged."""
+    def read(self, index: int, *, state: bool = False) -> Tensor:
+        """Tensor ``index``, which may be a variable where it is the ``state`` of an op.
+
+        Raises UnsupportedError where the compiler cannot take it or the file is damaged.
+        """
         table = self._tables[index]
         name = text(table.Name()) or f"tensor_{index}"
         where = f"tensor {index} ({name[:80]!r})"
@@ -54,7 +57,7 @@ class TensorReader:
         dtype = _DTYPES[code]
         if table.Sparsity() is not None:
             raise UnsupportedError(f"{where} is stored sparse", hint="export the model with dense weights")
-        if table.IsVariable():
+        if table.IsVariable() and not state:
             raise UnsupportedError(
                 f"{where} is a variable: models that keep state are not supported", hint="make the state an input"
             )

@@ -108,9 +108,16 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
         with_tensor(g, 0, shape=(1, 33_001)), -1, shape=(1, 33_001)
     ),
     ("constraint_size", "LOG_SOFTMAX"): lambda g: with_tensor(with_tensor(g, 0, shape=(1, 2049)), -1, shape=(1, 2049)),
+    ("constraint_weights", "UNIDIRECTIONAL_SEQUENCE_LSTM"): lambda g: with_tensor(g, 3, data=None),
+    ("constraint_shape", "UNIDIRECTIONAL_SEQUENCE_LSTM"): lambda g: with_attrs(g, time_major=True),
+    ("constraint_accumulator", "UNIDIRECTIONAL_SEQUENCE_LSTM"): lambda g: with_tensor(
+        g, 12, data=np.full((5,), 2**31 - 1, np.int32)
+    ),
+    ("constraint_scales", "UNIDIRECTIONAL_SEQUENCE_LSTM"): lambda g: with_tensor(g, 2, quant=_quant(0.001, 0)),
     ("constraint_table", "ATTENTION"): lambda g: with_attrs(g, table=(1, 2)),
     ("constraint_table", "LOOKUP"): lambda g: with_attrs(g, table=(1, 2)),
-    ("constraint_int8", "READ_VARIABLE"): lambda g: with_tensor(g, -1, dtype=DType.INT16),
+    ("constraint_int8", "ASSIGN_VARIABLE"): lambda g: with_tensor(g, 0, dtype=DType.INT32),
+    ("constraint_int8", "READ_VARIABLE"): lambda g: with_tensor(g, -1, dtype=DType.INT32),
     ("constraint_size", "READ_VARIABLE"): lambda g: with_attrs(g, initial=b"short"),
     ("constraint_size", "ASSIGN_VARIABLE"): lambda g: with_attrs(g, initial=b"short"),
     ("constraint_value", "ASSIGN_VARIABLE"): lambda g: with_tensor(g, 0, quant=_quant(0.06)),

@@ -16,6 +16,7 @@ from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
 from tinyml.graph.ops.gather import Gather, GatherAttrs
 from tinyml.graph.ops.logic import LOGIC, ArgAttrs
 from tinyml.graph.ops.lookup import Lookup, LookupAttrs
+from tinyml.graph.ops.lstm import LstmAttrs, UnidirectionalSequenceLstm
 from tinyml.graph.ops.move import MOVES, TablesAttrs, ViewAttrs
 from tinyml.graph.ops.normalisation import L2Normalization, LogSoftmax
 from tinyml.graph.ops.pad import Pad, PadAttrs, PadV2
@@ -43,6 +44,7 @@ __all__ = [
     "GeluAttrs",
     "LeakyReluAttrs",
     "LookupAttrs",
+    "LstmAttrs",
     "OpSpec",
     "PadAttrs",
     "PoolAttrs",
@@ -98,6 +100,7 @@ _ALL: tuple[OpSpec, ...] = (
     LogSoftmax(),
     Lookup(),
     Attention(),
+    UnidirectionalSequenceLstm(),
     ReadVariable(),
     AssignVariable(),
     *MOVES,

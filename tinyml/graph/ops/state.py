@@ -34,8 +34,9 @@ class VariableSpec(OpSpec):
         return f"got {len(op.inputs)} inputs and {len(op.outputs)} outputs"
 
     def constraint_int8(self, graph: Graph, op: Op) -> str | None:
-        """What is read and assigned is int8."""
-        other = [graph.tensors[t].dtype for t in (*op.inputs, *op.outputs) if graph.tensors[t].dtype is not DType.INT8]
+        """What is read and assigned is int8, or an int16 cell."""
+        dtypes = [graph.tensors[t].dtype for t in (*op.inputs, *op.outputs)]
+        other = [dtype for dtype in dtypes if dtype not in (DType.INT8, DType.INT16)]
         return f"it is {other[0].value}" if other else None
 
     def constraint_size(self, graph: Graph, op: Op) -> str | None:

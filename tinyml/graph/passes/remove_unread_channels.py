@@ -83,7 +83,8 @@ def _require(graph: Graph, op: Op, masks: Masks) -> None:
         if where is None:
             _keep(masks, tensor)
             if not isinstance(op.attrs, BinaryAttrs):
-                _keep(masks, y)
+                for output in op.outputs:
+                    _keep(masks, output)
         elif y in masks:
             masks[tensor] |= masks[y][where].any(axis=1)
             masks[y][where[masks[tensor]].reshape(-1)] = True
