@@ -22,7 +22,7 @@ SPEECH = [speech_like(seed) for seed in range(6)]
 
 
 @pytest.mark.parametrize(("board", "emulator", "padded"), [
-    ("netduinoplus2", "qemu", False), ("microbit", "qemu", False), ("mps2-an386", "unicorn", True),
+    ("microbit", "qemu", False), ("mps2-an386", "unicorn", True),
 ])  # fmt: skip
 def test_the_firmware_hears_what_python_hears(tmp_path: Path, board: str, emulator: str, padded: bool) -> None:
     require_tool("qemu-system-arm") if emulator == "qemu" else require_module("unicorn")

@@ -217,7 +217,7 @@ def test_a_board_whose_socket_has_no_driver() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("board", "toolchain"), [("pico", "gcc"), ("pico2", "gcc"), ("pico", "zig")])
+@pytest.mark.parametrize(("board", "toolchain"), [("pico", "gcc"), ("pico2", "zig")])
 def test_the_benchmark_builds_for_the_socket_and_is_proven(board: str, toolchain: str, tmp_path: Path) -> None:
     options = Options(app="mlperf_tiny", console="usb", toolchain=require_toolchain(toolchain), inputs=1)
     result = build(str(tiny_vww(tmp_path)), board, tmp_path / "p", options)
