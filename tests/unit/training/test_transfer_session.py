@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.unit.training.test_session import project as project
@@ -71,6 +73,43 @@ def test_a_file_freezes_and_resumes(project: Path, capsys: pytest.CaptureFixture
     source, after = load_keras(project / "whole" / "source.keras"), load_keras(project / "whole" / "best.keras")
     for one, two in zip(source.get_layer("look").get_weights(), after.get_layer("look").get_weights(), strict=True):
         assert (one == two).all()
+
+
+def test_training_on_a_finished_run_resumes_to_the_same_weights(project: Path) -> None:
+    from tinyml.training import session
+    from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.qat import QatOptions
+    from tinyml.training.quantise_runs import train_on
+    from tinyml.training.runs import Run
+
+    class CtrlC:
+        """Sends SIGINT in the second epoch."""
+
+        def note(self, message: str) -> None:
+            """Nothing to say."""
+
+        def batch(self, epoch: int, done: int, total: int) -> None:
+            """Interrupt."""
+            if (epoch, done) == (2, 1):
+                signal.raise_signal(signal.SIGINT)
+
+        def epoch(self, row: dict[str, float], best: bool) -> None:
+            """Nothing to say."""
+
+    session.train(session.Request("model.py", Path("pictures"), Path("whole"), fit={"epochs": 1, "batch_size": 8}))
+    shutil.copytree("whole", "cut")
+    whole, cut = Run.open(Path("whole")), Run.open(Path("cut"))
+    train_on(whole, QatOptions(2))
+    with pytest.raises(InterruptedRunError):
+        train_on(cut, QatOptions(2), None, CtrlC())
+    assert cut.manifest["status"] == "interrupted"
+    train_on(cut, QatOptions(2))
+    assert cut.manifest["status"] == whole.manifest["status"] == "complete"
+    states = [Run.open(run.path / "qat").load_state() for run in (whole, cut)]
+    assert states[0] is not None
+    assert states[1] is not None
+    for one, two in zip(states[0].variables, states[1].variables, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_the_size_of_a_catalogue_network_is_chosen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
