@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from tinyml.boards import Board
 from tinyml.compiled import Options, compile_model
 from tinyml.errors import UsageError
@@ -28,6 +30,10 @@ from tinyml.scaling.space import Candidate
 from tinyml.sources import UNTRAINED_SEED, ModelSource, convert_random
 from tinyml.tflite.quiet import import_keras
 from tinyml.tflite.read import read_graph
+
+MOST_PACKED_VALUES = 16
+"""Weights of more distinct values are not packed (:mod:`tinyml.lower.unpack`)."""
+LOOKED_AT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +195,13 @@ def built(candidate: Candidate) -> Any:
 
 
 def least_weight_bytes(model: Any) -> int:
-    """What the kernels take in flash at least: a byte a weight."""
-    return sum(prod(weight.shape) for weight in model.trainable_weights if len(weight.shape) > 1)
+    """What the kernels take in flash at least: a byte a weight, a bit where few values can be packed."""
+    kernels = [weight for weight in model.weights if len(weight.shape) > 1]
+    return sum(prod(kernel.shape) // (8 if _few_values(kernel) else 1) for kernel in kernels)
+
+
+def _few_values(kernel: Any) -> bool:
+    return len(np.unique(np.asarray(kernel).reshape(-1)[:LOOKED_AT])) <= MOST_PACKED_VALUES
 
 
 def available_bytes(board: Board, options: Options) -> tuple[int, int]:

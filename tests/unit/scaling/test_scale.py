@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.support.shared import require_module
@@ -11,8 +12,10 @@ from tinyml import pipeline
 from tinyml.cli import main
 from tinyml.models.catalog import build_model
 from tinyml.models.counting import count_macs
+from tinyml.scaling.probe import least_weight_bytes
 from tinyml.scaling.scale import expected_macs
 from tinyml.scaling.space import candidates
+from tinyml.tflite.quiet import import_keras
 
 pytestmark = pytest.mark.train
 
@@ -60,6 +63,15 @@ def test_expected_macs_are_close_to_the_counted_ones() -> None:
         expected = expected_macs(space)
         for one in (space[0], space[5], space[-3]):
             assert expected[one] == pytest.approx(count_macs(one.build()), rel=0.1), one.title
+
+
+def test_weights_of_few_values_may_take_a_bit_each() -> None:
+    require_module("tensorflow")
+    keras = import_keras()
+    model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(100, name="a"), keras.layers.Dense(10, name="b")])
+    assert least_weight_bytes(model) == 30 * 100 + 100 * 10
+    model.get_layer("a").set_weights([np.sign(np.asarray(model.get_layer("a").kernel)), np.zeros(100)])
+    assert least_weight_bytes(model) == 30 * 100 // 8 + 100 * 10
 
 
 @pytest.mark.parametrize(
