@@ -1,6 +1,7 @@
 /* Moving elements without changing them, portable: strided views, positions from tables, rows chosen at run time.
  *
- * Source of what is moved where: the compiler. Elements are 1, 2, 4 or 8 bytes.
+ * Source of what is moved where: the compiler. Elements are 1, 2, 4 or 8 bytes. Copies are __builtin_memcpy: firmware is
+ * compiled freestanding, where memcpy of a single byte would be a call.
  */
 #ifndef TML_MOVE_H
 #define TML_MOVE_H
@@ -21,12 +22,12 @@ TML_INLINE void tml_move(const void *input, void *output, const int32_t *sizes, 
                                                     i3 * strides[3] + i4 * strides[4]) *
                                                        element_bytes;
                         if (strides[5] == 1) {
-                            memcpy(out, from, (size_t)(sizes[5] * element_bytes));
+                            __builtin_memcpy(out, from, (size_t)(sizes[5] * element_bytes));
                             out += sizes[5] * element_bytes;
                             continue;
                         }
                         for (int i5 = 0; i5 < sizes[5]; i5++) {
-                            memcpy(out, from + i5 * strides[5] * element_bytes, (size_t)element_bytes);
+                            __builtin_memcpy(out, from + i5 * strides[5] * element_bytes, (size_t)element_bytes);
                             out += element_bytes;
                         }
                     }
@@ -49,7 +50,7 @@ TML_INLINE void tml_move_tables(const void *input, void *output, const int32_t *
             for (int i2 = 0; i2 < sizes[2]; i2++) {
                 const uint8_t *from = in + offsets[i0] + table1[i1] + table2[i2];
                 for (int i3 = 0; i3 < sizes[3]; i3++) {
-                    memcpy(out, from + table3[i3], (size_t)run_bytes);
+                    __builtin_memcpy(out, from + table3[i3], (size_t)run_bytes);
                     out += run_bytes;
                 }
             }
@@ -65,7 +66,7 @@ TML_INLINE void tml_gather(const void *input, const int32_t *indices, void *outp
     uint8_t *out = (uint8_t *)output;
     for (int block = 0; block < outer; block++) {
         for (int i = 0; i < count; i++) {
-            memcpy(out, in + tml_clamp_int(indices[i], 0, rows - 1) * row_bytes, (size_t)row_bytes);
+            __builtin_memcpy(out, in + tml_clamp_int(indices[i], 0, rows - 1) * row_bytes, (size_t)row_bytes);
             out += row_bytes;
         }
         in += rows * row_bytes;
