@@ -4,11 +4,11 @@
 
 #include "tml_common.h"
 
-TML_INLINE void tml_read_state(int8_t *state) {
+TML_INLINE void tml_read_state(void *state) {
     (void)state;
 }
 
-TML_INLINE void tml_assign_state(const int8_t *value, int8_t *state, int bytes) {
+TML_INLINE void tml_assign_state(const void *value, void *state, int bytes) {
     memcpy(state, value, (size_t)bytes);
 }
 

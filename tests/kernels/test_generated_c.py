@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernels.arithmetic_cases import CASES, Draw
+from tests.kernels.test_lstm import case as lstm_case
+from tests.kernels.test_state import rolling
 from tests.support.core_build import CORES
 from tests.support.host_build import (
     WARNINGS,
@@ -47,6 +50,13 @@ def networks() -> list[Network]:
     return [compile_network(sample_of_every_op(), "every_op"), compile_network(sample_conv_model(), "small")]
 
 
+@pytest.fixture(scope="module")
+def further_networks() -> list[Network]:
+    """What no converter writes as one op, and what keeps state."""
+    models = {"lstm": lstm_case(Draw(3)), "attention": CASES["ATTENTION"](Draw(5)), "rolling": rolling()}
+    return [compile_network(model, name) for name, model in models.items()]
+
+
 @pytest.mark.parametrize("external_arena", [False, True])
 @pytest.mark.parametrize("trace", [0, 1])
 @pytest.mark.parametrize(
@@ -54,12 +64,19 @@ def networks() -> list[Network]:
     [("gcc", "c11"), ("clang", "c11"), ("g++", "c++11"), ("g++", "c++20"), ("clang++", "c++17")],
 )
 def test_no_warning_in_any_dialect(
-    compiler: str, standard: str, trace: int, external_arena: bool, networks: list[Network], tmp_path: Path
+    compiler: str,
+    standard: str,
+    trace: int,
+    external_arena: bool,
+    networks: list[Network],
+    further_networks: list[Network],
+    tmp_path: Path,
 ) -> None:
     command = {"gcc": host_compiler, "clang": clang, "g++": gplusplus, "clang++": lambda: clang("c++")}[compiler]()
     language = "c++" if "++" in compiler else "c"
     flags = [f"-std={standard}", "-O2", *WARNINGS, "-Wshadow", f"-DTML_TRACE={trace}", "-c", "-x", language]
-    for network, source in zip(networks, write_sources(networks, tmp_path), strict=True):
+    tried = networks if trace or external_arena else networks + further_networks
+    for network, source in zip(tried, write_sources(tried, tmp_path), strict=True):
         arena = [f"-D{network.name.upper()}_ARENA_EXTERNAL"] if external_arena else []
         compile_c(command, [source], tmp_path / f"{network.name}.o", [*flags, *arena])
 
