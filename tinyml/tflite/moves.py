@@ -14,9 +14,10 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from tinyml.errors import UnsupportedError
+from tinyml.graph.ir import Tensor
 from tinyml.graph.ops.base import Attrs
 from tinyml.graph.ops.gather import GatherAttrs
-from tinyml.graph.ops.move import MAX_LOOPS, Flat, TablesAttrs, fitted, view_of
+from tinyml.graph.ops.move import MAX_ELEMENTS, MAX_LOOPS, Flat, TablesAttrs, fitted, view_of
 from tinyml.tflite.context import Context, Parsed
 from tinyml.tflite.flatbuffer import damaged
 
@@ -28,6 +29,17 @@ def _view(context: Context, shape: tuple[int, ...], change: Callable[[Array], Ar
     if context.output.shape != shape:
         raise damaged(f"{context.where} gives the shape {list(shape)}, its output has {list(context.output.shape)}")
     return view_of(context.input(source).shape, change), (source,)
+
+
+def _bounded(context: Context) -> Tensor:
+    """Input 0, where it and the output are no larger than tables of positions should be."""
+    x = context.input(0)
+    if max(x.elements, context.output.elements) > MAX_ELEMENTS:
+        raise UnsupportedError(
+            f"{context.where} moves {max(x.elements, context.output.elements)} elements, the limit is {MAX_ELEMENTS}",
+            hint="no microcontroller holds it: use a smaller model",
+        )
+    return x
 
 
 def _axis(context: Context, axis: int, rank: int) -> int:
@@ -139,8 +151,9 @@ def unpack(context: Context) -> Parsed:
 
 def tile(context: Context) -> Parsed:
     """TILE."""
-    shape, multiples = context.input(0).shape, context.integers(1, "multiples")
-    if len(multiples) != len(shape) or min(multiples, default=1) < 1:
+    shape, multiples = _bounded(context).shape, context.integers(1, "multiples")
+    tiled = tuple(m * n for m, n in zip(multiples, shape, strict=False))
+    if len(multiples) != len(shape) or min(multiples, default=1) < 1 or tiled != context.output.shape:
         raise damaged(f"{context.where} has the multiples {list(multiples)} of {len(shape)} dimensions")
     tables: list[Flat] = [
         np.arange(m * n, dtype=np.int64) % n * int(np.prod(shape[d + 1 :]))
@@ -203,7 +216,7 @@ def depth_to_space(context: Context) -> Parsed:
 
 
 def _blocks(context: Context, what: str) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
-    shape, blocks, flat = context.input(0).shape, context.integers(1, "block shape"), context.integers(2, what)
+    shape, blocks, flat = _bounded(context).shape, context.integers(1, "block shape"), context.integers(2, what)
     pairs = list(zip(flat[0::2], flat[1::2], strict=False))
     if len(shape) < len(blocks) + 1 or len(flat) != 2 * len(blocks) or min(blocks, default=0) < 1 or min(flat) < 0:
         raise damaged(f"{context.where} has the blocks {list(blocks)} and {what} {list(flat)} of {list(shape)}")
@@ -272,7 +285,7 @@ def simplest(tables: list[Flat]) -> Attrs:
 
 def mirror_pad(context: Context) -> Parsed:
     """MIRROR_PAD."""
-    shape, flat = context.input(0).shape, context.integers(1, "paddings")
+    shape, flat = _bounded(context).shape, context.integers(1, "paddings")
     symmetric = int(context.options("MirrorPadOptions").Mode()) == schema.MirrorPadMode.SYMMETRIC
     if len(flat) != 2 * len(shape):
         raise damaged(f"{context.where} has {len(flat)} paddings for {len(shape)} dimensions")
@@ -292,6 +305,7 @@ def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
 def resize_nearest(context: Context) -> Parsed:
     """RESIZE_NEAREST_NEIGHBOR, whose positions TFLite computes in float32."""
     options = context.options("ResizeNearestNeighborOptions")
+    _bounded(context)
     batch, height, width, depth = _image(context)
     size = context.integers(1, "size")
     if len(size) != 2 or min(size) < 1 or max(size) > 1 << 15:
@@ -325,7 +339,7 @@ def _nearest(wanted: int, size: int, *, corners: bool, centres: bool) -> Flat:
 
 def gather(context: Context) -> Parsed:
     """GATHER; TFLite refuses indices outside of the axis."""
-    options, x, indices = context.options("GatherOptions"), context.input(0), context.input(1)
+    options, x, indices = context.options("GatherOptions"), _bounded(context), context.input(1)
     axis = _axis(context, int(options.Axis()), len(x.shape))
     if int(options.BatchDims()):
         raise UnsupportedError(

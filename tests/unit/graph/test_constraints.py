@@ -129,6 +129,7 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
 }
 
 SPOILERS |= {
+    ("constraint_elements", "*"): lambda g: with_tensor(g, 0, shape=(1, 4096, 4096, 2)),
     ("constraint_types", "*"): lambda g: with_tensor(g, 0, dtype=DType.INT16),
     ("constraint_scale", "*"): lambda g: with_tensor(g, 0, quant=_quant(1.5)),
     ("constraint_type", "*"): lambda g: with_tensor(g, 0, dtype=DType.INT16),

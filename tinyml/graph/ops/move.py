@@ -22,6 +22,8 @@ from tinyml.graph.ops.common import shape_text
 MAX_LOOPS = 6
 """Nested loops of a view: what a transposition of as many dimensions as a tensor may have takes."""
 MAX_TABLES = 4
+MAX_ELEMENTS = 1 << 24
+"""More than any microcontroller holds; positions of as many are worked out when compiling."""
 
 Flat = npt.NDArray[np.int64]
 
@@ -148,6 +150,11 @@ class MoveSpec(OpSpec):
         x, y = graph.tensors[op.inputs[0]].dtype, graph.tensors[op.outputs[0]].dtype
         moves = x in (DType.INT8, DType.INT32, DType.INT64, DType.BOOL)
         return None if x is y and moves else f"got {x.value} to {y.value}"
+
+    def constraint_elements(self, graph: Graph, op: Op) -> str | None:
+        """Input and output have at most 2^24 elements."""
+        most = max(graph.tensors[i].elements for i in (op.inputs[0], op.outputs[0]))
+        return None if most <= MAX_ELEMENTS else f"got {most}"
 
     def constraint_run_time(self, graph: Graph, op: Op) -> str | None:
         """The output is computed at run time; of a constant input it is worked out when compiling."""
