@@ -1,0 +1,41 @@
+"""The keyword models that ship: whole, small enough, and as their cards say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from tinyml.models.catalog import find_entry
+from tinyml.models.trained import TRAINED_DIR, trained_models
+from tinyml.pipeline import check
+from tinyml.streaming.settings import settings_of
+
+NAMES = ("kws_ds_cnn_s", "kws_ds_cnn_xs")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_manifest_and_card_agree(name: str) -> None:
+    known = trained_models()[name]
+    content, manifest = (
+        (TRAINED_DIR / f"{name}.tflite").read_bytes(),
+        json.loads(known.card.with_suffix(".json").read_text()),
+    )
+    card = known.card.read_text(encoding="utf-8")
+    assert hashlib.sha256(content).hexdigest() == manifest["sha256"]
+    assert manifest["sha256"] in card
+    assert manifest["bytes"] == len(content)
+    assert find_entry(known.entry).task == "keyword_spotting"
+    for kind in ("float", "int8"):
+        assert f"{kind} {100 * known.scores[kind]:.2f} %" in card
+    assert known.scores["float"] - known.scores["int8"] <= 0.003
+    assert manifest["command"] in card
+    assert set(settings_of(manifest, known.labels).thresholds) == set(known.labels[:7])
+
+
+def test_the_small_one_takes_8_kb_and_30_kb() -> None:
+    budget = check("kws_ds_cnn_xs", "nano33ble").budget
+    used = {region.name: region.used_bytes for region in budget.regions}
+    assert used["RAM"] <= 8_000
+    assert used["FLASH"] <= 30_000
