@@ -73,7 +73,8 @@ def settings_of(manifest: Mapping[str, Any], labels: Sequence[str]) -> DetectorS
     unknown = sorted(set(given) - set(_KEYS))
     if unknown:
         raise UsageError(f"the manifest's detector has an unknown key {unknown[0]!r}", hint="keys: " + ", ".join(_KEYS))
-    threshold = _number(manifest.get("threshold", DEFAULT_THRESHOLD), "threshold", 0.0, 1.0)
+    told = manifest.get("threshold")
+    threshold = _number(DEFAULT_THRESHOLD if told is None else told, "threshold", 0.0, 1.0)
     thresholds = _by_word(given.get("thresholds", dict.fromkeys(words, threshold)), "thresholds", labels)
     times = _by_word(given.get("refractory_ms", {}), "refractory_ms", labels)
     for word, value in thresholds.items():

@@ -128,6 +128,8 @@ def test_without_a_detector_the_models_threshold_serves_every_word() -> None:
     settings = settings_of({"threshold": 0.6}, LABELS)
     assert settings.thresholds == {"yes": 0.6, "no": 0.6}
     assert settings.refractory_ms == {"yes": 1_000, "no": 1_000}
+    alone = settings_of({"threshold": None}, ("yes", "no"))  # a model of words alone has nothing to tell them from
+    assert alone.thresholds == {"yes": 0.75, "no": 0.75}
 
 
 @pytest.mark.parametrize(
