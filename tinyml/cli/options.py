@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
     SizeBase = click.ParamType[int]
-    SlowdownBase = TimeBase = click.ParamType[float]
+    SlowdownBase = click.ParamType[float]
+    TimeBase = click.ParamType[float]
     SettingBase = click.ParamType[tuple[str, Any]]
 else:
     SizeBase = SlowdownBase = TimeBase = SettingBase = click.ParamType
