@@ -23,6 +23,7 @@ from tinyml.training.augment_images import (
     crop_and_resize,
     resize,
     shift_and_flip,
+    turn_and_stretch,
 )
 
 RATE_HZ = 16_000
@@ -160,3 +161,25 @@ def test_shift_moves_whole_pixels_and_mirrors_only_when_asked() -> None:
     assert columns == {0, 1, 2, 3, 4}
     mirrored = shift_and_flip(batch, 0, True, np.random.default_rng(9))
     assert {int(np.argmax(picture.max(axis=(0, 2)))) for picture in mirrored} == {2, 6}
+
+
+def test_turned_pictures_are_as_scipy_turns_them() -> None:
+    from scipy.ndimage import affine_transform
+
+    image = np.random.default_rng(10).integers(0, 256, (1, 15, 11, 1), dtype=np.uint8)
+    options = ImageAugmentation(turn_degrees=30, stretch=0.3, slant=0.3)
+    for seed in range(20):
+        turned = turn_and_stretch(image, np.random.default_rng(seed), options)
+        rng = np.random.default_rng(seed)
+        angle = np.deg2rad(rng.uniform(-30, 30, 1))[0]
+        wide, high = np.exp(rng.uniform(-0.3, 0.3, (2, 1)))[:, 0]
+        slant = rng.uniform(-0.3, 0.3, 1)[0]
+        matrix = [
+            [np.cos(angle) / high, np.sin(angle) / high],
+            [(slant - np.sin(angle)) / wide, np.cos(angle) / wide],
+        ]
+        middle = np.array([7.0, 5.0])
+        plane = image[0, ..., 0].astype(float)
+        wanted = affine_transform(plane, matrix, middle - np.array(matrix) @ middle, order=1, mode="nearest")
+        assert np.abs(turned[0, ..., 0] - wanted).max() <= 1
+    np.testing.assert_array_equal(turn_and_stretch(image, np.random.default_rng(1), ImageAugmentation()), image)

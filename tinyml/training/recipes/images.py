@@ -17,7 +17,14 @@ from tinyml.data import Dataset
 from tinyml.data.base import IMAGE, TEST, TRAIN, VALIDATION
 from tinyml.errors import UsageError
 from tinyml.features import ImageConfig
-from tinyml.training.augment_images import ImageAugmentation, change_pictures, crop_and_resize, resize, shift_and_flip
+from tinyml.training.augment_images import (
+    ImageAugmentation,
+    change_pictures,
+    crop_and_resize,
+    resize,
+    shift_and_flip,
+    turn_and_stretch,
+)
 from tinyml.training.examples import CLASSIFY, Codes, Examples, TrainingData
 from tinyml.training.fit import FitOptions
 from tinyml.training.recipes.base import DataOptions, Recipe, count_labels, notes
@@ -145,10 +152,11 @@ def to_codes(pixels: Pixels) -> npt.NDArray[np.int8]:
 
 
 def shifting_recipe(name: str, layout: str, reach: int, augmentation: ImageAugmentation, fit: FitOptions) -> Recipe:
-    """A recipe for small pictures that fill their frame: moved by up to ``reach`` pixels, mirrored where asked."""
+    """A recipe for small pictures that fill their frame: moved by up to ``reach`` pixels, mirrored if asked."""
 
     def shift(images: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-        return resize(shift_and_flip(images, reach, augmentation.flip, rng), size)
+        moved = shift_and_flip(images, reach, augmentation.flip, rng)
+        return resize(turn_and_stretch(moved, rng, augmentation), size)
 
     def prepare_small(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]) -> TrainingData:
         config = image_config(input_shape)
