@@ -28,6 +28,7 @@ NAMED_FILE = re.compile(r"`((?:docs|boards|examples|tests|tinyml|firmware_templa
 
 
 def command_lines(text: str) -> list[str]:
+    text = re.sub(r" *\\\n +", " ", text)  # a command may go on behind a backslash
     found = INLINE.findall(text) + INDENTED.findall(text)
     return [line.partition("  #")[0].strip() for line in found]
 

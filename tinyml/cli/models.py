@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tinyml.cli import output
 from tinyml.cli.options import json_option
+from tinyml.errors import UsageError
 
 
 @click.command("models")
 @click.argument("name", required=False)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw NAME into this file (.svg, .png, .pdf); it needs the train extra.",
+)
 @json_option
-def command(name: str | None, as_json: bool) -> None:
+def command(name: str | None, plot: Path | None, as_json: bool) -> None:
     """List the networks that tinyml defines, or show NAME.
 
     Parameters and MACs are counted from the Keras definition; weights, arena and the boards that fit come from the
@@ -23,9 +31,13 @@ def command(name: str | None, as_json: bool) -> None:
     from tinyml.report import models as report
     from tinyml.report.tables import print_report
 
+    if plot is not None and name is None:
+        raise UsageError("--plot draws one network", hint="tinyml models mobilenet_v1 --plot network.svg")
     known = trained_models()
     trained = list(known.values()) if name is None else [known[name]] if name in known else []
     entries = CATALOG if name is None else (find_entry(trained[0].entry if trained else name),)
+    if plot is not None:
+        _draw(entries[0].name, plot)
     if as_json:
         models = [report.model_json(entry) for entry in entries]
         output.print_json({"models": models, "trained": [model.to_json() for model in trained]})
@@ -38,3 +50,19 @@ def command(name: str | None, as_json: bool) -> None:
         click.echo()
         output.print_table(report.TRAINED_HEADINGS, report.trained_rows())
         output.note(report.CATALOG_NOTE)
+
+
+def _draw(name: str, path: Path) -> None:
+    from tinyml.files import write_file
+    from tinyml.models.catalog import build_model
+    from tinyml.models.drawing import FORMATS, draw_network
+    from tinyml.tflite.quiet import import_keras
+
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise UsageError(f"{path} is no picture", hint="name a file that ends in ." + ", .".join(FORMATS))
+    keras = import_keras()
+    with keras.StatelessScope():
+        picture = draw_network(build_model(name, batch_size=1), name, kind)
+    write_file(path, picture)
+    output.note(f"wrote {path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,30 @@ def test_listing_imports_no_tensorflow() -> None:
         "sys.exit(code or ('tensorflow' in sys.modules) or ('keras' in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_a_picture_needs_one_network_and_a_known_kind(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["models", "--plot", str(tmp_path / "a.svg")]) == 2
+    assert main(["models", "tinyyolo", "--plot", str(tmp_path / "a.txt")]) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert ".svg" in capsys.readouterr().err
+
+
+@pytest.mark.train
+def test_a_network_is_drawn(tmp_path: Path) -> None:
+    from tinyml.models.catalog import build_model
+    from tinyml.models.drawing import boxes_of
+
+    path = tmp_path / "network.svg"
+    assert main(["models", "resnet8", "--plot", str(path)]) == 0
+    first = path.read_bytes()
+    assert first.startswith(b"<?xml")
+    assert main(["models", "resnet8", "--plot", str(path)]) == 0
+    assert path.read_bytes() == first
+    boxes = boxes_of(build_model("resnet8", batch_size=1))
+    labels = [box.label for box in boxes]
+    assert labels[1] == "Conv2D 3×3 + relu\n32×32×16"
+    joins = [box for box in boxes if box.kind == "Add"]
+    assert [len(box.sources) for box in joins] == [2, 2, 2]
+    assert all(boxes[source].depth < box.depth for box in boxes for source in box.sources)
+    assert labels[-1].startswith("Dense + softmax")
