@@ -42,13 +42,13 @@ LEAST_STORED = 128
 AUGMENTATION = ImageAugmentation(
     smallest_crop=0.6,
     aspect=0.2,
-    light=0.3,
+    light=0.2,
     colour=0.12,
-    grey=0.1,
-    cut_out=0.25,
-    mixup=0.3,
+    grey=0.05,
+    cut_out=0.1,
+    mixup=0.1,
     mixup_alpha=0.4,
-    cutmix=0.2,
+    cutmix=0.1,
 )
 
 
