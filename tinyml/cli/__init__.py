@@ -131,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``TINYML_DEBUG`` set to 1 or more shows the traceback behind an error as well.
     """
+    output.configure(output.NORMAL)  # a process may call several verbs, each with options of its own
     try:
         result: Any = cli.main(
             args=None if arguments is None else list(arguments), prog_name="tinyml", standalone_mode=False
