@@ -131,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``TINYML_DEBUG`` set to 1 or more shows the traceback behind an error as well.
     """
+    from tinyml.cli import output
+
     output.configure(output.NORMAL)  # a process may call several verbs, each with options of its own
     try:
         result: Any = cli.main(

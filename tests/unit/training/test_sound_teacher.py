@@ -155,9 +155,9 @@ class CtrlC:
 @pytest.mark.train
 def test_a_run_with_a_teacher_of_sound_resumes_to_the_same_weights(tmp_path: Path) -> None:
     from tinyml.training.fit import InterruptedRunError
+    from tinyml.training.quantise_runs import quantise_run
     from tinyml.training.recipes import DataOptions
     from tinyml.training.runs import Run
-    from tinyml.training.quantise_runs import quantise_run
     from tinyml.training.session import Request, resume, train
 
     data = makers.speech_commands(tmp_path / "speech", dict.fromkeys(("yes", "no", "bed", "cat"), (6, 2, 2)))
