@@ -8,40 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.blocks import RELU, conv, divisible, finish, image_input, inverted_residual
+from tinyml.models.blocks import RELU, conv, finish, image_input
 from tinyml.models.entry import Entry, Published
-from tinyml.models.mobilenet_v2 import STAGES
+from tinyml.models.mobilenet_v2 import body
 
-LEAST_STRIDE = 16
-
-
-def backbone(x: Any, width: float) -> Any:
-    """MobileNetV2 without its head; where the stride would exceed 16, convolutions are dilated instead."""
-    x = conv(x, divisible(32 * width), 3, strides=2, name="stem")
-    index, stride, dilation = 0, 2, 1
-    for expansion, channels, repetitions, first_stride in STAGES:
-        filters = divisible(int(channels * width))
-        grown = dilation
-        if stride * first_stride > LEAST_STRIDE:
-            grown, first_stride = dilation * first_stride, 1
-        stride *= first_stride
-        for repetition in range(repetitions):
-            strides = first_stride if repetition == 0 else 1
-            before = x.shape[-1]
-            x = inverted_residual(
-                x,
-                expanded=expansion * before,
-                filters=filters,
-                kernel=3,
-                strides=strides,
-                expand=expansion != 1,
-                residual=strides == 1 and before == filters,
-                dilation=dilation if repetition == 0 else grown,
-                name=f"block{index}",
-            )
-            index += 1
-        dilation = grown
-    return x
+LARGEST_STRIDE = 16
 
 
 def pyramid(x: Any, filters: int, rates: tuple[int, ...]) -> Any:
@@ -72,7 +43,7 @@ def build(
     import keras
 
     inputs = image_input(input_shape, batch_size)
-    x = pyramid(backbone(inputs, width), pyramid_channels, rates)
+    x = pyramid(body(inputs, width, largest_stride=LARGEST_STRIDE), pyramid_channels, rates)
     x = keras.layers.Conv2D(classes, 1, name="scores")(x)
     if upsample > 1:
         x = keras.layers.UpSampling2D(upsample, interpolation="bilinear", name="upsample")(x)

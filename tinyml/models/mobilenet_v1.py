@@ -30,6 +30,22 @@ BODY = (
 """Output channels at width 1 and stride of each depthwise separable block (table 1)."""
 
 
+def body(x: Any, width: float, *, activation: str = RELU6, largest_stride: int = 32) -> Any:
+    """The stem and the depthwise separable blocks of table 1, channels multiplied by ``width`` and rounded down.
+
+    Where the stride would exceed ``largest_stride``, depthwise convolutions are dilated instead.
+    """
+    x = conv(x, max(1, int(32 * width)), 3, strides=2, activation=activation, name="stem")
+    stride, dilation = 2, 1
+    for index, (filters, strides) in enumerate(BODY, start=1):
+        taken = strides if stride * strides <= largest_stride else 1
+        stride *= taken
+        x = depthwise(x, 3, strides=taken, dilation=dilation, activation=activation, name=f"block{index}_depthwise")
+        x = conv(x, max(1, int(filters * width)), 1, activation=activation, name=f"block{index}_pointwise")
+        dilation *= strides // taken
+    return x
+
+
 def build(
     *,
     input_shape: tuple[int, ...] = (224, 224, 3),
@@ -42,10 +58,7 @@ def build(
 ) -> Any:
     """The network of table 1 with channels multiplied by ``width`` and rounded down, as in the authors' code."""
     inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, max(1, int(32 * width)), 3, strides=2, activation=activation, name="stem")
-    for index, (filters, strides) in enumerate(BODY, start=1):
-        x = depthwise(x, 3, strides=strides, activation=activation, name=f"block{index}_depthwise")
-        x = conv(x, max(1, int(filters * width)), 1, activation=activation, name=f"block{index}_pointwise")
+    x = body(inputs, width, activation=activation)
     return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 

@@ -25,6 +25,39 @@ STAGES = (
 """Expansion t, output channels c at width 1, repetitions n and first stride s of each stage (table 2)."""
 
 
+def body(x: Any, width: float, largest_stride: int = 32) -> Any:
+    """The stem and the inverted residuals of table 2, channels multiplied by ``width``.
+
+    Where the stride would exceed ``largest_stride``, depthwise convolutions are dilated instead (Chen et al. 2017,
+    arXiv:1706.05587, section 3.1).
+    """
+    x = conv(x, divisible(32 * width), 3, strides=2, name="stem")
+    index, stride, dilation = 0, 2, 1
+    for expansion, channels, repetitions, first_stride in STAGES:
+        filters = divisible(int(channels * width))
+        grown = dilation
+        if stride * first_stride > largest_stride:
+            grown, first_stride = dilation * first_stride, 1
+        stride *= first_stride
+        for repetition in range(repetitions):
+            strides = first_stride if repetition == 0 else 1
+            before = x.shape[-1]
+            x = inverted_residual(
+                x,
+                expanded=expansion * before,
+                filters=filters,
+                kernel=3,
+                strides=strides,
+                expand=expansion != 1,
+                residual=strides == 1 and before == filters,
+                dilation=dilation if repetition == 0 else grown,
+                name=f"block{index}",
+            )
+            index += 1
+        dilation = grown
+    return x
+
+
 def build(
     *,
     input_shape: tuple[int, ...] = (224, 224, 3),
@@ -41,24 +74,7 @@ def build(
     the convolution out, which suits two classes on a microcontroller.
     """
     inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, divisible(32 * width), 3, strides=2, name="stem")
-    index = 0
-    for expansion, channels, repetitions, first_stride in STAGES:
-        filters = divisible(int(channels * width))
-        for repetition in range(repetitions):
-            strides = first_stride if repetition == 0 else 1
-            before = x.shape[-1]
-            x = inverted_residual(
-                x,
-                expanded=expansion * before,
-                filters=filters,
-                kernel=3,
-                strides=strides,
-                expand=expansion != 1,
-                residual=strides == 1 and before == filters,
-                name=f"block{index}",
-            )
-            index += 1
+    x = body(inputs, width)
     if head_channels is not None:
         x = conv(x, divisible(head_channels * width) if width > 1.0 else head_channels, 1, name="head")
     return finish(inputs, classify(x, classes, dropout=dropout), name)

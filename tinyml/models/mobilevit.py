@@ -7,7 +7,8 @@ arXiv:2110.02178, table 4 and figure 1b; the expansion of the first stage and of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tinyml.models.attention import encoder, from_patches, to_patches
@@ -36,17 +37,19 @@ def stage(x: Any, filters: int, strides: int, expansion: int, *, name: str) -> A
     )
 
 
-def transformer(x: Any, size: int, depth: int, *, name: str) -> Any:
-    """Pixels to ``size`` channels, ``depth`` encoder layers over the patches, a norm, pixels again."""
-    import keras
-
+def over_patches(x: Any, layer: Callable[..., Any], norm: Callable[..., Any], depth: int, *, name: str) -> Any:
+    """Pixels as tokens, ``depth`` times ``layer``, ``norm``, pixels again; each takes tokens and a name."""
     height, width = x.shape[1:3]
-    x = keras.layers.Conv2D(size, 1, use_bias=False, name=f"{name}_embed")(x)
     x = to_patches(x, PATCH, name=f"{name}_unfold")
     for index in range(depth):
-        x = encoder(x, HEADS, 2 * size, SILU, name=f"{name}_layer{index}")
-    x = layer_norm(x, name=f"{name}_norm")
-    return from_patches(x, (height, width), PATCH, name=f"{name}_fold")
+        x = layer(x, name=f"{name}_layer{index}")
+    return from_patches(norm(x, name=f"{name}_norm"), (height, width), PATCH, name=f"{name}_fold")
+
+
+def transformer(x: Any, depth: int, *, name: str) -> Any:
+    """``depth`` encoder layers over the patches of ``x``, then a norm."""
+    layer = partial(encoder, heads=HEADS, hidden=2 * x.shape[-1], activation=SILU)
+    return over_patches(x, layer, layer_norm, depth, name=name)
 
 
 def mobilevit_block(x: Any, size: int, depth: int, *, name: str) -> Any:
@@ -55,10 +58,40 @@ def mobilevit_block(x: Any, size: int, depth: int, *, name: str) -> Any:
 
     channels = x.shape[-1]
     y = conv(x, channels, 3, activation=SILU, name=f"{name}_local")
-    y = transformer(y, size, depth, name=f"{name}_global")
+    y = keras.layers.Conv2D(size, 1, use_bias=False, name=f"{name}_global_embed")(y)
+    y = transformer(y, depth, name=f"{name}_global")
     y = conv(y, channels, 1, activation=SILU, name=f"{name}_project")
     y = keras.layers.Concatenate(name=f"{name}_concat")([x, y])
     return conv(y, channels, 3, activation=SILU, name=f"{name}_fuse")
+
+
+def build_stages(
+    block: Callable[..., Any],
+    input_shape: tuple[int, ...],
+    classes: int,
+    channels: Sequence[int],
+    sizes: Sequence[int],
+    depths: Sequence[int],
+    expansion: int,
+    head_channels: int,
+    dropout: float,
+    batch_size: int | None,
+    name: str,
+) -> Any:
+    """Stem, two stages of inverted residuals, three that end in a ``block`` with a transformer, head.
+
+    ``block`` takes pixels, the transformer's channels, its depth and a name.
+    """
+    inputs = image_input(input_shape, batch_size)
+    x = conv(inputs, channels[0], 3, strides=2, activation=SILU, name="stem")
+    x = stage(x, channels[1], 1, expansion, name="stage1_block0")
+    for index in range(3):
+        x = stage(x, channels[2], 2 if index == 0 else 1, expansion, name=f"stage2_block{index}")
+    for index, (filters, size, depth) in enumerate(zip(channels[3:], sizes, depths, strict=True), start=3):
+        x = stage(x, filters, 2, expansion, name=f"stage{index}_down")
+        x = block(x, size, depth, name=f"stage{index}")
+    x = conv(x, head_channels, 1, activation=SILU, name="head")
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 
 def build(
@@ -78,16 +111,19 @@ def build(
 
     Height and width are multiples of 64, so that every transformer gets whole patches.
     """
-    inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, channels[0], 3, strides=2, activation=SILU, name="stem")
-    x = stage(x, channels[1], 1, expansion, name="stage1_block0")
-    for index in range(3):
-        x = stage(x, channels[2], 2 if index == 0 else 1, expansion, name=f"stage2_block{index}")
-    for index, (filters, size, depth) in enumerate(zip(channels[3:], sizes, depths, strict=True), start=3):
-        x = stage(x, filters, 2, expansion, name=f"stage{index}_down")
-        x = mobilevit_block(x, size, depth, name=f"stage{index}")
-    x = conv(x, head_channels, 1, activation=SILU, name="head")
-    return finish(inputs, classify(x, classes, dropout=dropout), name)
+    return build_stages(
+        mobilevit_block,
+        input_shape,
+        classes,
+        channels,
+        sizes,
+        depths,
+        expansion,
+        head_channels,
+        dropout,
+        batch_size,
+        name,
+    )
 
 
 _PAPER = "Mehta and Rastegari 2022, MobileViT, arXiv:2110.02178, table 4"

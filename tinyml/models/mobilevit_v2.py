@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.attention import feed_forward, from_patches, to_patches
+from tinyml.models.attention import feed_forward
 from tinyml.models.blocks import classify, conv, depthwise, divisible, finish, image_input
 from tinyml.models.entry import Entry, Published
-from tinyml.models.mobilevit import DEPTHS, PATCH, SILU, stage
+from tinyml.models.mobilevit import DEPTHS, SILU, over_patches, stage
 from tinyml.models.norms import whole_norm
 
 
@@ -47,14 +47,10 @@ def block(x: Any, size: int, depth: int, *, name: str) -> Any:
     """Depthwise convolution, ``depth`` encoder layers over the patches, projection: no shortcut, no fusion."""
     import keras
 
-    height, width, channels = x.shape[1:]
+    channels = x.shape[-1]
     x = depthwise(x, 3, activation=SILU, name=f"{name}_local")
     x = keras.layers.Conv2D(size, 1, use_bias=False, name=f"{name}_embed")(x)
-    x = to_patches(x, PATCH, name=f"{name}_unfold")
-    for index in range(depth):
-        x = linear_encoder(x, name=f"{name}_layer{index}")
-    x = whole_norm(x, name=f"{name}_norm")
-    x = from_patches(x, (height, width), PATCH, name=f"{name}_fold")
+    x = over_patches(x, linear_encoder, whole_norm, depth, name=name)
     return conv(x, channels, 1, activation=None, name=f"{name}_project")
 
 

@@ -9,25 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinyml.models.attention import encoder, from_patches, to_patches
-from tinyml.models.blocks import classify, conv, depthwise, finish, image_input
+from tinyml.models.blocks import conv, depthwise
 from tinyml.models.entry import Entry, Published
-from tinyml.models.mobilevit import DEPTHS, HEADS, PATCH, SILU, stage
-from tinyml.models.norms import layer_norm
+from tinyml.models.mobilevit import DEPTHS, SILU, build_stages, transformer
 
 
 def block(x: Any, size: int, depth: int, *, name: str) -> Any:
     """Depthwise 3x3, transformer, 1x1 fusion of the local and the global features, and the input added."""
     import keras
 
-    height, width, channels = x.shape[1:]
+    channels = x.shape[-1]
     local = depthwise(x, 3, activation=SILU, name=f"{name}_local")
     local = keras.layers.Conv2D(size, 1, use_bias=False, name=f"{name}_embed")(local)
-    y = to_patches(local, PATCH, name=f"{name}_unfold")
-    for index in range(depth):
-        y = encoder(y, HEADS, 2 * size, SILU, name=f"{name}_layer{index}")
-    y = layer_norm(y, name=f"{name}_norm")
-    y = from_patches(y, (height, width), PATCH, name=f"{name}_fold")
+    y = transformer(local, depth, name=name)
     y = conv(y, channels, 1, activation=SILU, name=f"{name}_project")
     y = keras.layers.Concatenate(name=f"{name}_concat")([local, y])
     y = conv(y, channels, 1, activation=SILU, name=f"{name}_fuse")
@@ -50,16 +44,10 @@ def build(
 
     Height and width are multiples of 64, so that every transformer gets whole patches.
     """
-    inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, channels[0], 3, strides=2, activation=SILU, name="stem")
-    x = stage(x, channels[1], 1, expansion, name="stage1_block0")
-    for index in range(3):
-        x = stage(x, channels[2], 2 if index == 0 else 1, expansion, name=f"stage2_block{index}")
-    for index, (filters, size, depth) in enumerate(zip(channels[3:], sizes, depths, strict=True), start=3):
-        x = stage(x, filters, 2, expansion, name=f"stage{index}_down")
-        x = block(x, size, depth, name=f"stage{index}")
-    x = conv(x, min(4 * channels[-1], 960), 1, activation=SILU, name="head")
-    return finish(inputs, classify(x, classes, dropout=dropout), name)
+    head_channels = min(4 * channels[-1], 960)
+    return build_stages(
+        block, input_shape, classes, channels, sizes, depths, expansion, head_channels, dropout, batch_size, name
+    )
 
 
 _PAPER = "Wadekar and Chaurasia 2022, MobileViTv3, arXiv:2209.15159, section 3"

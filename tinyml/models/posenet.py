@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.blocks import conv, depthwise, finish, image_input
+from tinyml.models.blocks import finish, image_input
 from tinyml.models.entry import Entry, Published
-from tinyml.models.mobilenet_v1 import BODY
+from tinyml.models.mobilenet_v1 import body
 
 KEYPOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
@@ -41,16 +41,7 @@ def build(
     import keras
 
     inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, max(1, int(32 * width)), 3, strides=2, name="stem")
-    stride, dilation = 2, 1
-    for index, (filters, strides) in enumerate(BODY, start=1):
-        here = strides
-        if stride * strides > STRIDE:
-            here = 1
-        stride *= here
-        x = depthwise(x, 3, strides=here, dilation=dilation, name=f"block{index}_depthwise")
-        x = conv(x, max(1, int(filters * width)), 1, name=f"block{index}_pointwise")
-        dilation *= strides // here
+    x = body(inputs, width, largest_stride=STRIDE)
     heat = keras.layers.Conv2D(keypoints, 1, name="heatmap_scores")(x)
     outputs = [keras.layers.Activation("sigmoid", name="heatmap")(heat)]
     outputs.append(keras.layers.Conv2D(2 * keypoints, 1, name="offsets")(x))
