@@ -12,31 +12,12 @@ from tinyml.graph.fixed_point import high_mul, quantize_multiplier, rounding_shi
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops.arithmetic import quotient_multiplier
 from tinyml.graph.quantisation import dtype_range
-from tinyml.lower.ops.binary import in_place, operands, padded_loops
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.binary import broadcast_step
+from tinyml.lower.ops.common import constant, first_input, first_output
 from tinyml.lower.ops.tables import Table, clamp, input_values
-from tinyml.lower.program import Arg, Int, Ints, Out, Step, Target
+from tinyml.lower.program import Step, Target
 
 _LEFT_SHIFT = 7
-
-
-def _build(graph: Graph, op: Op, kernel: str, multipliers: dict[str, int]) -> Step:
-    a, b, output = graph.tensor(op.inputs[0]), graph.tensor(op.inputs[1]), first_output(graph, op)
-    loops = padded_loops(graph, op)
-    arguments, inputs, consts = operands(graph, op)
-    ints = {"a_zero_point": a.zero_point, "b_zero_point": b.zero_point, "out_zero_point": output.zero_point}
-    args: tuple[Arg, ...] = (
-        *arguments,
-        Out(0),
-        Ints("sizes", loops.sizes),
-        Ints("strides_a", loops.strides_a),
-        Ints("strides_b", loops.strides_b),
-        *(Int(name, value) for name, value in (ints | multipliers).items()),
-    )
-    return make_step(
-        graph, op, kernel=kernel, header="tml_arithmetic.h", inputs=inputs, args=args, consts=consts,
-        in_place=in_place(graph, inputs, output),
-    )  # fmt: skip
 
 
 def build_squared_difference(graph: Graph, op: Op, target: Target) -> Step:
@@ -53,7 +34,7 @@ def build_squared_difference(graph: Graph, op: Op, target: Target) -> Step:
         "b_multiplier": multiplier_b, "b_shift": shift_b,
         "out_multiplier": out_multiplier, "out_shift": out_shift,
     }  # fmt: skip
-    return _build(graph, op, "tml_squared_difference", multipliers)
+    return broadcast_step(graph, op, "tml_squared_difference", "tml_arithmetic.h", multipliers)
 
 
 def build_prelu(graph: Graph, op: Op, target: Target) -> Step:
@@ -65,7 +46,7 @@ def build_prelu(graph: Graph, op: Op, target: Target) -> Step:
         "positive_multiplier": positive, "positive_shift": positive_shift,
         "negative_multiplier": negative, "negative_shift": negative_shift,
     }  # fmt: skip
-    return _build(graph, op, "tml_prelu", multipliers)
+    return broadcast_step(graph, op, "tml_prelu", "tml_arithmetic.h", multipliers)
 
 
 def one_over_one_plus(x: int) -> int:

@@ -94,16 +94,20 @@ def in_place(graph: Graph, inputs: tuple[int, ...], output: Tensor) -> tuple[tup
 
 
 def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int]) -> Step:
+    clamps = activation_range(cast(BinaryAttrs, op.attrs).activation, first_output(graph, op))
+    ends = {"out_min": clamps.low, "out_max": clamps.high}
+    return broadcast_step(graph, op, kernel, "tml_binary.h", ends | ints)
+
+
+def broadcast_step(graph: Graph, op: Op, kernel: str, header: str, ints: dict[str, int]) -> Step:
+    """The step of a kernel of two operands that takes loops, the three zero points and then ``ints``."""
     output = first_output(graph, op)
-    clamps = activation_range(cast(BinaryAttrs, op.attrs).activation, output)
     loops = padded_loops(graph, op)
     arguments, inputs, consts = operands(graph, op)
     zero_points = {
         "a_zero_point": graph.tensor(op.inputs[0]).zero_point,
         "b_zero_point": graph.tensor(op.inputs[1]).zero_point,
         "out_zero_point": output.zero_point,
-        "out_min": clamps.low,
-        "out_max": clamps.high,
     }
     args: tuple[Arg, ...] = (
         *arguments,
@@ -114,7 +118,7 @@ def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int]) -> Step:
         *(Int(name, value) for name, value in (zero_points | ints).items()),
     )
     return make_step(
-        graph, op, kernel=kernel, header="tml_binary.h", inputs=inputs, args=args, consts=consts,
+        graph, op, kernel=kernel, header=header, inputs=inputs, args=args, consts=consts,
         in_place=in_place(graph, inputs, output),
     )
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 from math import prod
 from typing import cast
 
-from tinyml.errors import UnsupportedError
 from tinyml.graph.fixed_point import quantize_multiplier
 from tinyml.graph.ir import DType, Graph, Op
 from tinyml.graph.ops import ArgAttrs, ReduceAttrs
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.move import as_bytes
-from tinyml.lower.ops.reduce import PAIRS, kept_and_reduced
+from tinyml.lower.ops.reduce import padded_pairs
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
@@ -142,15 +141,8 @@ def build_arg(graph: Graph, op: Op, target: Target) -> Step:
 
 def build_extreme(graph: Graph, op: Op, target: Target) -> Step:
     """REDUCE_MAX and REDUCE_MIN."""
-    x, axes = first_input(graph, op), cast(ReduceAttrs, op.attrs).axes
-    pairs = kept_and_reduced(x.shape, axes)
-    if len(pairs) > PAIRS:
-        raise UnsupportedError(
-            f"{op.kind} ({op.name}) over axes {list(axes)} of {list(x.shape)} alternates kept and reduced dimensions"
-            f" more than {PAIRS} times",
-            hint="transpose or reduce in two steps",
-        )
-    pairs = [(1, 1)] * (PAIRS - len(pairs)) + pairs
+    x = first_input(graph, op)
+    pairs = padded_pairs(op, x.shape, cast(ReduceAttrs, op.attrs).axes)
     return make_step(
         graph, op, kernel=f"tml_extreme_{x.dtype.value}", header=HEADER, inputs=op.inputs,
         args=(

@@ -35,6 +35,22 @@ def kept_and_reduced(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tupl
     return pairs
 
 
+def padded_pairs(op: Op, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """:func:`kept_and_reduced` with ones in front, so that there are :data:`PAIRS`.
+
+    Raises:
+        UnsupportedError: kept and reduced dimensions alternate more often.
+    """
+    pairs = kept_and_reduced(shape, axes)
+    if len(pairs) > PAIRS:
+        raise UnsupportedError(
+            f"{op.kind} ({op.name}) over axes {list(axes)} of {list(shape)} alternates kept and reduced dimensions"
+            f" more than {PAIRS} times",
+            hint="transpose or reduce in two steps",
+        )
+    return [(1, 1)] * (PAIRS - len(pairs)) + pairs
+
+
 def mean_multiplier(scale_in: float, scale_out: float, count: int) -> tuple[int, int]:
     """The multiplier of MEAN with the division by ``count`` in it, as QuantizedMeanOrSum does it."""
     multiplier, shift = quantize_multiplier(scale_in / scale_out)
@@ -46,14 +62,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The portable step of MEAN and SUM."""
     axes = cast(ReduceAttrs, op.attrs).axes
     x, output = first_input(graph, op), first_output(graph, op)
-    pairs = kept_and_reduced(x.shape, axes)
-    if len(pairs) > PAIRS:
-        raise UnsupportedError(
-            f"{op.kind} ({op.name}) over axes {list(axes)} of {list(x.shape)} alternates kept and reduced dimensions"
-            f" more than {PAIRS} times",
-            hint="transpose or reduce in two steps",
-        )
-    pairs = [(1, 1)] * (PAIRS - len(pairs)) + pairs
+    pairs = padded_pairs(op, x.shape, axes)
     count = prod(x.shape[axis] for axis in axes)
     if op.kind == "MEAN":
         multiplier, shift = mean_multiplier(x.scale, output.scale, count)
