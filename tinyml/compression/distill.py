@@ -30,7 +30,7 @@ class DistillOptions:
     ``input_range`` are the values that the teacher takes for the codes -128 and 127; None where it takes what the
     student takes. ``blur`` is the standard deviation in pixels by which the pictures it sees are smoothed: a teacher of
     clean pictures knows those from JPEG files better so. ``others`` are further teachers that take what the student
-    takes; all answers are averaged. ``frontend`` is the one through which a teacher of sound hears the clips
+    takes, pictures in their own size; all answers are averaged. ``frontend`` is the one through which a teacher of sound hears the clips
     themselves, ``labels`` its classes where its file does not tell them; with None it sees what the student sees.
     ``generations`` above 1 train the network anew from its own predecessor (born-again networks, Furlanello et al.
     2018, arXiv:1805.04770); without a ``teacher`` the first generation learns from labels alone.
@@ -124,7 +124,7 @@ class Distiller:
                 hint="teacher and student have to see the same examples",
             )
         for other in self.others:
-            if other.input_shape != teacher.input_shape:
+            if not _same_examples(other.input_shape, teacher.input_shape, resized):
                 raise UsageError(
                     f"teacher {other.name} takes inputs of {other.input_shape}, {teacher.name} {teacher.input_shape}",
                     hint="teachers whose answers are averaged have to see the same examples",
@@ -168,7 +168,7 @@ class Distiller:
         seen = inputs.reshape(-1, *self.teacher.input_shape)
         smooth = blurred(seen, self.options.blur) if self.options.blur else seen
         logits, features = self.teacher.predict(smooth * np.float32(self._gain) + np.float32(self._offset))
-        heard = [logits, *(other.predict(seen)[0] for other in self.others)]
+        heard = [logits, *(other.predict(_in_size(seen, other.input_shape))[0] for other in self.others)]
         mean = np.mean([one - one.mean(axis=1, keepdims=True) for one in heard], axis=0)
         flat = [values.reshape(len(values), -1) for values in features]
         return np.concatenate([labels, mean, *flat], axis=1).astype(np.float32)
@@ -216,6 +216,14 @@ def blurred(pictures: Reals, deviation: float) -> Reals:
         before, after = np.concatenate([rows[:1], rows[:-1]]), np.concatenate([rows[1:], rows[-1:]])
         pictures = np.moveaxis(rows + outer * (before + after - 2 * rows), 0, axis)
     return np.ascontiguousarray(pictures, np.float32)
+
+
+def _in_size(seen: Reals, shape: tuple[int, ...]) -> Reals:
+    """Pictures ``[n, side, side, channels]`` in the size of ``shape``, bilinear, smoothed where they shrink."""
+    if seen.shape[1:] == shape or int(np.prod(seen.shape[1:])) == int(np.prod(shape)):
+        return seen.reshape(-1, *shape)
+    image = import_keras().ops.image
+    return np.asarray(image.resize(seen, shape[:2], interpolation="bilinear", antialias=True), np.float32)
 
 
 def _same_examples(theirs: tuple[int, ...], ours: tuple[int, ...], resized: bool) -> bool:

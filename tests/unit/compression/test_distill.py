@@ -118,6 +118,23 @@ def test_answers_of_teachers_are_averaged() -> None:
     assert Distiller(larger, DistillOptions("x"), network(), RANGE, resized=True).teacher is larger
 
 
+def test_further_teachers_see_pictures_in_their_own_size() -> None:
+    seen: list[np.ndarray] = []
+
+    def predict(inputs: np.ndarray) -> Any:
+        seen.append(inputs)
+        return np.zeros((len(inputs), 3)), []
+
+    options = DistillOptions("fixed", others=("smaller", "larger"))
+    others = [Teacher("smaller", (2, 2, 1), 3, predict), Teacher("larger", (8, 8, 1), 3, predict)]
+    distiller = Distiller(fixed_teacher(np.zeros((5, 3)), []), options, network(), RANGE, others, resized=True)
+    ramp = np.tile(np.linspace(-1, 1, 4, dtype=np.float32)[None, None, :, None], (5, 4, 1, 1))
+    distiller.targets(ramp, np.zeros((5, 3), np.float32))
+    assert [pictures.shape for pictures in seen] == [(5, 2, 2, 1), (5, 8, 8, 1)]
+    for pictures in seen:
+        assert (np.diff(pictures, axis=2) >= 0).all() and abs(pictures.mean()) < 1e-6
+
+
 def test_teacher_sees_smoothed_pictures_as_a_gaussian_has_them() -> None:
     from scipy.ndimage import gaussian_filter1d
 
