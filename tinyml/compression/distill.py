@@ -30,10 +30,10 @@ class DistillOptions:
     ``input_range`` are the values that the teacher takes for the codes -128 and 127; None where it takes what the
     student takes. ``blur`` is the standard deviation in pixels by which the pictures it sees are smoothed: a teacher of
     clean pictures knows those from JPEG files better so. ``others`` are further teachers that take what the student
-    takes, pictures in their own size; all answers are averaged. ``frontend`` is the one through which a teacher of sound hears the clips
-    themselves, ``labels`` its classes where its file does not tell them; with None it sees what the student sees.
-    ``generations`` above 1 train the network anew from its own predecessor (born-again networks, Furlanello et al.
-    2018, arXiv:1805.04770); without a ``teacher`` the first generation learns from labels alone.
+    takes, pictures in their own size; all answers are averaged. ``frontend`` is the one through which a teacher of
+    sound hears the clips themselves, ``labels`` its classes where its file does not tell them; with None it sees what
+    the student sees. ``generations`` above 1 train the network anew from its own predecessor (born-again networks,
+    Furlanello et al. 2018, arXiv:1805.04770); without a ``teacher`` the first generation learns from labels alone.
     """
 
     teacher: str | None = None
