@@ -51,6 +51,22 @@ def test_no_two_live_buffers_meet(seed: int) -> None:
     assert packing.arena_bytes >= lower_bound_bytes(units)
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_moving_one_group_gives_what_placing_all_anew_gives(seed: int) -> None:
+    units = random_units(seed)
+    conflicts, source = Conflicts(units), random.Random(seed)
+    order = source.sample(range(len(units)), len(units))
+    offsets, top = conflicts.first_fit(order)
+    for _ in range(20):
+        old, new = source.randrange(len(order)), source.randrange(len(order))
+        trial = order[:old] + order[old + 1 :]
+        trial.insert(new, order[old])
+        wanted, wanted_top = conflicts.first_fit(trial)
+        found = conflicts.moved_fit(trial, order[old], min(old, new), offsets, top)
+        assert found == (wanted if wanted_top <= top else [])
+        order, offsets, top = trial, wanted, wanted_top
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_small_cases_equal_brute_force(seed: int) -> None:
     source = random.Random(1000 + seed)
