@@ -157,7 +157,8 @@ def _from_catalog(name: str) -> ModelSource:
         return build_model(entry.name)
 
     content = _converted(f"catalog-{entry.name}-{_definitions_key()}", build)
-    return ModelSource(entry.name, content, f"tinyml:{entry.name} (untrained)", calibrated=False)
+    origin = f"tinyml:{entry.name} (untrained)"
+    return ModelSource(entry.name, content, origin, dict(entry.manifest), calibrated=False)
 
 
 def _definitions_key() -> str:

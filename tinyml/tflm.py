@@ -9,7 +9,7 @@ from tinyml import __version__
 from tinyml.boards import Board, load_board, with_console
 from tinyml.compiled import Options
 from tinyml.errors import BuildError, UsageError
-from tinyml.firmware.app_values import app_values
+from tinyml.firmware.app_values import app_sources, app_values
 from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import build_project
 from tinyml.firmware.elf import measure
@@ -43,7 +43,7 @@ def render_over_tflm(
     the application can't serve, DoesNotFitError where the core can't keep up with the sound, UnsupportedError for an op
     that TensorFlow Lite Micro does not have.
     """
-    target = with_console(board if isinstance(board, Board) else load_board(board), options.console)
+    target = with_console(board if isinstance(board, Board) else load_board(board), options.console, options.app)
     require_app(options.app, target)
     if options.memory.fed_by_rows or options.hop_rows:
         raise UsageError("TensorFlow Lite Micro takes whole inputs", hint="leave out --rows and --hop-rows")
@@ -52,6 +52,7 @@ def render_over_tflm(
     labels = source.labels or graph.labels or options.labels
     sources = tflm_sources(graph, source.content, source.name, c_string(source.name), mve="mve" in target.features)
     values = app_values(options.app, target, graph, labels, source.manifest)
+    sources |= app_sources(options.app, graph, labels, source.manifest)
     if options.app == KEYWORDS:
         instructions = estimate_instructions(graph, target.isa_name)
         keywords = plan_listening(graph, instructions, target, labels, source.manifest)

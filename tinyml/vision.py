@@ -21,12 +21,15 @@ from tinyml.emulate.pictures import (
 )
 from tinyml.emulate.run import choose_emulator
 from tinyml.errors import MismatchError, UsageError
-from tinyml.firmware.app_values import class_names
+from tinyml.firmware.app_values import VISION, class_names
+from tinyml.firmware.detect import APP as DETECTION
+from tinyml.firmware.detect import detector
 from tinyml.pipeline import Options, application
 from tinyml.report.pictures import PicturesResult
 from tinyml.tflite.reference import Reference
 
-APP = "vww"
+APPS = (VISION, DETECTION)
+"""The applications with a camera; the first stands for both where none is named."""
 
 
 def emulate_pictures(
@@ -43,16 +46,22 @@ def emulate_pictures(
     """Feed ``images`` (files and folders), or the test split of ``dataset``, to the firmware's camera.
 
     ``limit`` bounds how many of the data set are taken; ``progress`` is called with how many are done. Raises
-    UsageError for bad pictures, MismatchError where the firmware says something else than the reference of any.
+    UsageError for bad pictures and for a data set where the application detects things, MismatchError where the
+    firmware says something else than the reference of any.
     """
+    app = options.app if options.app in APPS else VISION
+    if dataset is not None and app == DETECTION:
+        raise UsageError("a data set tells what a picture shows, not where", hint="give pictures with --image")
     started = time.monotonic()
     known = None if dataset is None else picture_dataset(dataset)
     pictures = picture_files(images) if known is None else list(dataset_pictures(known, limit))
     if not pictures:
         raise UsageError(f"{dataset} has no readable test pictures")
-    options = replace(options, app=APP, labels=options.labels or (() if known is None else known.classes))
+    options = replace(options, app=app, labels=options.labels or (() if known is None else known.classes))
     with application(model, board, output, options) as (compiled, firmware):
-        labels = class_names(compiled.graph, compiled.source.labels or compiled.graph.labels or options.labels)
+        names = compiled.source.labels or compiled.graph.labels or options.labels
+        found = detector(compiled.graph, names, compiled.source.manifest) if app == DETECTION else None
+        labels = class_names(compiled.graph, names) if found is None else found.names
         if known is not None and not set(known.classes) <= set(labels):
             raise UsageError(
                 f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(labels)}",
@@ -67,10 +76,11 @@ def emulate_pictures(
             said = see(firmware.elf, compiled.board, batch, emulator)
             verdicts += said
             for picture, one in zip(batch, said, strict=True):
-                wanted = expected(compiled.board, compiled.graph, labels, reference, picture)
+                wanted = expected(compiled.board, compiled.graph, labels, reference, picture, found)
                 if one != wanted:
                     different += 1
-                    first = first or f"{picture.name} gives {one.scores}, the reference {wanted.scores}"
+                    says = [seen.scores or seen.found for seen in (one, wanted)]
+                    first = first or f"{picture.name} gives {says[0]}, the reference {says[1]}"
             if progress is not None:
                 progress(len(verdicts))
     if different:
@@ -81,7 +91,7 @@ def emulate_pictures(
     return PicturesResult(
         model=compiled.source.name,
         board=compiled.board.name,
-        app=APP,
+        app=app,
         emulator=emulator,
         labels=labels,
         pictures=tuple(verdicts),

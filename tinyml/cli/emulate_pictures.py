@@ -23,7 +23,7 @@ def image_option(function: F) -> F:
         "images",
         type=click.Path(path_type=Path),
         multiple=True,
-        help="A picture, or a folder of them, for the camera of the application vww; may be repeated.",
+        help="A picture, or a folder of them, for the camera of the applications vww and detect; may be repeated.",
     )(function)
 
 
@@ -57,17 +57,18 @@ def emulate_pictures(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Runs the verb and prints its result. Raises UsageError for another application than vww."""
+    """Runs the verb and prints its result. Raises UsageError for an application without a camera."""
     from tinyml.cli.progress import status
     from tinyml.errors import UsageError
     from tinyml.report.pictures import pictures_report
-    from tinyml.vision import APP
+    from tinyml.vision import APPS
     from tinyml.vision import emulate_pictures as emulate
 
     if images and dataset is not None:
         raise UsageError("--image and --dataset are both given", hint="give one of them")
-    if options.app not in (APP, "benchmark"):
-        raise UsageError(f"the application {options.app} has no camera", hint=f"pictures are for --app {APP}")
+    if options.app not in (*APPS, "benchmark"):
+        able = " and ".join(APPS)
+        raise UsageError(f"the application {options.app} has no camera", hint=f"pictures are for --app {able}")
     with status("showing pictures to the firmware"):
         result = emulate(model, board, options, images=images, dataset=dataset, limit=limit, output=output)
     show_result(result, pictures_report, as_json)

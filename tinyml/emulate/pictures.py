@@ -18,8 +18,10 @@ from tinyml.emulate.run import run_application
 from tinyml.errors import BuildError, UsageError
 from tinyml.features.codes import as_input
 from tinyml.features.frames import pack_frame, unpack_frame
-from tinyml.firmware.app_values import class_names, image_config, score
+from tinyml.firmware.app_values import class_names, image_config
+from tinyml.firmware.detect import Detector, Found
 from tinyml.firmware.parts.camera import sensor_of
+from tinyml.firmware.scores import score
 from tinyml.graph.ir import Graph
 from tinyml.tflite.reference import Reference
 
@@ -40,13 +42,15 @@ class Picture:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What was said of a picture: the best class and its score, each class's (the first 16), and the class in the data
-    set if it comes from one."""
+    set if it comes from one. Of a detection ``found`` are the boxes or keypoints; label and score are the best one's,
+    ``nothing`` where there is none."""
 
     name: str
     label: str
     score: float
     scores: tuple[float, ...]
     truth: str | None = None
+    found: tuple[Found, ...] = ()
 
 
 def picture_files(paths: Sequence[Path]) -> list[Picture]:
@@ -103,19 +107,44 @@ def see(elf: Path, board: Board, pictures: Sequence[Picture], emulator: str) -> 
     events = [event for event in run.events if event.get("event") == "frame"]
     if [event["frame"] for event in events] != list(range(len(pictures))):
         raise BuildError(f"the firmware answered for {len(events)} of {len(pictures)} pictures")
-    return [
-        Seen(picture.name, event["class"], event["score"], tuple(event["scores"]), picture.label)
-        for picture, event in zip(pictures, events, strict=True)
-    ]
+    return [_said(event, picture) for picture, event in zip(pictures, events, strict=True)]
 
 
-def expected(board: Board, graph: Graph, labels: Sequence[str], reference: Reference, picture: Picture) -> Seen:
-    """What the firmware has to say: the same frame through the Python preprocessing and the reference kernels."""
+def _said(event: dict[str, Any], picture: Picture) -> Seen:
+    found = event.get("boxes", event.get("keypoints"))
+    if found is not None:
+        return seen_things(picture, found)
+    return Seen(picture.name, event["class"], event["score"], tuple(event["scores"]), picture.label)
+
+
+def seen_things(picture: Picture, found: Sequence[Found]) -> Seen:
+    """What a detection says of a picture: the best of what is ``found`` stands for it."""
+    if not found:
+        return Seen(picture.name, "nothing", 0.0, (), picture.label)
+    best = max(found, key=lambda one: float(one["score"]))
+    return Seen(picture.name, best["name"], best["score"], (), picture.label, tuple(found))
+
+
+def expected(
+    board: Board,
+    graph: Graph,
+    labels: Sequence[str],
+    reference: Reference,
+    picture: Picture,
+    detector: Detector | None = None,
+) -> Seen:
+    """What the firmware has to say: the same frame through the Python preprocessing and the reference kernels.
+
+    With a ``detector`` the network's outputs are boxes or keypoints.
+    """
     sensor, config = sensor_of(board), image_config(graph)
     frame = pack_frame(picture.pixels, sensor.width, sensor.height, sensor.pixels)
     codes = config.process(unpack_frame(frame, sensor.width, sensor.height, sensor.pixels))
     array = as_input(codes, config.input_scale, config.input_zero_point, graph.tensors[graph.inputs[0]])
-    output: NDArray[Any] = reference.run([array])[0].ravel()
+    outputs = reference.run([array])
+    if detector is not None:
+        return seen_things(picture, detector.found(outputs))
+    output: NDArray[Any] = outputs[0].ravel()
     tensor = graph.tensors[graph.outputs[0]]
     scores = tuple(score(tensor, int(value)) for value in output)
     best = int(np.argmax(output))

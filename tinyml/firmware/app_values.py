@@ -14,13 +14,15 @@ from tinyml.boards import Board
 from tinyml.errors import UsageError
 from tinyml.features.codes import as_input, same_codes
 from tinyml.features.image import ImageConfig
+from tinyml.firmware.detect import APP as DETECTION
+from tinyml.firmware.detect import CONFIG, detector
 from tinyml.firmware.mlperf import mlperf_values
 from tinyml.firmware.parts.camera import camera_ram_bytes, sensor_of
 from tinyml.firmware.render import c_string
+from tinyml.firmware.scores import score_factor
 from tinyml.graph.ir import DType, Graph, Tensor
 
-SCORE_UNITS = 10_000
-"""Scores are printed with four decimals."""
+VISION = "vww"
 
 
 def app_values(
@@ -33,6 +35,11 @@ def app_values(
     """
     values = _VALUES.get(app)
     return {} if values is None else values(board, graph, labels, manifest)
+
+
+def app_sources(app: str, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
+    """C files that ``app`` needs of the model besides the network's. The arguments are those of :func:`app_values`."""
+    return {CONFIG: detector(graph, labels, manifest).config} if app == DETECTION else {}
 
 
 def class_names(graph: Graph, labels: Sequence[str]) -> tuple[str, ...]:
@@ -63,16 +70,6 @@ def output_defines(graph: Graph, labels: Sequence[str]) -> dict[str, str]:
     }
 
 
-def score_factor(tensor: Tensor) -> int:
-    """The output's scale in 2^-16 of 1/10,000."""
-    return round(tensor.scale * SCORE_UNITS * (1 << 16))
-
-
-def score(tensor: Tensor, output: int) -> float:
-    """An output byte as the firmware prints it."""
-    return ((output - tensor.zero_point) * score_factor(tensor) + 32768 >> 16) / SCORE_UNITS
-
-
 def image_config(graph: Graph) -> ImageConfig:
     """The preprocessing for the model's image input. Raises UsageError where it has no square one of 1 or 3 planes."""
     tensor = graph.tensors[graph.inputs[0]]
@@ -87,20 +84,8 @@ def image_config(graph: Graph) -> ImageConfig:
 
 
 def _vww(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
-    config, sensor = image_config(graph), sensor_of(board)
-    side = min(sensor.width, sensor.height)
-    if side < config.size:
-        raise UsageError(
-            f"{board.name}'s camera gives {sensor.width} x {sensor.height} pixels, the model takes"
-            f" {config.size} x {config.size}",
-            hint=f"take a model of at most {side} x {side} pixels",
-        )
-    tensor = graph.tensors[graph.inputs[0]]
-    values = {"APP_IMAGE_SIZE": f"{config.size}u", "APP_IMAGE_CHANNELS": f"{config.channels}"}
-    if not same_codes(config.input_scale, config.input_zero_point, tensor):
-        values["APP_IMAGE_CODES"] = "{" + ", ".join(map(str, brightness_codes(config, tensor))) + "}"
+    values = _camera(VISION, board, graph) | output_defines(graph, labels)
     output = graph.tensors[graph.outputs[0]]
-    values |= output_defines(graph, labels)
     names = class_names(graph, labels)
     lit = str(manifest.get("lit_class", "person"))
     values["APP_LIT_CLASS"] = f"{names.index(lit) if lit in names else len(names) - 1}u"
@@ -109,8 +94,33 @@ def _vww(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[st
     return values
 
 
+def _detect(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
+    return _camera(DETECTION, board, graph) | detector(graph, labels, manifest).values
+
+
+def _camera(app: str, board: Board, graph: Graph) -> dict[str, str]:
+    """What every application with a camera has to know. Raises UsageError where its pictures are too small."""
+    config, sensor = image_config(graph), sensor_of(board)
+    side = min(sensor.width, sensor.height)
+    if side < config.size:
+        raise UsageError(
+            f"{board.name}'s camera gives {sensor.width} x {sensor.height} pixels, the model takes"
+            f" {config.size} x {config.size}",
+            hint=f"take a model of at most {side} x {side} pixels",
+        )
+    values = {
+        "APP_NAME_JSON": c_string(app),
+        "APP_IMAGE_SIZE": f"{config.size}u",
+        "APP_IMAGE_CHANNELS": f"{config.channels}",
+    }
+    tensor = graph.tensors[graph.inputs[0]]
+    if not same_codes(config.input_scale, config.input_zero_point, tensor):
+        values["APP_IMAGE_CODES"] = "{" + ", ".join(map(str, brightness_codes(config, tensor))) + "}"
+    return values
+
+
 def vision_ram_bytes(graph: Graph, board: Board, *, fed_by_rows: bool) -> int:
-    """RAM of the application vww: the camera's buffers, the sums of a row, and the rows that wait for a network.
+    """RAM of an application with a camera: its buffers, the sums of a row, and the rows that wait for a network.
 
     Raises as :func:`app_values` does.
     """
@@ -128,7 +138,8 @@ def brightness_codes(config: ImageConfig, tensor: Tensor) -> list[int]:
 
 
 _VALUES: dict[str, Callable[[Board, Graph, Sequence[str], Mapping[str, Any]], dict[str, str]]] = {
-    "vww": _vww,
+    VISION: _vww,
+    DETECTION: _detect,
     "mlperf_tiny": mlperf_values,
     "mlperf_tiny_energy": partial(mlperf_values, energy=True),
 }

@@ -34,7 +34,14 @@ APPS = (
     App(
         "vww",
         "visual wake words: camera to light, and one JSON line a frame",
-        ("proof", "vision", "apps/vww"),
+        ("proof", "vision", "apps/camera", "apps/vww"),
+        parts=("camera", "leds"),
+        needs=("camera",),
+    ),
+    App(
+        "detect",
+        "boxes or keypoints of what the camera sees: to light, and one JSON line a frame",
+        ("proof", "vision", "apps/camera", "decoding", "apps/detect"),
         parts=("camera", "leds"),
         needs=("camera",),
     ),

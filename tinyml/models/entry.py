@@ -44,7 +44,8 @@ class Published:
 class Entry:
     """A network of the catalogue: ``builder(**options)`` builds it; the options can be overridden.
 
-    ``board`` names the board that a size for microcontrollers was chosen to fit.
+    ``board`` names the board that a size for microcontrollers was chosen to fit. ``manifest`` is what the application
+    has to know of its outputs, as training writes it beside a model.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Entry:
     options: tuple[tuple[str, Any], ...]
     published: Published | None = None
     board: str | None = None
+    manifest: tuple[tuple[str, Any], ...] = ()
 
     @property
     def defaults(self) -> dict[str, Any]:

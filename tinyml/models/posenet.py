@@ -51,6 +51,7 @@ def build(
     return finish(inputs, outputs, name)
 
 
+_MANIFEST = (("labels", KEYPOINTS), ("detection", {"kind": "keypoints", "cell_pixels": STRIDE}))
 _PAPER = "Papandreou et al. 2018, PersonLab, arXiv:1803.08225, section 3.1"
 
 ROWS = (
@@ -62,6 +63,7 @@ ROWS = (
         build,
         (("input_shape", (96, 96, 3)), ("width", 0.25), ("displacements", False)),
         board="nano33ble",
+        manifest=_MANIFEST,
     ),
     Entry(
         "posenet_257",
@@ -71,5 +73,6 @@ ROWS = (
         build,
         (),
         Published("keras.applications.MobileNet without its top, and 115 heads of 1,024 weights and a bias", 3_324_851),
+        manifest=_MANIFEST,
     ),
 )

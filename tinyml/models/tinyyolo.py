@@ -17,6 +17,8 @@ ANCHORS = ((1.08, 1.19), (3.42, 4.41), (6.63, 11.38), (9.42, 5.11), (16.62, 10.5
 """Width and height of the boxes that an output of 0 stands for, in cells (VOC)."""
 BOX_VALUES = 5
 """x, y, width, height and objectness of a box, before its classes."""
+PERSON_ANCHORS = ((1.0, 2.0), (2.0, 4.0), (4.0, 5.5))
+"""For people in a grid of 6 by 6 cells: upright, of three sizes."""
 
 
 def leaky_conv(x: Any, filters: int, *, name: str) -> Any:
@@ -68,6 +70,7 @@ ROWS = (
         build,
         (("input_shape", (96, 96, 3)), ("classes", 1), ("width", 0.125), ("pools", 4), ("anchors", 3)),
         board="nano33ble",
+        manifest=(("labels", ("person",)), ("detection", {"kind": "boxes", "anchors": PERSON_ANCHORS})),
     ),
     Entry(
         "tinyyolo_416",
@@ -76,7 +79,8 @@ ROWS = (
         _PAPER,
         build,
         (),
-        Published(
+        manifest=(("detection", {"kind": "boxes", "anchors": ANCHORS}),),
+        published=Published(
             "OpenVINO's Open Model Zoo, yolo-v2-tiny-ava-0001 (the network for VOC): 15.8587 M parameters",
             15_858_700,
             100,

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tinyml.emulate.pictures import Seen
+from tinyml.firmware.detect import Found
 
 Json = dict[str, Any]
 
@@ -63,6 +64,7 @@ class PicturesResult:
                     "score": p.score,
                     "scores": list(p.scores),
                     "truth": p.truth,
+                    "found": [dict(one) for one in p.found],
                 }
                 for p in self.pictures
             ],
@@ -81,7 +83,9 @@ def pictures_report(result: PicturesResult) -> list[RenderableType]:
         )
     ]
     if result.accuracy is None:
-        lines += [Text(f"{p.name}: {p.label} ({p.score:.3f})") for p in result.pictures]
+        for p in result.pictures:
+            lines.append(Text(f"{p.name}: {p.label} ({p.score:.3f})"))
+            lines += [Text(f"  {_place(one)}") for one in p.found]
         return lines
     lines.append(Text(f"accuracy {100 * result.accuracy:.1f} %"))
     width = max(map(len, result.labels))
@@ -89,3 +93,11 @@ def pictures_report(result: PicturesResult) -> list[RenderableType]:
     for label, row in zip(result.labels, result.confusion, strict=True):
         lines.append(Text(f"{label:>11} " + " ".join(f"{n:>{width}}" for n in row)))
     return lines
+
+
+def _place(found: Found) -> str:
+    """A box or a keypoint in a line."""
+    what = f"{found['name']} ({found['score']:.3f})"
+    if "x" in found:
+        return f"{what} at {found['x']:.1f}, {found['y']:.1f}"
+    return f"{what} from {found['left']:.1f}, {found['top']:.1f} to {found['right']:.1f}, {found['bottom']:.1f}"

@@ -1,5 +1,6 @@
-/* Visual wake words: camera, crop and resize, network, light, one JSON object a frame on the console. With a semihosting
- * host the pictures come from it, and the program ends after the last; alone, it runs for ever. */
+/* Camera, crop and resize, network, and one JSON object a frame on the console; what it says of a frame is the
+ * application's (report.h). With a semihosting host the pictures come from it, and the program ends after the last;
+ * alone, it runs for ever. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include "app_config.h"
 #include "capture.h"
 #include "network.h"
+#include "report.h"
 #include "tml_camera.h"
 #include "tml_clock.h"
 #include "tml_console.h"
@@ -19,8 +21,6 @@
 
 enum { EXIT_OK = 0, EXIT_NO_CAMERA = 6, EXIT_BAD_FRAME = 7 };
 enum { LOST_FRAMES_REPORTED = 16 };
-
-static const char *const classes[APP_CLASS_COUNT] = APP_CLASS_NAMES; /* as JSON strings */
 
 #ifdef NETWORK_FED_BY_ROWS
 _Static_assert(NETWORK_ROW_BYTES == TML_VISION_ROW_BYTES, "the network takes rows of the picture");
@@ -88,13 +88,7 @@ static void forget_frame(void) {
 #endif
 }
 
-/* The value of an output byte in 1/10,000, rounded; APP_SCORE_FACTOR is its scale in 2^-16 of that. */
-static int32_t score(int8_t output) {
-    return (int32_t)(((int64_t)(output - APP_SCORE_ZERO) * APP_SCORE_FACTOR + 32768) >> 16);
-}
-
-/* `value` divided by 10^`decimals`. */
-static void print_fixed(int32_t value, uint32_t decimals) {
+void print_fixed(int32_t value, uint32_t decimals) {
     uint32_t magnitude = value < 0 ? 0u - (uint32_t)value : (uint32_t)value, unit = 1;
     for (uint32_t i = 0; i < decimals; ++i) unit *= 10u;
     if (value < 0) tml_print("-");
@@ -106,29 +100,10 @@ static void print_fixed(int32_t value, uint32_t decimals) {
     }
 }
 
-static uint32_t best_class(const int8_t *output) {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < APP_CLASS_COUNT; ++i) {
-        if (output[i] > output[best]) best = i;
-    }
-    return best;
-}
-
-static void report(uint32_t frame, const int8_t *output, uint32_t network_us, uint32_t frame_us) {
-    const uint32_t best = best_class(output);
-    tml_led_set(0, best == APP_LIT_CLASS && output[best] >= APP_LIT_OUTPUT);
+static void report(uint32_t frame, uint32_t network_us, uint32_t frame_us) {
     tml_print("{\"event\":\"frame\"");
     tml_print_field("frame", frame);
-    tml_print(",\"class\":");
-    tml_print(classes[best]);
-    tml_print(",\"score\":");
-    print_fixed(score(output[best]), 4);
-    tml_print(",\"scores\":[");
-    for (uint32_t i = 0; i < APP_CLASS_COUNT && i < APP_PRINTED_VALUES; ++i) {
-        if (i > 0) tml_print(",");
-        print_fixed(score(output[i]), 4);
-    }
-    tml_print("]");
+    report_result();
     if (!tml_host_present() && frame_us > 0) { /* an emulator's time says nothing */
         tml_print_field("us", network_us);
         tml_print(",\"fps\":");
@@ -162,7 +137,7 @@ static int run(void) {
         finish(send);
         const uint32_t now = tml_cycles();
         if (send) capture_end();
-        report(frame, (const int8_t *)network_output(0), microseconds(now - start), microseconds(now - last));
+        report(frame, microseconds(now - start), microseconds(now - last));
         send = false;
         last = now;
         ++frame;
@@ -179,7 +154,7 @@ int main(void) {
     if (tml_proof(&exit_code)) return exit_code;
     tml_led_init();
     tml_cycles_init();
-    tml_print("{\"event\":\"start\",\"app\":\"vww\",\"model\":" APP_MODEL_JSON);
+    tml_print("{\"event\":\"start\",\"app\":" APP_NAME_JSON ",\"model\":" APP_MODEL_JSON);
     tml_print_field("core_hz", tml_core_hz());
     tml_print_field("arena_bytes", NETWORK_ARENA_BYTES);
     tml_print_field("camera_width", TML_CAMERA_WIDTH);
