@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tinyml.boards import Board
 from tinyml.errors import UsageError
 from tinyml.firmware.parts.base import Part, nrf_pin, port_defines, register, rp2_pin, stm32_pin, unknown
+from tinyml.firmware.parts.stm32_dma import stm32_dma
 
 HOST_SOURCES = ("tml_camera.c", "camera_semihosting.c")
 FORMATS = {"grey": (0, 1), "rgb565": (1, 2)}
@@ -83,13 +84,13 @@ def _ov9655_dcmi(board: Board) -> dict[str, str]:
 class _Dcmi:
     """A family's camera interface: (register, bits) of what has to be set, and the function of its pins.
 
-    ``mco`` are register, mask and value that put 16 MHz on the pin MCO, ``functions`` those of the signals that differ.
+    ``dma`` are controller, stream or channel, and request. ``mco`` are register, mask and value that put 16 MHz on the
+    pin MCO, ``functions`` those of the signals that differ.
     """
 
     base: int
     clock: tuple[int, int]
-    dma: str
-    dma_clock: tuple[int, int]
+    dma: tuple[int, int, int]
     oscillator: tuple[int, int]
     mco: tuple[int, int, int]
     function: int
@@ -99,17 +100,17 @@ class _Dcmi:
 
 _FAMILIES = {
     "stm32h7": _Dcmi(
-        0x48020000, (0x580244DC, 1 << 0), "STREAMS", (0x580244D8, 1 << 1), (0x58024400, 1 << 0),
+        0x48020000, (0x580244DC, 1 << 0), (2, 1, 75), (0x58024400, 1 << 0),
         (0x58024410, 0x1FC0000, 4 << 18), 13, (),
         "RM0433, 2.3.2 and chapter RCC (RCC_CR, RCC_CFGR, RCC_AHB1ENR, RCC_AHB2ENR); DS12110, alternate functions",
     ),
     "stm32l4": _Dcmi(
-        0x50050000, (0x4002104C, 1 << 14), "CHANNELS", (0x40021048, 5), (0x40021000, 1 << 8),
+        0x50050000, (0x4002104C, 1 << 14), (1, 1, 90), (0x40021000, 1 << 8),
         (0x40021008, 0x7F000000, 3 << 24), 10, (("PA6", 4), ("PC9", 4), ("PD3", 4), ("PA9", 5), ("PA10", 5)),
         "RM0432, 2.2.2 and chapter RCC (RCC_CR, RCC_CFGR, RCC_AHB1ENR, RCC_AHB2ENR); DS12023, alternate functions",
     ),
     "stm32u5": _Dcmi(
-        0x4202C000, (0x46020C8C, 1 << 12), "LIST", (0x46020C88, 1 << 0), (0x46020C00, 1 << 8),
+        0x4202C000, (0x46020C8C, 1 << 12), (1, 0, 86), (0x46020C00, 1 << 8),
         (0x46020C1C, 0x7F000000, 3 << 24), 10, (("PA6", 4), ("PC9", 4), ("PD3", 4), ("PA9", 5), ("PA10", 5)),
         "RM0456, 2.3.2 and chapter RCC (RCC_CR, RCC_CFGR1, RCC_AHB1ENR, RCC_AHB2ENR1); DS13737, alternate functions",
     ),
@@ -133,16 +134,13 @@ def _ov7670_dcmi(board: Board) -> dict[str, str]:
             "TML_CAMERA_DCMI_BASE": register(found.base),
             "TML_CAMERA_DCMI_CLOCK_REGISTER": register(found.clock[0]),
             "TML_CAMERA_DCMI_CLOCK_BIT": register(found.clock[1]),
-            "TML_CAMERA_DMA_STREAMS": str(int(found.dma == "STREAMS")),
-            "TML_CAMERA_DMA_CHANNELS": str(int(found.dma == "CHANNELS")),
-            "TML_CAMERA_DMA_CLOCK_REGISTER": register(found.dma_clock[0]),
-            "TML_CAMERA_DMA_CLOCK_BITS": register(found.dma_clock[1]),
             "TML_CAMERA_OSCILLATOR_REGISTER": register(found.oscillator[0]),
             "TML_CAMERA_OSCILLATOR_BIT": register(found.oscillator[1]),
             "TML_CAMERA_MCO_REGISTER": register(mco),
             "TML_CAMERA_MCO_MASK": register(mask),
             "TML_CAMERA_MCO_VALUE": register(value),
         }
+        | stm32_dma(board.family, "CAMERA", *found.dma)
         | port_defines(board)
     )
 
