@@ -78,15 +78,15 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *
     return w;
 }
 
-/* All output channels of three pixels. */
-TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int words, int unroll,
-                                   int rounding, int32_t zp, int32_t lo, int32_t hi) {
+/* All output channels of three pixels, whose outputs are `pitch` bytes apart. */
+TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int pitch, int words,
+                                   int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const end = w + (channels + 1) / 2 * (words + 6);
     TML_PUBLISH(x);
     TML_NO_UNROLL
     do {
         const int32_t *block = x;
-        w = tml_gemm_3x2_dsp(&block, w, y, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
+        w = tml_gemm_3x2_dsp(&block, w, y, pitch, channels > 1, words, unroll, rounding, zp, lo, hi);
         y += 2;
         if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
     } while (w != end);
@@ -207,14 +207,15 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             const int whole = rest == 0 || n + 3 <= pixels;
             tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
             if (!whole && !staged) break;
-            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, words, unroll, rounding, zp, lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, channels, words, unroll, rounding, zp,
+                               lo, hi);
         }
     }
     if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
     else if (rest != 0)
-        tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * channels, rest, channels, words, tail, rounding, zp,
-                          lo, hi);
+        tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * channels, rest, channels, channels, words, tail,
+                          rounding, zp, lo, hi);
 }
 
 /* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
@@ -328,7 +329,8 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
         }
         if (!whole && !staged) break;
         if (blocks == 1) {
-            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : stage, channels, words, unroll, rounding, zp, lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : stage, channels, channels, words, unroll, rounding, zp,
+                               lo, hi);
         } else {
             xs += 3 * words;
             ++held;
@@ -343,7 +345,8 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
     if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
     else if (rest != 0)
-        tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * channels, rest, channels, words, tail, rounding, zp, lo, hi);
+        tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * channels, rest, channels, channels, words, tail, rounding, zp,
+                          lo, hi);
 }
 
 #endif

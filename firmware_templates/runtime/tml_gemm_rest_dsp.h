@@ -39,10 +39,10 @@
         : \
         : "r9", "r10", "r11", "r12")
 
-/* All output channels of `rest` (1 or 2) pixels, whose words lie three words apart from `words` on; `unroll` of them a
- * turn (an even divisor of words). */
-TML_INLINE void tml_gemm_rest_dsp(const int32_t *pixels, const int32_t *w, int8_t *y, int rest, int channels, int words,
-                                  int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+/* All output channels of `rest` (1 or 2) pixels, whose words lie three words apart and whose outputs are `pitch` bytes
+ * apart; `unroll` of the words a turn (an even divisor of words). */
+TML_INLINE void tml_gemm_rest_dsp(const int32_t *pixels, const int32_t *w, int8_t *y, int rest, int channels, int pitch,
+                                  int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const last = w + (channels + 1) / 2 * (words + 6);
     const int second = channels > 1;
     TML_PUBLISH(pixels);
@@ -65,10 +65,10 @@ TML_INLINE void tml_gemm_rest_dsp(const int32_t *pixels, const int32_t *w, int8_
         } while (w != end);
         TML_NEXT(m, p, w);
         y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
-        if (rest == 2) y[channels] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+        if (rest == 2) y[pitch] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
         TML_NEXT(m, p, w);
         y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
-        if (rest == 2) y[channels + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
+        if (rest == 2) y[pitch + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
         y += 2;
         if (channels % 2 == 1 && w + (words + 6) == last) y -= 1;
     } while (w != last);

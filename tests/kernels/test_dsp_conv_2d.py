@@ -192,14 +192,6 @@ def test_constant_channels(tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path)
 
 
-def test_grouped_convolutions_stay_portable() -> None:
-    def build(b: Builder) -> int:
-        x = b.input((1, 4, 4, 4))
-        return b.conv_2d(x, Rng(5).weights(4, 3, 3, 2))
-
-    assert lowered(model(build))[2].kernel == PORTABLE
-
-
 def test_patch_order_names_every_input_once() -> None:
     for rows, run in ((1, 1), (1, 7), (3, 9), (3, 12), (10, 4), (2, 6)):
         assert sorted(patch_order(rows, run)) == list(range(rows * run))

@@ -18,6 +18,7 @@ from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
+from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
@@ -36,6 +37,7 @@ from tinyml.lower.ops import (
     depthwise_conv_2d,
     elementwise,
     fully_connected,
+    layer_norm,
     logic,
     lstm,
     move,
@@ -117,6 +119,8 @@ KERNELS: tuple[KernelRow, ...] = (
         "Winograd's F(2x2, 3x3) in integers, SMLAD on 3 tiles by 2 channels",
     ),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
+    _dsp("CONV_2D", dsp_grouped.pointwise_applies, dsp_grouped.build_pointwise, "SMLAD on 3 pixels, group by group"),
+    _dsp("CONV_2D", dsp_grouped.general_applies, dsp_grouped.build_general, "SMLAD on 3 patches, group by group"),
     _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),
@@ -187,6 +191,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
     _portable("ATTENTION", attention.build),
+    _portable("LAYER_NORM", layer_norm.build),
     _portable("LOOKUP", elementwise.build),
     _portable("UNIDIRECTIONAL_SEQUENCE_LSTM", lstm.build),
     _portable("READ_VARIABLE", state.build_read),

@@ -36,6 +36,7 @@ ELEMENTWISE = frozenset(
     {
         "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE", "DIV", "GELU",
         "EXP", "LOG", "RSQRT", "SQRT", "ABS", "L2_NORMALIZATION", "LOG_SOFTMAX", "LOOKUP",
+        "LAYER_NORM",
     }
 )  # fmt: skip
 BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU", "MAXIMUM", "MINIMUM"})
@@ -46,6 +47,7 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
     "tml_conv2d_dsp": ("height", "pad_top"),
     "tml_conv2d_mve": ("height", "pad_top"),
     "tml_conv2d_v6m": ("height", "pad_top"),
+    "tml_grouped_conv2d_dsp": ("height", "pad_top"),
     "tml_depthwise_conv2d": ("in_h", "pad_top"),
     "tml_depthwise_conv2d_dsp": ("height", "pad_top"),
     "tml_depthwise_conv2d_mve": ("height", "pad_top"),

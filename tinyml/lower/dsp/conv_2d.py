@@ -36,15 +36,18 @@ _LEAST_PIXELS = 3
 
 
 @lru_cache(maxsize=4)
-def op_layer(graph: Graph, op: Op, rows: Rows) -> Layer:
-    """The op as a matrix product over patches; convolutions round twice in every runtime."""
+def op_layer(graph: Graph, op: Op, rows: Rows | None) -> Layer:
+    """The op as a matrix product over patches; convolutions round twice in every runtime.
+
+    ``rows`` orders the output channels for packing in twos, None where they are not packed.
+    """
     weights, output = constant(graph, op, 1), first_output(graph, op)
     flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
     bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
     clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
     return layer(
         flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps,
-        rows=rows(len(flat)),
+        rows=None if rows is None else rows(len(flat)),
     )  # fmt: skip
 
 
