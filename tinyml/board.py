@@ -44,7 +44,11 @@ class MemoryRegion:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The serial line a firmware prints to: the driver that speaks to it, its base address, pins and speed."""
+    """The serial line a firmware prints to: the driver that speaks to it, its base address, pins and speed.
+
+    On a USB socket also the id that the board shows itself under, and what its bootloader wants to find in the register
+    that outlasts a reset. ``usual`` says that applications print there unless they are told otherwise.
+    """
 
     driver: str
     instance: str
@@ -53,6 +57,9 @@ class Console:
     rx: str
     baud: int
     source: str
+    usb_id: str | None = None
+    bootloader_magic: int | None = None
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,17 @@ FEATURES = ("dsp", "fpu", "dpfpu", "mve")
 REGION_KINDS = ("flash", "ram")
 ATTRIBUTES = ("execute", "dma", "fast", "cached", "xip", "external", "battery", "off_at_reset")
 EMULATOR_KINDS = ("unicorn", "qemu", "renode")
-CONSOLE_DRIVERS = ("nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "rp2_usb", "cmsdk_uart")
+USB_DRIVERS = ("rp2_usb", "nrf_usbd")
+CONSOLE_DRIVERS = (
+    "nrf_uarte", "nrf51_uart", "stm32_usart_v1", "stm32_usart_v2", "rp2_uart", "cmsdk_uart", *USB_DRIVERS
+)  # fmt: skip
 CAMERA_DRIVERS = ("ov7675_nrf", "ov7670_dcmi", "ov9655_dcmi", "hm01b0_pio", "host")
 MICROPHONE_KINDS = ("pdm", "i2s", "analog")
 FRAMEWORKS = ("baremetal", "arduino", "mbed", "stm32cube", "zephyr")
 UPLOAD_PROTOCOLS = ("sam-ba", "uf2", "picotool", "pyocd", "openocd", "stlink", "jlink", "mbed", "dfu", "none")
 UPLOAD_FILES = ("bin", "hex", "uf2")
+ON_PINS = ("benchmark", "several", "mlperf_tiny_energy")
+"""Applications that keep the board's own line: sizes are the network's alone, or a meter is wired to the line."""
 
 _CORE_FEATURES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "cortex-m0": (frozenset(), frozenset()),
@@ -226,11 +231,15 @@ def _pins(table: Table) -> tuple[tuple[str, str], ...]:
     return () if pins is None else tuple((signal, pins.text(signal)) for signal in pins.names())
 
 
-def with_console(board: Board, name: str) -> Board:
+def with_console(board: Board, name: str, app: str) -> Board:
     """``board`` with its console on the line ``name``: ``board`` for the file's own, ``usb`` for its USB socket.
 
+    ``auto`` is the socket where the board's file says that it is usual, but for :data:`ON_PINS`.
     Raises UsageError where the socket has no driver.
     """
+    if name == "auto":
+        usual = board.usb_console is not None and board.usb_console.usual
+        name = "usb" if usual and app not in ON_PINS else "board"
     if name == "board":
         return board
     if board.usb_console is None:
@@ -247,6 +256,9 @@ def _console(table: Table) -> Console:
         tx=table.text("tx"),
         rx=table.text("rx"),
         baud=table.integer("baud", minimum=1200, maximum=4_000_000),
+        usb_id=_usb_id(table, "usb_id", table.optional_text("usb_id")),
+        bootloader_magic=table.optional_integer("bootloader_magic", maximum=255),
+        usual=table.boolean("usual"),
         source=_finish(table),
     )
 
@@ -291,12 +303,15 @@ def _upload(table: Table) -> Upload:
 
 
 def _usb_ids(table: Table, key: str) -> tuple[str, ...]:
-    usb_ids = table.texts(key)
-    for usb_id in usb_ids:
+    return tuple(usb_id for text in table.texts(key) if (usb_id := _usb_id(table, key, text)) is not None)
+
+
+def _usb_id(table: Table, key: str, usb_id: str | None) -> str | None:
+    if usb_id is not None:
         vendor, _, product = usb_id.partition(":")
         if not all(len(part) == 4 and all(c in "0123456789abcdef" for c in part) for part in (vendor, product)):
             raise table.error(key, f"{usb_id!r} is not of the form vvvv:pppp in lower-case hexadecimal")
-    return usb_ids
+    return usb_id
 
 
 def _emulator(table: Table) -> Emulator:

@@ -40,7 +40,7 @@ class Options:
     ``inputs`` random inputs are proven besides the three extremes; ``input_files`` are run as well and reported;
     ``labels`` name the classes where the model does not. ``hop_rows`` are the rows that each inference adds to a
     window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
-    ``console`` is the line it goes to: the board's own, or ``usb`` for the board's USB socket.
+    ``console`` is the line it goes to: the ``board``'s own, ``usb`` for its USB socket, ``auto`` for the usual one.
     """
 
     app: str = "benchmark"
@@ -56,7 +56,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     memory: Goal = field(default_factory=Goal)
     hop_rows: int | None = None
-    console: str = "board"
+    console: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     Raises UsageError, UnsupportedError as the stages do.
     """
     options = options or Options()
-    target_board = with_console(board if isinstance(board, Board) else load_board(board), options.console)
+    loaded = board if isinstance(board, Board) else load_board(board)
+    target_board = with_console(loaded, options.console, options.app)
     require_app(options.app, target_board)
     source = load_source(model)
     graph = read_graph(source.content, name=source.name, match=options.match)

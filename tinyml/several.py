@@ -96,7 +96,7 @@ def _compile(models: Sequence[Any], board: Board, options: Options) -> _Networks
     if options.app != "benchmark":
         raise UsageError(f"the application {options.app} runs one network", hint="leave --app out, or name one model")
     single = {"--rows": options.memory.fed_by_rows, "--input": options.input_files, "--trace": options.trace}
-    single |= {"--hop-rows": bool(options.hop_rows), "--console": options.console != "board"}
+    single |= {"--hop-rows": bool(options.hop_rows), "--console": options.console == "usb"}
     for name, given in single.items():
         if given:
             raise UsageError(f"{name} is for one network", hint="build each model for itself to use it")

@@ -1,4 +1,4 @@
-"""The RP2040's and RP2350's USB console against a host in Python: enumeration, line state, bytes both ways."""
+"""The USB consoles of the RP2040, RP2350 and nRF52840 against hosts in Python: enumeration and bytes both ways."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.driver_machine import DriverMachine
+from tests.kernels.usb_hosts import POWER_USB, RESET_INT, SETUP_INT, STATUS_INT, USB, USBD, Host, NrfHost, Rp2Host
 from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import require_toolchain
 from tinyml.boards import load_board, with_console
@@ -15,136 +15,35 @@ from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.image import read_image
 from tinyml.pipeline import Options, build
 
-RAM, USB = 0x50100000, 0x50110000
-EP0_IN, EP0_OUT, EP2_IN, EP2_OUT = RAM + 0x80, RAM + 0x84, RAM + 0x90, RAM + 0x94
-AVAILABLE, STALL, DATA1, FULL = 1 << 10, 1 << 11, 1 << 13, 1 << 15
-STATUS_INT, RESET_INT, SETUP_INT = 1 << 4, 1 << 12, 1 << 16
-CODE = """
-uint32_t tml_slower_hz, got, wrote;
-uint8_t text[256];
-void run(void);
-void poll(void);
-void say(void);
-void run(void) { tml_uart_init(); }
-void poll(void) { got = (uint32_t)tml_uart_read(); }
-void say(void) { for (uint32_t i = 0; i < wrote; ++i) tml_uart_write((char)text[i]); }
-"""
+SET_ADDRESS, SET_CONFIGURATION = bytes([0, 5, 7, 0, 0, 0, 0, 0]), bytes([0, 9, 1, 0, 0, 0, 0, 0])
+DTR, HANG_UP = bytes([0x21, 0x22, 1, 0, 0, 0, 0, 0]), bytes([0x21, 0x22, 0, 0, 0, 0, 0, 0])
+SET_CODING, GET_CODING = bytes([0x21, 0x20, 0, 0, 0, 0, 7, 0]), bytes([0xA1, 0x21, 0, 0, 0, 0, 7, 0])
+IDS = {"pico": 0x2E8A000A, "pico2": 0x2E8A0009, "nano33ble": 0x2341805A}
 
 
-class Host:
-    """The other end of the cable: requests as packets in the controller's memory, interrupts as calls."""
-
-    def __init__(self, board: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        loaded = with_console(load_board(board), "usb")
-        monkeypatch.setattr("tests.support.driver_machine.load_board", lambda _: loaded)
-        monkeypatch.setattr("tinyml.firmware.drivers.USB_HOST_WAIT_MS", 2)
-        self.core = DriverMachine(board, (), ["uart_rp2_usb.c"], CODE, folder, "poll", "say", "tml_usb_irq")
-        self.interrupts = self.done = 0
-        self.core.on_read |= {
-            USB + 0x98: lambda _: self.interrupts,
-            USB + 0x58: lambda _: self.done,
-            (0x4000C008 if board == "pico" else 0x40020008): lambda _: 0xFFFFFFFF,
-            (0x4002C000 if board == "pico" else 0x40058000): lambda value: value | 1 << 31,
-        }
-
-    def _interrupt(self, interrupts: int, done: int = 0) -> None:
-        self.interrupts, self.done = interrupts, done
-        self.core.machine.call("tml_usb_irq")
-        self.interrupts = self.done = 0
-
-    def _setup(self, request: bytes) -> None:
-        assert len(request) == 8
-        for place in (EP0_IN, EP0_OUT):
-            self.core.registers[place] = 0
-        self.core.registers[RAM], self.core.registers[RAM + 4] = (
-            int.from_bytes(request[at : at + 4], "little") for at in (0, 4)
-        )
-        self._interrupt(SETUP_INT)
-
-    def packet(self, control: int, data: int) -> tuple[int, bytes]:
-        """What the device has handed over for the host: (data toggle, bytes)."""
-        value = self.core.registers[control]
-        assert value & AVAILABLE and value & FULL
-        words = b"".join(self.core.registers.get(RAM + data + 4 * i, 0).to_bytes(4, "little") for i in range(16))
-        return value >> 13 & 1, words[: value & 0x3FF]
-
-    def bus_reset(self) -> None:
-        self._interrupt(RESET_INT)
-
-    def ask(self, request: bytes) -> bytes | None:
-        """The answer to a request that has one, packet by packet; None where it is refused."""
-        self._setup(request)
-        wanted, answer, toggle = int.from_bytes(request[6:], "little"), b"", 1
-        while True:
-            if self.core.registers[EP0_IN] & STALL:
-                assert self.core.registers[USB + 0x68] == 3
-                return None
-            got, data = self.packet(EP0_IN, 0x100)
-            assert got == toggle
-            answer, toggle = answer + data, 1 - toggle
-            self._interrupt(STATUS_INT, 1)
-            if len(data) < 64 or len(answer) == wanted:
-                assert self.core.registers[EP0_OUT] & AVAILABLE, "the status of the host is awaited"
-                self._interrupt(STATUS_INT, 2)
-                return answer
-
-    def tell(self, request: bytes, data: bytes = b"") -> bool:
-        """A request without answer, with ``data`` behind it; whether it was taken."""
-        self._setup(request)
-        if self.core.registers[EP0_IN] & STALL:
-            return False
-        if data:
-            assert self.core.registers[EP0_OUT] & (AVAILABLE | DATA1) == AVAILABLE | DATA1
-            self._put(0x100, data)
-            self._interrupt(STATUS_INT, 2)
-        assert self.packet(EP0_IN, 0x100) == (1, b"")
-        self._interrupt(STATUS_INT, 1)
-        return True
-
-    def _put(self, place: int, data: bytes) -> None:
-        for at in range(0, len(data), 4):
-            self.core.registers[RAM + place + at] = int.from_bytes(data[at : at + 4], "little")
-
-    def send(self, data: bytes) -> bool:
-        """A packet to endpoint 2; whether the device had room."""
-        value = self.core.registers[EP2_OUT]
-        if not value & AVAILABLE:
-            return False
-        self._put(0x180, data)
-        self.core.registers[EP2_OUT] = value & DATA1 | FULL | len(data)
-        self._interrupt(STATUS_INT, 32)
-        return True
-
-    def taken(self) -> None:
-        """The host has fetched the packet of endpoint 2."""
-        self.core.registers[EP2_IN] &= ~AVAILABLE
-        self._interrupt(STATUS_INT, 16)
-
-    def say(self, text: bytes) -> None:
-        self.core.machine.write("text", text)
-        self.core.machine.write("wrote", len(text).to_bytes(4, "little"))
-        self.core.machine.call("say")
-
-    def read(self) -> int:
-        self.core.machine.call("poll")
-        return self.core.variable("got")
-
-
-@pytest.fixture(params=["pico", "pico2"])
+@pytest.fixture(params=IDS)
 def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    return Host(request.param, tmp_path, monkeypatch)
+    kind = NrfHost if request.param == "nano33ble" else Rp2Host
+    return kind(request.param, tmp_path, monkeypatch)
 
 
 def enumerated(host: Host) -> Host:
     host.core.run()
     host.bus_reset()
-    assert host.tell(bytes([0, 5, 7, 0, 0, 0, 0, 0]))
-    assert host.core.registers[USB] == 7, "the address takes effect behind its status"
-    assert host.tell(bytes([0, 9, 1, 0, 0, 0, 0, 0]))
+    assert host.tell(SET_ADDRESS)
+    if isinstance(host, Rp2Host):
+        assert host.core.registers[USB] == 7, "the address takes effect behind its status"
+    assert host.tell(SET_CONFIGURATION)
     return host
 
 
-def test_the_controller_is_started(host: Host) -> None:
+def coding(baud: int) -> bytes:
+    return baud.to_bytes(4, "little") + bytes([0, 0, 8])
+
+
+@pytest.mark.parametrize("board", ["pico", "pico2"])
+def test_the_rp2s_controller_is_started(board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Rp2Host(board, tmp_path, monkeypatch)
     host.core.run()
     registers = host.core.registers
     assert registers[USB + 0x40] == 1 and registers[USB + 0x74] == 9 and registers[USB + 0x78] == 12
@@ -153,10 +52,56 @@ def test_the_controller_is_started(host: Host) -> None:
     assert registers[0xE000E100] in (1 << 5, 1 << 14)
 
 
-def test_the_host_learns_what_it_is(host: Host) -> None:
+@pytest.fixture
+def nano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NrfHost:
+    return NrfHost("nano33ble", tmp_path, monkeypatch)
+
+
+def test_the_nrfs_controller_is_started(nano: NrfHost) -> None:
+    nano.core.run()
+    order = [address for address, _ in nano.core.writes]
+    assert nano.core.registers[USBD + 0x500] == 1 and nano.core.registers[USBD + 0x504] == 1
+    assert nano.core.writes[-2:] == [(0xE000E104, 1 << 7), (USBD + 0x504, 1)], "pulled up last"
+    assert set(nano.hidden.values()) == {0} and not nano.unlocked, "the errata's registers are as before"
+    assert order.index(0x4006ED14) < len(order) - 1 - order[::-1].index(USBD + 0x500)
+    assert nano.core.registers[USBD + 0x304] == 1 << 0 | 1 << 10 | 1 << 23 | 1 << 24
+
+
+def test_without_a_cable_nothing_is_started_and_with_one_later_it_is(nano: NrfHost) -> None:
+    nano.supply = 0
+    nano.core.run()
+    nano.say(b"nobody\n")
+    assert nano.core.registers.get(USBD + 0x504, 0) == 0 and nano.core.variable("tml_slower_hz") == 0
+    nano.supply = 3
+    assert nano.read() == 0xFFFFFFFF
+    assert nano.core.registers[USBD + 0x504] == 1
+    assert enumerated(nano).tell(DTR)
+    nano.say(b"hello\n")
+    assert nano.fetch() == b"hello\n"
+    nano.supply = 0
+    nano.say(b"lost\n")
+    assert nano.core.registers[USBD + 0x504] == 0 and nano.core.registers[USBD + 0x500] == 0
+    nano.supply = 3
+    nano.say(b"the port is not open yet\n")
+    assert nano.core.registers[USBD + 0x504] == 1 and nano.fetch() is None
+
+
+def test_a_controller_that_does_not_start_is_left_alone(nano: NrfHost) -> None:
+    nano.core.on_read[USBD + 0x400] = lambda _: 0
+    nano.core.run()
+    assert nano.core.registers[USBD + 0x500] == 0
+    tries = nano.core.writes.count((USBD + 0x500, 1))
+    assert nano.read() == 0xFFFFFFFF
+    assert nano.core.writes.count((USBD + 0x500, 1)) == tries == 1, "once for each time it is plugged in"
+    assert POWER_USB not in nano.core.registers
+
+
+def test_the_host_learns_what_it_is(host: Host, request: pytest.FixtureRequest) -> None:
     enumerated(host)
     device = host.ask(bytes([0x80, 6, 0, 1, 0, 0, 18, 0]))
-    assert device is not None and len(device) == 18 and device[8:12] == bytes([0x8A, 0x2E, 0x0A, 0])
+    assert device is not None and len(device) == 18
+    shown = int.from_bytes(device[8:10], "little") << 16 | int.from_bytes(device[10:12], "little")
+    assert shown == IDS[request.node.callspec.params["host"]]
     assert host.ask(bytes([0x80, 6, 0, 1, 0, 0, 8, 0])) == device[:8]
     configuration = host.ask(bytes([0x80, 6, 0, 2, 0, 0, 255, 0]))
     assert configuration is not None and len(configuration) == 75 == int.from_bytes(configuration[2:4], "little")
@@ -165,6 +110,7 @@ def test_the_host_learns_what_it_is(host: Host) -> None:
         kinds.append(configuration[at + 1])
         at += configuration[at]
     assert at == 75 and kinds == [2, 11, 4, 0x24, 0x24, 0x24, 0x24, 5, 4, 5, 5]
+    assert host.ask(bytes([0x80, 6, 0, 2, 0, 0, 64, 0])) == configuration[:64], "a whole packet and nothing behind it"
     for index in (1, 2):
         text = host.ask(bytes([0x80, 6, index, 3, 9, 4, 255, 0]))
         assert text is not None and text[2:].decode("utf-16-le") in ("tinyml", "console")
@@ -175,49 +121,85 @@ def test_the_host_learns_what_it_is(host: Host) -> None:
 def test_bytes_go_both_ways(host: Host) -> None:
     enumerated(host)
     host.say(b"nobody listens\n")
-    assert not host.core.registers.get(EP2_IN, 0) & AVAILABLE
-    assert host.tell(bytes([0x21, 0x22, 1, 0, 0, 0, 0, 0])), "DTR"
-    toggles = []
+    assert host.fetch() is None
+    assert host.tell(DTR)
     for text in (b"m-ready\r\n", b"\r\n", b"x" * 62 + b"\n"):
         host.say(text)
-        toggle, data = host.packet(EP2_IN, 0x1C0)
-        assert data == text
-        toggles.append(toggle)
-        host.taken()
-    assert toggles == [0, 1, 0]
+        assert host.fetch() == text and host.fetch() is None
     assert host.read() == 0xFFFFFFFF
-    for text in (b"db load 16%", bytes(range(200, 250))):
+    for text in (b"db load 16%", bytes(range(200, 250)), b""):
         assert host.send(text)
         assert bytes(host.read() for _ in text) == text
     assert host.read() == 0xFFFFFFFF
 
 
+def test_a_long_line_goes_in_packets_that_end_the_hosts_read(host: Host) -> None:
+    assert enumerated(host).tell(DTR)
+    host.say(b"y" * 63)
+    assert host.fetch() == b"y" * 63
+    host.say(b"z" * 20)
+    assert host.fetch() is None, "it waits for the line's end"
+    assert host.read() == 0xFFFFFFFF and host.fetch() == b"z" * 20, "or until the firmware asks for an answer"
+
+
 def test_the_host_waits_while_nothing_is_read(host: Host) -> None:
     enumerated(host)
-    blocks = [bytes([n]) * 64 for n in range(6)]
+    blocks = [bytes([n]) * 64 for n in range(7)]
     sent = [host.send(block) for block in blocks]
-    assert sent == [True] * 4 + [False] * 2, "256 bytes are kept"
-    assert bytes(host.read() for _ in range(256)) == b"".join(blocks[:4])
-    assert host.send(blocks[4]) and host.read() == 4
+    kept = sent.count(True)
+    assert kept == (5 if isinstance(host, NrfHost) else 4), "256 bytes, and a packet in the nRF's controller"
+    assert sent == [True] * kept + [False] * (7 - kept)
+    assert bytes(host.read() for _ in range(64 * kept)) == b"".join(blocks[:kept])
+    assert host.send(blocks[kept]) and host.read() == kept
+
+
+def test_a_bus_reset_ends_the_conversation(host: Host) -> None:
+    assert enumerated(host).tell(DTR)
+    host.say(b"taken by nobody\n")
+    host.bus_reset()
+    assert host.tell(SET_CONFIGURATION) and host.tell(DTR)
+    host.say(b"anew\n")
+    assert host.fetch() == b"anew\n"
 
 
 def test_the_line_coding_is_kept_and_told(host: Host) -> None:
     enumerated(host)
-    coding = (9600).to_bytes(4, "little") + bytes([0, 0, 8])
-    assert host.tell(bytes([0x21, 0x20, 0, 0, 0, 0, 7, 0]), coding)
-    assert host.ask(bytes([0xA1, 0x21, 0, 0, 0, 0, 7, 0])) == coding
+    assert host.tell(SET_CODING, coding(9600))
+    assert host.ask(GET_CODING) == coding(9600)
+    assert host.tell(SET_CODING, coding(1200)), "no touch without the line hung up"
+    assert host.tell(HANG_UP), "nor where it was not open"
+    assert host.ask(GET_CODING) == coding(1200)
 
 
-def test_a_board_whose_socket_has_no_driver() -> None:
-    with pytest.raises(UsageError, match="the USB socket of nano33ble has no driver"):
-        with_console(load_board("nano33ble"), "usb")
-    nano = load_board("nano33ble")
-    assert with_console(nano, "board") is nano
-    assert "uart_rp2_usb.c" in drivers_for(with_console(load_board("pico"), "usb")).sources
+def test_1200_baud_and_hanging_up_lead_to_the_nanos_bootloader(nano: NrfHost) -> None:
+    assert enumerated(nano).tell(DTR)
+    assert nano.tell(SET_CODING, coding(115200)) and nano.tell(HANG_UP) and nano.tell(DTR)
+    assert nano.tell(SET_CODING, coding(1200))
+    assert 0x4000051C not in nano.core.registers
+
+    def reset(_address: int, value: int) -> None:
+        assert value == 0x05FA0004
+        nano.core.machine._uc.emu_stop()
+
+    nano.core.on_write[0xE000ED0C] = reset
+    assert nano.tell(HANG_UP), "with its status"
+    assert nano.core.registers[0x4000051C] == 0xB0 and nano.core.registers[USBD + 0x504] == 0
+    assert nano.core.writes[-2:] == [(0x4000051C, 0xB0), (0xE000ED0C, 0x05FA0004)]
+
+
+def test_which_applications_print_on_the_socket() -> None:
+    nano, pico = load_board("nano33ble"), load_board("pico")
+    lines = {app: with_console(nano, "auto", app).console for app in ("kws", "vww", "mlperf_tiny", "benchmark")}
+    assert [line.driver for line in lines.values() if line] == ["nrf_usbd", "nrf_usbd", "nrf_usbd", "nrf_uarte"]
+    assert with_console(nano, "board", "kws") is nano and with_console(pico, "auto", "kws") is pico
+    sources = drivers_for(with_console(pico, "usb", "kws")).sources
+    assert "uart_rp2_usb.c" in sources and "tml_usb_cdc.c" in sources
+    with pytest.raises(UsageError, match="the USB socket of microbit has no driver"):
+        with_console(load_board("microbit"), "usb", "kws")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("board", "toolchain"), [("pico", "gcc"), ("pico2", "zig")])
+@pytest.mark.parametrize(("board", "toolchain"), [("pico", "gcc"), ("pico2", "zig"), ("nano33ble", "gcc")])
 def test_the_benchmark_builds_for_the_socket_and_is_proven(board: str, toolchain: str, tmp_path: Path) -> None:
     options = Options(app="mlperf_tiny", console="usb", toolchain=require_toolchain(toolchain), inputs=1)
     result = build(str(tiny_vww(tmp_path)), board, tmp_path / "p", options)

@@ -109,7 +109,8 @@ def _print_board(board: Board) -> None:
         console = board.console
         facts.append(["console", f"{console.instance}, tx {console.tx}, rx {console.rx}, {console.baud} baud"])
     if board.usb_console is not None:
-        facts.append(["console", "USB socket, with --console usb"])
+        how = "where applications print" if board.usb_console.usual else "with --console usb"
+        facts.append(["console", f"USB socket, {how}"])
     if board.microphone is not None:
         facts.append(["microphone", f"{board.microphone.kind}: {board.microphone.part}"])
     if board.camera is not None:

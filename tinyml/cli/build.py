@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--console",
-    type=click.Choice(["board", "usb"]),
-    default="board",
+    type=click.Choice(["auto", "board", "usb"]),
+    default="auto",
     show_default=True,
-    help="Where the firmware's serial line is: the board's own, or its USB socket where that has a driver.",
+    help="Where the firmware's serial line is: the board's own pins, its USB socket, or the one that is usual there.",
 )
 @click.option("--no-emulate", is_flag=True, help="Leave the proof in emulation out.")
 @json_option

@@ -17,6 +17,7 @@ from tinyml.firmware.parts.clocks import Clock, clock_for
 
 _COMMON = ("tml_startup.c", "tml_semihosting.c", "tml_console.c", "tml_stack.c")
 _SYSTICK = "tml_systick.c"
+_USB_LINE = "tml_usb_cdc.c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,6 @@ _RP2 = {
     },
 }
 
-USB_VENDOR, USB_PRODUCT = 0x2E8A, 0x000A
-"""Raspberry Pi's, of a serial line that a user's program has on the board's socket; the board files know them."""
-
 USB_HOST_WAIT_MS = 3000
 """So long the start waits for a host to open the port; without one the application goes on alone."""
 
@@ -162,7 +160,9 @@ def _base_drivers(board: Board, clock: Clock) -> Drivers:
     if console.driver == "rp2_uart":
         return _drivers(board, "uart_rp2_uart.c", clock, _rp2(board, console, clock))
     if console.driver == "rp2_usb":
-        return _drivers(board, "uart_rp2_usb.c", clock, _rp2_usb(board))
+        return _drivers(board, "uart_rp2_usb.c", clock, _rp2_usb(board) | _usb_line(board, console))
+    if console.driver == "nrf_usbd":
+        return _drivers(board, "uart_nrf_usbd.c", clock, {"TML_USB_IRQ": "39"} | _usb_line(board, console))
     if console.driver == "cmsdk_uart":
         defines = {"TML_UART_BASE": hex(console.base) + "u", "TML_UART_BAUD": f"{console.baud}u"}
         return _drivers(board, "uart_cmsdk_uart.c", clock, defines)
@@ -179,7 +179,8 @@ def _drivers(board: Board, uart: str, clock: Clock, defines: dict[str, str]) -> 
     image = {"rp2040": ("boot2_rp2040.c",), "rp2350": ("image_def_rp2350.c",)}.get(board.family, ())
     has_vtor = board.core == "cortex-m0plus"
     common = {"TML_CORE_HZ": f"{clock.core_hz}u", "TML_HAS_VTOR": str(int(has_vtor))} | dict(clock.defines)
-    sources = (*_COMMON, clock.source, uart, *counter, *image)
+    line = (_USB_LINE,) if "TML_USB_IRQ" in defines else ()
+    sources = (*_COMMON, clock.source, uart, *line, *counter, *image)
     return Drivers(sources, tuple((common | defines).items()), clock.core_hz, clock.note)
 
 
@@ -252,15 +253,22 @@ def _rp2_usb(board: Board) -> dict[str, str]:
     if board.family not in _RP2_USB:
         raise _unknown(board, f"the USB socket of family {board.family} has no driver")
     bases = {name: hex(value) + "u" for name, value in _RP2[board.family].items() if name != "TML_RP2_RESET_BITS"}
-    return (
-        bases
-        | _RP2_USB[board.family]
-        | {
-            "TML_USB_VENDOR": hex(USB_VENDOR),
-            "TML_USB_PRODUCT": hex(USB_PRODUCT),
-            "TML_USB_HOST_WAIT_MS": f"{USB_HOST_WAIT_MS}u",
-        }
-    )
+    return bases | _RP2_USB[board.family]
+
+
+def _usb_line(board: Board, console: Console) -> dict[str, str]:
+    """What the device says it is, and what its bootloader wants to find (USBD is interrupt 39: nRF52840 PS, 4.2.4)."""
+    if console.usb_id is None:
+        raise _unknown(board, "[usb_console] has no usb_id, under which the board shows itself")
+    vendor, _, product = console.usb_id.partition(":")
+    defines = {
+        "TML_USB_VENDOR": f"0x{vendor}",
+        "TML_USB_PRODUCT": f"0x{product}",
+        "TML_USB_HOST_WAIT_MS": f"{USB_HOST_WAIT_MS}u",
+    }
+    if console.bootloader_magic is not None:
+        defines["TML_USB_BOOTLOADER_MAGIC"] = f"{console.bootloader_magic:#x}u"
+    return defines
 
 
 def _stm32_pin(board: Board, text: str) -> tuple[int, int]:
