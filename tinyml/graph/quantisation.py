@@ -7,6 +7,7 @@ and ``kernels/internal/reference/integer_ops/fully_connected.h`` of LiteRT 2.x.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Range:
     high: int
 
 
+@cache
 def dtype_range(dtype: DType) -> Range:
     """The values of an integer type."""
     info = np.iinfo(dtype.numpy)

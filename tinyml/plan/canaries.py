@@ -23,7 +23,7 @@ def guarded(program: Program, plan: Plan) -> Plan:
     What shares bytes keeps its distances. The arena grows; it is cut into no regions.
     """
     units = [_between_guards(unit) for unit in fixed_groups(plan)]
-    packing = pack(units, rounds=PACKING_ROUNDS)
+    packing = pack(units, rounds=PACKING_ROUNDS, exact=False)
     placements = tuple(
         Placement(buffer, offset + shift)
         for unit, offset in zip(units, packing.offsets, strict=True)

@@ -14,6 +14,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.lower.program import Program
 from tinyml.lower.rows import geometry, row_steps_of
 from tinyml.plan.cuts import program_of
+from tinyml.plan.parts import Links, with_parts_in_place
 from tinyml.plan.planner import Plan, least_bytes_at_once, make_plan
 from tinyml.plan.search import Path, Search
 
@@ -63,11 +64,12 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         _require_feedable(program)
         program = replace(program, fed_by_rows=True)
     elif goal.more_work <= 0:
-        return Planned(program, make_plan(program))
+        return _in_place(Planned(program, make_plan(program)))
     search = Search(program, row_steps_of(program))
     base_work = sum(search.cuts.step_works)
     most_work = math.inf if math.isinf(goal.more_work) else base_work * (1 + goal.more_work)
     found: list[Planned] = []
+    linked: dict[int, frozenset[tuple[int, int]]] = {}
     path = search.within(most_work)
     if path is None:
         raise UnsupportedError(
@@ -78,17 +80,24 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         chosen = program_of(search.cuts, path.edges)
         plan = make_plan(chosen, path.links)
         found.append(Planned(chosen, plan, max(0.0, path.work / base_work - 1) if chosen.segments else 0.0))
+        linked[id(found[-1])] = path.links
         smallest = min(p.plan.arena_bytes for p in found)
         following = _next_path(search, path, most_work, smallest)
         if plan.arena_bytes <= path.peak_bytes or following is None:
             break
         path = following
     best = min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
+    links = linked[id(best)]
     enough_bytes = best.plan.arena_bytes * (1 if math.isinf(goal.more_work) else 1 + LEAST_SAVED_PART)
     if not goal.fed_by_rows and least_bytes_at_once(program) <= enough_bytes:
         whole = Planned(program, make_plan(program))
         best = whole if whole.plan.arena_bytes <= enough_bytes else best
-    return replace(best, least_bytes=search.least_bytes())
+    return replace(_in_place(best, links), least_bytes=search.least_bytes())
+
+
+def _in_place(planned: Planned, links: Links = None) -> Planned:
+    found = with_parts_in_place(planned.program, planned.plan, links)
+    return replace(planned, program=found.program, plan=found.plan)
 
 
 def _next_path(search: Search, path: Path, most_work: float, smallest_bytes: int) -> Path | None:

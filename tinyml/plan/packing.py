@@ -23,11 +23,11 @@ MOST_PLACED = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Offsets of groups, in the order the groups were given; ``optimal`` where the size equals a proven bound."""
+    """Offsets of groups, in the order the groups were given; no packing of them is below ``lower_bound_bytes``."""
 
     offsets: tuple[int, ...]
     arena_bytes: int
-    optimal: bool
+    lower_bound_bytes: int
 
 
 def lower_bound_bytes(groups: Sequence[Group]) -> int:
@@ -125,51 +125,54 @@ def _exact(conflicts: Conflicts, bound: int, best: int) -> tuple[list[int], int]
     An optimal packing exists in which every group rests on the floor or on another, so placing groups in some order
     each at its lowest offset reaches it.
     """
-    nodes = 0
+    nodes, sizes = 0, conflicts.sizes
     found: tuple[list[int], int] | None = None
     placed: dict[int, int] = {}
 
-    def search(rest: list[int], top: int) -> bool:
+    def search(offers: dict[int, int], top: int) -> bool:
+        """``offers`` is the lowest offset of every group that is not placed; placing one changes those it meets."""
         nonlocal nodes, found, best
         nodes += 1
         if nodes > EXACT_MAX_NODES:
             return True
-        if not rest:
-            best, found = top, ([placed[i] for i in range(len(conflicts.sizes))], top)
+        if not offers:
+            best, found = top, ([placed[i] for i in range(len(sizes))], top)
             return best <= bound
-        offers = sorted((conflicts.lowest_offset(i, placed), -conflicts.sizes[i], i) for i in rest)
-        for offset, _, i in offers:
-            reach = max(top, offset + conflicts.sizes[i])
+        for offset, _, i in sorted([(offset, -sizes[i], i) for i, offset in offers.items()]):
+            reach = max(top, offset + sizes[i])
             if reach >= best:
                 continue
             placed[i] = offset
-            if search([r for r in rest if r != i], reach):
+            met = conflicts.ranges[i]
+            rest = {j: conflicts.lowest_offset(j, placed) if j in met else o for j, o in offers.items() if j != i}
+            if search(rest, reach):
                 return True
             del placed[i]
         return False
 
-    search(list(range(len(conflicts.sizes))), 0)
+    search(dict.fromkeys(range(len(sizes)), 0), 0)
     return found
 
 
-def pack(groups: Sequence[Group], *, rounds: int = SEARCH_ROUNDS, seed: int = 0) -> Packing:
+def pack(groups: Sequence[Group], *, rounds: int = SEARCH_ROUNDS, seed: int = 0, exact: bool = True) -> Packing:
     """Place ``groups`` in an arena as small as can be found; see the module for how.
 
-    ``rounds`` bounds the local search. Returns offsets in bytes; the arena's size is the highest end of a group.
+    ``rounds`` bounds the local search, ``exact`` allows branch and bound behind it. Returns offsets in bytes; the
+    arena's size is the highest end of a group.
     """
     if not groups:
-        return Packing((), 0, True)
+        return Packing((), 0, 0)
     bound = lower_bound_bytes(groups)
     conflicts = Conflicts(groups)
     results = [(conflicts.first_fit(order), order) for order in _orders(groups)]
     (offsets, top), order = min(results, key=lambda r: r[0][1])
     if top > bound:
         offsets, top = _search(conflicts, order, bound, rounds, seed)
-    if top > bound and len(groups) <= EXACT_MAX_GROUPS:
+    if exact and top > bound and len(groups) <= EXACT_MAX_GROUPS:
         better = _exact(conflicts, bound, top)
         if better is not None:
             offsets, top = better
-    return Packing(tuple(offsets), top, top == bound)
+    return Packing(tuple(offsets), top, bound)
 
 
 def _search(conflicts: Conflicts, order: list[int], bound: int, rounds: int, seed: int) -> tuple[list[int], int]:

@@ -89,7 +89,7 @@ def make_plan(program: Program, wanted: frozenset[tuple[int, int]] | None = None
     bound = lower_bound_bytes(groups(found, found.links))
     best: Plan | None = None
     chosen = [] if wanted is None else [tuple(k for k in found.links if (k.source, k.target) in wanted)]
-    for links in (*chosen, needed_links(found, len(program.steps)), found.links, ()):
+    for links in dict.fromkeys((*chosen, needed_links(found, len(program.steps)), found.links, ())):
         plan = _loosened(program, found, _attempt(program, found, links))
         if best is None or plan.arena_bytes < best.arena_bytes:
             best = plan
@@ -116,13 +116,15 @@ class _Attempt:
 
 
 def _loosened(program: Program, found: Layout, attempt: _Attempt) -> Plan:
-    """Give up one link after the other while the arena shrinks."""
+    """Give up one link after the other while the arena shrinks; none whose loss alone would make it as large again."""
     most = min(MOST_TRIALS, MOST_TRIED_GROUPS // max(len(attempt.units), 1) + 1)
     while attempt.plan.arena_bytes > attempt.plan.lower_bound_bytes:
         near = _links_at_the_top(attempt)
+        without = [tuple(k for k in attempt.links if k is not link) for link in near[:most]]
         trials = [
-            _attempt(program, found, tuple(k for k in attempt.links if k is not link), rounds=TRIAL_ROUNDS)
-            for link in near[:most]
+            _attempt(program, found, links, rounds=TRIAL_ROUNDS)
+            for links in without
+            if lower_bound_bytes(groups(found, links)) < attempt.plan.arena_bytes
         ]
         best = min(trials, key=lambda t: t.plan.arena_bytes, default=None)
         if best is None or best.plan.arena_bytes >= attempt.plan.arena_bytes:
@@ -149,7 +151,7 @@ def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds
         for buffer, shift in zip(unit.members, unit.shifts, strict=True)
     )
     offsets, scratch = offsets_of(program, placements)
-    plan = Plan(placements, offsets, scratch, packing.arena_bytes, lower_bound_bytes(units), -1)
+    plan = Plan(placements, offsets, scratch, packing.arena_bytes, packing.lower_bound_bytes, -1)
     return _Attempt(plan, units, packing.offsets, links)
 
 
