@@ -20,6 +20,7 @@ from tinyml.graph.ops import (
     FullyConnectedAttrs,
     GatherAttrs,
     GeluAttrs,
+    LayerNormAttrs,
     LeakyReluAttrs,
     LookupAttrs,
     LstmAttrs,
@@ -96,6 +97,7 @@ def sound_graph(kind: str) -> Graph:
     dense = Tensor("w", (7, 120), DType.INT8, Quant((0.01,), (0,)), np.ones((7, 120), np.int8))
     words = Tensor("words", (3,), DType.INT32)
     row = activation("b", (4,), 0.02)
+    vector = replace(row, data=np.arange(4, dtype=np.int8))
     number = Tensor("n", (1,), DType.INT8, Quant((0.03,), (0,)), np.array([100], np.int8))
     graphs: dict[str, tuple[Attrs, list[Tensor], Tensor]] = {
         "CONV_2D": (conv, [x, weights((8, 3, 3, 4), 0), bias(8)], activation("y", (1, 6, 3, 8), 0.1)),
@@ -154,6 +156,11 @@ def sound_graph(kind: str) -> Graph:
             AttentionAttrs(keys_by_row=True, score_scale=0.1, logit_scale=0.1),
             [x, activation("k", (1, 6, 7, 4), 0.02), activation("v", (1, 6, 7, 3), 0.02)],
             activation("y", (1, 6, 5, 3), 0.1),
+        ),
+        "LAYER_NORM": (
+            LayerNormAttrs(Quant((0.02,), (3,)), Quant((0.04,), (-5,)), Quant((0.03,), (7,))),
+            [x, vector, vector],
+            activation("y", IMAGE, 0.05),
         ),
         "LOOKUP": (LookupAttrs(tuple(range(-128, 128)), ("LOGISTIC", "MUL")), [x], activation("y", IMAGE)),
         "UNIDIRECTIONAL_SEQUENCE_LSTM": _sound_lstm(),

@@ -192,6 +192,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
     _portable("ATTENTION", attention.build),
     _portable("LAYER_NORM", layer_norm.build),
+    _portable("LAYER_NORM", layer_norm.build),
     _portable("LOOKUP", elementwise.build),
     _portable("UNIDIRECTIONAL_SEQUENCE_LSTM", lstm.build),
     _portable("READ_VARIABLE", state.build_read),

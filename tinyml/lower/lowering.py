@@ -7,6 +7,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph
 from tinyml.lower.fuse import fuse
 from tinyml.lower.fuse_attention import fuse_attention
+from tinyml.lower.fuse_layer_norm import fuse_layer_norm
 from tinyml.lower.kernels import build_step
 from tinyml.lower.ops.move import is_piece, piece_offset_bytes
 from tinyml.lower.ops.state import home
@@ -26,6 +27,11 @@ def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
     return Target(Isa(board.isa_name), optimize, code, data)
 
 
+def fuse_patterns(graph: Graph) -> Graph:
+    """``graph`` with chains of ops as the single ones that compute the same bytes: tables, attention, layer norms."""
+    return fuse_layer_norm(fuse_attention(fuse(graph)))
+
+
 def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Program:
     """Choose a kernel for each op of a checked ``graph`` on ``target``.
 
@@ -35,7 +41,7 @@ def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Pro
     steps: list[Step] = []
     alias_of: dict[int, int] = {}
     alias_offsets: dict[int, int] = {}
-    graph, windows = (streamed.graph, streamed.windows) if streamed else (fuse_attention(fuse(graph)), {})
+    graph, windows = (streamed.graph, streamed.windows) if streamed else (fuse_patterns(graph), {})
     for index, op in enumerate(graph.ops):
         steps += keep_steps(graph, windows.get(index, ()))
         variable = home(graph, op) if op.kind in VARIABLES else None

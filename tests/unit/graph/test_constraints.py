@@ -115,6 +115,12 @@ SPOILERS: dict[tuple[str, str], Spoil] = {
     ),
     ("constraint_scales", "UNIDIRECTIONAL_SEQUENCE_LSTM"): lambda g: with_tensor(g, 2, quant=_quant(0.001, 0)),
     ("constraint_table", "ATTENTION"): lambda g: with_attrs(g, table=(1, 2)),
+    ("constraint_between", "LAYER_NORM"): lambda g: with_attrs(g, gained=None),
+    ("constraint_size", "LAYER_NORM"): lambda g: with_tensor(
+        with_attrs(without_input(without_input(with_tensor(g, 0, shape=(1, 33_001)), 1), 2), gained=None),
+        -1,
+        shape=(1, 33_001),
+    ),
     ("constraint_table", "LOOKUP"): lambda g: with_attrs(g, table=(1, 2)),
     ("constraint_int8", "ASSIGN_VARIABLE"): lambda g: with_tensor(g, 0, dtype=DType.INT32),
     ("constraint_int8", "READ_VARIABLE"): lambda g: with_tensor(g, -1, dtype=DType.INT32),

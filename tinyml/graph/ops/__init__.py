@@ -14,6 +14,7 @@ from tinyml.graph.ops.depthwise_conv_2d import DepthwiseConv2D, DepthwiseConv2DA
 from tinyml.graph.ops.elementwise import HardSwish, LeakyRelu, LeakyReluAttrs, Logistic, Relu, Relu6, ReluN1To1, Tanh
 from tinyml.graph.ops.fully_connected import FullyConnected, FullyConnectedAttrs
 from tinyml.graph.ops.gather import Gather, GatherAttrs
+from tinyml.graph.ops.layer_norm import LayerNorm, LayerNormAttrs
 from tinyml.graph.ops.logic import LOGIC, ArgAttrs
 from tinyml.graph.ops.lookup import Lookup, LookupAttrs
 from tinyml.graph.ops.lstm import LstmAttrs, UnidirectionalSequenceLstm
@@ -42,6 +43,7 @@ __all__ = [
     "FullyConnectedAttrs",
     "GatherAttrs",
     "GeluAttrs",
+    "LayerNormAttrs",
     "LeakyReluAttrs",
     "LookupAttrs",
     "LstmAttrs",
@@ -100,6 +102,7 @@ _ALL: tuple[OpSpec, ...] = (
     LogSoftmax(),
     Lookup(),
     Attention(),
+    LayerNorm(),
     UnidirectionalSequenceLstm(),
     ReadVariable(),
     AssignVariable(),

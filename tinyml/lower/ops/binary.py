@@ -126,16 +126,22 @@ def broadcast_step(graph: Graph, op: Op, kernel: str, header: str, ints: dict[st
 def sum_multipliers(graph: Graph, op: Op) -> dict[str, int]:
     """Multipliers and shifts of both operands and of the output of ADD and SUB, whose operands are scaled by 2^20."""
     scale_a, scale_b = graph.tensor(op.inputs[0]).scale, graph.tensor(op.inputs[1]).scale
-    twice_max = 2 * max(scale_a, scale_b)
-    multiplier_a, shift_a = quantize_multiplier(scale_a / twice_max)
-    multiplier_b, shift_b = quantize_multiplier(scale_b / twice_max)
-    out_multiplier, out_shift = quantize_multiplier(twice_max / (2.0**_LEFT_SHIFT * first_output(graph, op).scale))
-    if out_shift > 0:
+    found = multipliers_of_sum(scale_a, scale_b, first_output(graph, op).scale)
+    if found["out_shift"] > 0:
         raise UnsupportedError(
             f"{op.kind} ({op.name}) scales its sum up, from {max(scale_a, scale_b):g} to"
             f" {first_output(graph, op).scale:g}",
             hint="TFLite's kernels do not run it either; convert again with another representative data set",
         )
+    return found
+
+
+def multipliers_of_sum(scale_a: float, scale_b: float, scale_out: float) -> dict[str, int]:
+    """The same by the scales, as ``kernels/add.cc`` computes them."""
+    twice_max = 2 * max(scale_a, scale_b)
+    multiplier_a, shift_a = quantize_multiplier(scale_a / twice_max)
+    multiplier_b, shift_b = quantize_multiplier(scale_b / twice_max)
+    out_multiplier, out_shift = quantize_multiplier(twice_max / (2.0**_LEFT_SHIFT * scale_out))
     return {
         "a_multiplier": multiplier_a, "a_shift": shift_a,
         "b_multiplier": multiplier_b, "b_shift": shift_b,
@@ -154,9 +160,14 @@ def build_sub(graph: Graph, op: Op, target: Target) -> Step:
 
 
 def product_multiplier(graph: Graph, op: Op) -> tuple[int, int]:
-    """Multiplier and shift of MUL; TFLite computes its effective scale in float32."""
-    a, b, out = (np.float32(graph.tensor(i).scale) for i in (*op.inputs, op.outputs[0]))
-    return quantize_multiplier(float(a * b / out))
+    """Multiplier and shift of MUL."""
+    a, b, out = (graph.tensor(i).scale for i in (*op.inputs, op.outputs[0]))
+    return multiplier_of_product(a, b, out)
+
+
+def multiplier_of_product(scale_a: float, scale_b: float, scale_out: float) -> tuple[int, int]:
+    """The same by the scales; TFLite computes its effective scale in float32."""
+    return quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out)))
 
 
 def build_mul(graph: Graph, op: Op, target: Target) -> Step:
