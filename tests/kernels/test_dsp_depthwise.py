@@ -14,6 +14,7 @@ from tinyml.lower.program import Isa, Optimize, Target
 from tinyml.tflite.read import read_graph
 
 FAST, PORTABLE = "tml_depthwise_conv2d_dsp", "tml_depthwise_conv2d"
+WINDOW = "tml_grouped_conv2d_dsp"
 ONE_ROW = {
     (3, 3): "tml_depthwise_row3_dsp", (5, 5): "tml_depthwise_row_dsp", (7, 7): "tml_depthwise_row_dsp",
 }  # fmt: skip
@@ -102,17 +103,31 @@ def test_every_shift(tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "stride", "dilation", "why"),
-    [
-        ((3, 3), (1, 1), (2, 2), "dilation"),
-        ((9, 9), (1, 1), (1, 1), "nine columns"),
-        ((3, 3), (3, 3), (1, 1), "a horizontal stride of 3"),
-    ],
-)
-def test_fallbacks(kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], why: str) -> None:
-    made = depthwise(Rng(3), 12, 12, 2, 1, kernel, stride, "SAME", "NONE", dilation)
-    assert lowered(made)[2].kernel == PORTABLE, why
+# Height, width, channels, multiplier, kernel, stride, dilation.
+WINDOWS = [
+    (12, 12, 2, 1, (3, 3), (1, 1), (2, 2)),
+    (8, 9, 3, 2, (3, 3), (1, 1), (4, 3)),
+    (12, 12, 2, 1, (9, 9), (1, 1), (1, 1)),
+    (7, 6, 5, 3, (2, 11), (2, 2), (1, 1)),
+    (12, 12, 2, 1, (3, 3), (3, 3), (1, 1)),
+    (2, 2, 4, 1, (3, 3), (1, 1), (4, 4)),
+]
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_windows_that_planes_do_not_do(padding: str, tmp_path: Path) -> None:
+    """Dilation, wide kernels and long strides go channel by channel."""
+    rng, cases = Rng(3), []
+    for h, w, c, multiplier, kernel, stride, dilation in WINDOWS:
+        enlarged = (h + 20, w + 20) if padding == "VALID" else (h, w)
+        made = depthwise(rng, *enlarged, c, multiplier, kernel, stride, padding, "NONE", dilation)
+        cases.append(Expected(made, WINDOW, f"{kernel} {stride} {dilation}"))
+    prove_on_core(cases, tmp_path)
+
+
+def test_a_single_channel_stays_portable() -> None:
+    made = depthwise(Rng(3), 12, 12, 1, 1, (3, 3), (1, 1), "SAME", "NONE", (2, 2))
+    assert lowered(made)[2].kernel == PORTABLE
 
 
 def test_very_long_rows_stay_portable() -> None:

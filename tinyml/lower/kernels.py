@@ -125,6 +125,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
+    _dsp(
+        "DEPTHWISE_CONV_2D", dsp_grouped.depthwise_applies, dsp_grouped.build_depthwise,
+        "SMLAD on 3 patches, channel by channel",
+    ),
     KernelRow(
         "FULLY_CONNECTED", ANY_ISA, ANY_GOAL, fully_connected.needs_float64, fully_connected.build_float64,
         "portable C, software float64",

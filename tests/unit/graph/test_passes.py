@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tests.kernels.cases import Rng
 from tests.support.exactness import assert_exact
 from tests.support.sample_models import sample_conv_model, sample_of_every_op
 from tests.support.shared import require_shared
@@ -44,6 +45,20 @@ def test_all_passes_keep_every_byte_of_real_models(name: str) -> None:
 def test_running_the_passes_again_changes_nothing() -> None:
     once = run_passes(read_graph(sample_of_every_op()))
     assert kinds(run_passes(once)) == kinds(once)
+
+
+@pytest.mark.parametrize(("groups", "channels", "becomes"), [(6, 6, True), (6, 18, True), (3, 6, False), (1, 6, False)])
+def test_groups_of_one_channel_are_depthwise(groups: int, channels: int, becomes: bool) -> None:
+    rng, model = Rng(1), Builder()
+    x = model.input((1, 5, 6, 6), scale=0.05, zero_point=-7)
+    weights, bias = rng.weights(channels, 3, 2, 6 // groups), rng.bias(channels)
+    data = model.build([
+        model.conv_2d(x, weights, rng.scales(channels), bias, scale=0.4, stride=(2, 1), dilation=(1, 2)),
+        model.conv_2d(x, weights, 0.01, scale=0.4, padding="VALID", activation="RELU"),
+    ])  # fmt: skip
+    graph = run_pass(read_graph(data), one_pass("groups-to-depthwise"))
+    assert kinds(graph) == ["DEPTHWISE_CONV_2D" if becomes else "CONV_2D"] * 2
+    assert_exact(data, graph)
 
 
 def test_dead_ops_go_with_what_only_they_read() -> None:

@@ -13,6 +13,7 @@ from tinyml.graph.passes.fold_constant_channels import FoldConstantChannels
 from tinyml.graph.passes.fold_constant_moves import FoldConstantMoves
 from tinyml.graph.passes.fold_pad import FoldPad
 from tinyml.graph.passes.fuse_activation import FuseActivation
+from tinyml.graph.passes.groups_to_depthwise import GroupsToDepthwise
 from tinyml.graph.passes.merge_moves import MergeMoves
 from tinyml.graph.passes.remove_dead_ops import RemoveDeadOps
 from tinyml.graph.passes.remove_unread_channels import RemoveUnreadChannels
@@ -25,6 +26,7 @@ PASSES: tuple[Pass | GraphPass, ...] = (
     MergeMoves(),
     DropIdentities(),
     FuseActivation(),
+    GroupsToDepthwise(),
     FoldPad(),
     FoldChannelMoves(),
     FoldConstantChannels(),
