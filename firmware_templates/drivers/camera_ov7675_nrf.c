@@ -106,9 +106,8 @@ int tml_sensor_begin_frame(void) {
 /* Data bits 0 and 1 are pins 2 and 3 of the port, bits 2 to 7 are pins 10 to 15. */
 static uint8_t data_byte(uint32_t port) { return (uint8_t)((port >> 2 & 0x03u) | (port >> 8 & 0xFCu)); }
 
-const uint8_t *tml_sensor_next_line(void) {
-    if (lines_begun() != lines_taken) return NULL; /* it has begun already */
-    if (!wait_for(TML_CAMERA_HREF, true, LINE_TRIES)) return NULL;
+/* The bytes of the line that has begun, as fast as they come; false where the clock stops. */
+static bool read_line(void) {
     const uint32_t clock = 1u << TML_CAMERA_PCLK;
     for (uint32_t i = 0; i < TML_CAMERA_LINE_BYTES; ++i) {
         uint32_t tries = BYTE_TRIES;
@@ -116,8 +115,18 @@ const uint8_t *tml_sensor_next_line(void) {
         }
         line[i] = data_byte(P1_IN);
         while ((P0_IN & clock) != 0 && tries > 0) --tries;
-        if (tries == 0) return NULL;
+        if (tries == 0) return false;
     }
+    return true;
+}
+
+const uint8_t *tml_sensor_next_line(void) {
+    if (lines_begun() != lines_taken) return NULL; /* it has begun already */
+    if (!wait_for(TML_CAMERA_HREF, true, LINE_TRIES)) return NULL;
+    __asm__ volatile("cpsid i" ::: "memory"); /* USB's interrupt, where the console is there, would take bytes' time; it can wait */
+    const bool whole = read_line();
+    __asm__ volatile("cpsie i" ::: "memory");
+    if (!whole) return NULL;
     ++lines_taken;
     return lines_begun() == lines_taken ? line : NULL;
 }

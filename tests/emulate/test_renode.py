@@ -47,7 +47,7 @@ def test_a_spoken_word_comes_through_the_pdm_microphone(tmp_path: Path, renode_t
     quiet = np.zeros(rate_hz, np.int16)
     (tmp_path / "word.pcm").write_bytes(np.concatenate([quiet, samples, quiet, quiet]).astype("<i2").tobytes())
     (tmp_path / "silence.pcm").write_bytes(np.tile(quiet, 6).tobytes())
-    options = Options(app="kws", toolchain=any_toolchain(), emulator="none")
+    options = Options(app="kws", toolchain=any_toolchain(), emulator="none", console="board")
     build("kws_ds_cnn_s", "nano33ble", tmp_path / "project", options)
     sounds = {"WORD": str(tmp_path / "word.pcm"), "SILENCE": str(tmp_path / "silence.pcm")}
     run_robot(renode_test, "keywords.robot", tmp_path / "project", **sounds)

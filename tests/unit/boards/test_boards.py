@@ -118,6 +118,7 @@ def test_an_own_board_wins_over_a_shipped_one(tmp_path: Path, monkeypatch: pytes
         ('size = "4M"', 'size = "4M"\nreserved_start = "1K"', "regions[2].reserved_for: must say what"),
         ('kind = "flash"', 'kind = "ram"', "regions: a region of kind 'flash' is missing"),
         ("baud = 115200", "baud = 9", "console.baud: must lie between 1200 and 4000000, not 9"),
+        ("baud = 115200", 'baud = 115200\nusb_id = "2341"', "console.usb_id: '2341' is not of the form"),
         (
             'protocol = "none"',
             'protocol = "none"\nusb_ids = ["2341:805A"]',
