@@ -2,9 +2,7 @@
  * its beginning names the next (Product Specification v1.7, section 6.15: SAMPLE.PTR is double-buffered).
  * 16 kHz exactly: PDMCLKCTRL 1.280 MHz, RATIO 80. */
 #include "board_config.h"
-#include "tml_clock.h"
-#include "tml_cycles.h"
-#include "tml_microphone.h"
+#include "tml_microphone_blocks.h"
 #include "tml_registers.h"
 
 #define PDM(offset) TML_REG32(0x4001D000u + (offset))
@@ -14,25 +12,23 @@
 #define GPIO(pin, offset) TML_REG32(0x50000000u + 0x300u * ((pin) / 32u) + (offset))
 #define NVIC_ISER TML_REG32(0xE000E100u)
 
-enum { RATE_HZ = 16000, LARGEST_BLOCK_SAMPLES = 256 };
+enum { LARGEST_BLOCK_SAMPLES = 256 };
 /* +20 dB: speech at 60 dB SPL lies 60 dB below full scale with a microphone of -26 dBFS at 94 dB SPL */
 enum { GAIN = 0x50, MONO_LEFT_FALLING = 1, CLOCK_1280K = 0x0A000000, RATIO_80 = 1, INT_STARTED = 1 << 0, INT_END = 1 << 2 };
 
 static struct {
     int16_t *ring;
-    uint32_t mask, block, next, last_cycles;
-    volatile uint32_t position, overruns;
+    uint32_t mask, block, next;
 } microphone;
 
 void tml_microphone_irq(void);
 
 int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_samples) {
-    if (sample_rate_hz != RATE_HZ) return -1;
+    if (sample_rate_hz != TML_MICROPHONE_HZ) return -1;
     microphone.ring = ring;
     microphone.mask = ring_samples - 1u;
-    microphone.block = ring_samples / 4u < LARGEST_BLOCK_SAMPLES ? ring_samples / 4u : LARGEST_BLOCK_SAMPLES;
+    microphone.block = tml_blocks_begin(ring, ring_samples, LARGEST_BLOCK_SAMPLES);
     microphone.next = 0;
-    microphone.position = 0;
 #ifdef TML_MICROPHONE_POWER
     GPIO(TML_MICROPHONE_POWER, 0x508u) = 1u << (TML_MICROPHONE_POWER % 32u); /* OUTSET */
     GPIO(TML_MICROPHONE_POWER, 0x518u) = 1u << (TML_MICROPHONE_POWER % 32u); /* DIRSET */
@@ -51,7 +47,6 @@ int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_s
     EVENTS_STARTED = 0;
     EVENTS_END = 0;
     PDM(0x304u) = INT_STARTED | INT_END;
-    microphone.last_cycles = tml_cycles();
     NVIC_ISER = 1u << TML_MICROPHONE_IRQ;
     PDM(0x500u) = 1; /* ENABLE */
     PDM(0x000u) = 1; /* TASKS_START */
@@ -61,11 +56,8 @@ int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_s
 void tml_microphone_irq(void) {
     if (EVENTS_END != 0) {
         EVENTS_END = 0;
-        const uint32_t now = tml_cycles();
-        /* served more than a block late, the hardware filled the same block again */
-        if (now - microphone.last_cycles > 2u * microphone.block * (tml_core_hz() / RATE_HZ)) ++microphone.overruns;
-        microphone.last_cycles = now;
-        microphone.position += microphone.block;
+        tml_blocks_served(false);
+        tml_blocks_taken();
     }
     if (EVENTS_STARTED != 0) {
         EVENTS_STARTED = 0;
@@ -73,14 +65,4 @@ void tml_microphone_irq(void) {
         SAMPLE_PTR = (uint32_t)(uintptr_t)(microphone.ring + microphone.next);
     }
     __asm__ volatile("dsb" ::: "memory"); /* the events are cleared before the interrupt returns */
-}
-
-uint32_t tml_microphone_position(void) { return microphone.position; }
-
-uint32_t tml_microphone_overruns(void) { return microphone.overruns; }
-
-void tml_microphone_wait(void) {
-    static uint32_t seen;
-    if (microphone.position == seen) __asm__ volatile("wfe"); /* an interrupt's return is an event */
-    seen = microphone.position;
 }

@@ -3,32 +3,33 @@
  *
  * RM0385, sections 33 (SAI: 33.5 registers), 8.5 (DMA; SAI2_B is DMA2 stream 7 channel 0 in table 28), 5.3 (RCC: PLLI2SCFGR,
  * DCKCFGR1). Cirrus Logic WM8994 data sheet, "Register map" (order and values as in ST's board support package for this
- * board's digital microphone 2). PLLI2S 1 MHz x 344 / 7 = 49.14 MHz, / 12 / 256: 15,997 samples a second. */
+ * board's digital microphone 2). PLLI2S 1 MHz x TML_MICROPHONE_PLL_N (344) / TML_MICROPHONE_PLL_DIVIDER (7) = 49.14 MHz,
+ * / TML_MICROPHONE_DIVIDER (12) / 256: 15,997 samples a second, 186 ppm too few. */
 #include "board_config.h"
 #include "tml_cache.h"
 #include "tml_clock.h"
-#include "tml_cycles.h"
-#include "tml_microphone.h"
+#include "tml_microphone_blocks.h"
 #include "tml_registers.h"
+#include "tml_stm32_sai.h"
+
+#define TML_DMA_BASE TML_MICROPHONE_DMA_BASE
+#define TML_DMA_NUMBER TML_MICROPHONE_DMA_NUMBER
+#define TML_DMA_REQUEST TML_MICROPHONE_DMA_REQUEST
+#define TML_DMA_MUX TML_MICROPHONE_DMA_MUX
+#include "tml_stm32_dma.h"
 
 #define TML_SCCB_SCL TML_MICROPHONE_I2C_SCL
 #define TML_SCCB_SDA TML_MICROPHONE_I2C_SDA
 #include "tml_stm32_sccb.h"
 
 #define RCC_CR TML_REG32(0x40023800u)
-#define RCC_AHB1ENR TML_REG32(0x40023830u)
 #define RCC_APB2ENR TML_REG32(0x40023844u)
 #define RCC_PLLI2SCFGR TML_REG32(0x40023884u)
 #define RCC_DCKCFGR1 TML_REG32(0x4002388Cu)
-#define SAI2(offset) TML_REG32(0x40015C00u + (offset))
-#define DMA2_HISR TML_REG32(0x40026404u)
-#define DMA2_HIFCR TML_REG32(0x4002640Cu)
-#define DMA2_S7(offset) TML_REG32(0x400264B8u + (offset)) /* CR 0, NDTR 4, PAR 8, M0AR 12 */
+#define SAI2 0x40015C00u
 #define NVIC_ISER(n) TML_REG32(0xE000E100u + 4u * (n))
 
-enum { CODEC = 0x1A, RATE_HZ = 16000, LARGEST_BLOCK = 128, CHANNELS = 2, FUNCTION_SAI2 = 10 };
-enum { PLLI2SON = 1 << 26, PLLI2SRDY = 1 << 27, HALF = 1 << 26, DONE = 1 << 27, S7_FLAGS = 0x3D << 22 };
-enum { BLOCK_A = 0x04, BLOCK_B = 0x24, CR1 = 0x00, CR2 = 0x04, FRCR = 0x08, SLOTR = 0x0C, CLRFR = 0x18, DR = 0x1C };
+enum { CODEC = 0x1A, CHANNELS = 2, FUNCTION_SAI2 = 10, PLLI2SON = 1 << 26, PLLI2SRDY = 1 << 27 };
 
 static const struct {
     uint16_t reg, value;
@@ -49,13 +50,8 @@ static const struct {
     {0x0404, 0x01EF}, {0x0405, 0x01EF}, /* AIF1ADC2: +17.6 dB */
 };
 
-static int16_t buffer[2 * LARGEST_BLOCK][CHANNELS] __attribute__((aligned(32)));
-
-static struct {
-    int16_t *ring;
-    uint32_t mask, block, last_cycles;
-    volatile uint32_t position, overruns;
-} microphone;
+static int16_t buffer[2 * TML_HALF_SAMPLES][CHANNELS] __attribute__((aligned(32)));
+static uint32_t half_samples;
 
 void tml_microphone_irq(void);
 
@@ -81,20 +77,18 @@ static bool start_codec(void) {
     return true;
 }
 
-/* A block of SAI2: four slots of 16 bits a frame, of which the second and fourth carry AIF1's time slot 1. */
+/* Four slots of 16 bits a frame, of which the second and fourth carry AIF1's time slot 1 (NBSLOT, SLOTEN). */
 static void set_block(uint32_t block, uint32_t mode) {
-    SAI2(block + CLRFR) = 0x77u;
-    SAI2(block + CR2) = 1u | 1u << 3;                         /* FTH: a quarter; FFLUSH */
-    SAI2(block + FRCR) = 63u | 31u << 8 | 1u << 16 | 1u << 18; /* FRL, FSALL, FSDEF, FSOFF */
-    SAI2(block + SLOTR) = 3u << 8 | (1u << 1 | 1u << 3) << 16; /* NBSLOT, SLOTEN */
-    SAI2(block + CR1) = mode | 4u << 5 | 1u << 9 | 1u << 13 | 6u << 20; /* DS 16 bits, CKSTR, OUTDRIV, MCKDIV */
+    tml_sai_block(SAI2 + block, 3u << 8 | (1u << 1 | 1u << 3) << 16,
+                  mode | TML_SAI_DS_16 | TML_SAI_CKSTR | TML_SAI_OUTDRIV |
+                      (TML_MICROPHONE_DIVIDER / 2u) << TML_SAI_DIVIDER_SHIFT);
 }
 
 static bool start_clocks(void) {
     RCC_APB2ENR |= 1u << 23; /* SAI2EN */
-    RCC_AHB1ENR |= 1u << 22; /* DMA2EN */
+    TML_REG32(TML_MICROPHONE_DMA_CLOCK_REGISTER) |= TML_MICROPHONE_DMA_CLOCK_BITS;
     RCC_CR &= ~(uint32_t)PLLI2SON;
-    RCC_PLLI2SCFGR = 344u << 6 | 7u << 24 | 2u << 28; /* N, Q, R */
+    RCC_PLLI2SCFGR = TML_MICROPHONE_PLL_N << 6 | TML_MICROPHONE_PLL_DIVIDER << 24 | 2u << 28; /* N, Q, R */
     RCC_DCKCFGR1 = (RCC_DCKCFGR1 & ~(0x1Fu | 3u << 22)) | 1u << 22; /* PLLI2SDIVQ 1, SAI2SEL: PLLI2S */
     RCC_CR |= PLLI2SON;
     return tml_clock_wait(&RCC_CR, PLLI2SRDY, PLLI2SRDY);
@@ -103,57 +97,32 @@ static bool start_clocks(void) {
 int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_samples) {
     static const uint8_t pins[] = {TML_MICROPHONE_SAI_MCLK, TML_MICROPHONE_SAI_SCK, TML_MICROPHONE_SAI_FS,
                                    TML_MICROPHONE_SAI_DATA_IN};
-    if (sample_rate_hz != RATE_HZ) return -1;
-    microphone.ring = ring;
-    microphone.mask = ring_samples - 1u;
-    microphone.block = ring_samples / 4u < LARGEST_BLOCK ? ring_samples / 4u : LARGEST_BLOCK;
-    microphone.position = 0;
+    if (sample_rate_hz != TML_MICROPHONE_HZ) return -1;
     for (uint32_t i = 0; i < sizeof pins; ++i) tml_stm32_pin(pins[i], TML_STM32_ALTERNATE, FUNCTION_SAI2);
-    if (!start_clocks() || !start_codec()) return -1;
-    set_block(BLOCK_A, 1u);            /* master receiver: makes the clocks */
-    set_block(BLOCK_B, 3u | 1u << 10); /* slave receiver, synchronous with A */
-    DMA2_S7(0u) = 0;
-    DMA2_HIFCR = S7_FLAGS;
-    DMA2_S7(4u) = 2u * CHANNELS * microphone.block;
-    DMA2_S7(8u) = 0x40015C00u + BLOCK_B + DR;
-    DMA2_S7(12u) = (uint32_t)(uintptr_t)buffer;
-    microphone.last_cycles = tml_cycles();
+    if (!start_clocks() || !start_codec() || !tml_dma_stop()) return -1;
+    set_block(TML_SAI_A, TML_SAI_MASTER_RECEIVER); /* makes the clocks */
+    set_block(TML_SAI_B, TML_SAI_SLAVE_RECEIVER | TML_SAI_SYNCHRONOUS | TML_SAI_DMA);
+    half_samples = tml_blocks_begin(ring, ring_samples, TML_HALF_SAMPLES);
     NVIC_ISER(TML_MICROPHONE_IRQ / 32) = 1u << (TML_MICROPHONE_IRQ % 32);
-    /* channel 0, high priority, half-words, memory steps, circular, interrupts at half and end */
-    DMA2_S7(0u) = 2u << 16 | 1u << 13 | 1u << 11 | 1u << 10 | 1u << 8 | 1u << 4 | 1u << 3;
-    DMA2_S7(0u) |= 1u;
-    SAI2(BLOCK_B + CR1) |= 1u << 17; /* DMAEN */
-    SAI2(BLOCK_B + CR1) |= 1u << 16; /* SAIEN */
-    SAI2(BLOCK_A + CR1) |= 1u << 16;
+    tml_dma_begin(SAI2 + TML_SAI_B + TML_SAI_DR, buffer, 2u * CHANNELS * half_samples, sizeof buffer[0][0], true);
+    TML_REG32(SAI2 + TML_SAI_B + TML_SAI_CR1) |= TML_SAI_ENABLE;
+    TML_REG32(SAI2 + TML_SAI_A + TML_SAI_CR1) |= TML_SAI_ENABLE;
     return 0;
 }
 
 static void take(uint32_t first) {
-    tml_cache_forget(buffer, sizeof buffer);
-    for (uint32_t i = 0; i < microphone.block; ++i) {
-        microphone.ring[(microphone.position + i) & microphone.mask] = buffer[first + i][0];
-    }
-    microphone.position += microphone.block;
+    tml_cache_forget(buffer + first, half_samples * sizeof buffer[0]);
+    for (uint32_t i = 0; i < half_samples; ++i) tml_blocks_put(i, buffer[first + i][0]);
+    tml_blocks_taken();
 }
 
 void tml_microphone_irq(void) {
-    const uint32_t flags = DMA2_HISR & (HALF | DONE), now = tml_cycles();
-    DMA2_HIFCR = flags;
-    if (flags == (HALF | DONE) || now - microphone.last_cycles > 2u * microphone.block * (tml_core_hz() / RATE_HZ)) {
-        ++microphone.overruns; /* a half was written over before it was taken */
-    }
-    microphone.last_cycles = now;
-    if ((flags & HALF) != 0) take(0);
-    if ((flags & DONE) != 0) take(microphone.block);
+    const uint32_t flags = TML_DMA_FLAGS & (TML_DMA_HALF | TML_DMA_DONE), block = SAI2 + TML_SAI_B;
+    const bool full = (TML_REG32(block + TML_SAI_SR) & TML_SAI_OVERRUN) != 0; /* the FIFO, for DMA came too late */
+    TML_DMA_FORGET = flags;
+    if (full) TML_REG32(block + TML_SAI_CLRFR) = TML_SAI_OVERRUN;
+    tml_blocks_served(full || flags == (TML_DMA_HALF | TML_DMA_DONE)); /* both: one was written over before it was taken */
+    if ((flags & TML_DMA_HALF) != 0) take(0);
+    if ((flags & TML_DMA_DONE) != 0) take(half_samples);
     __asm__ volatile("dsb" ::: "memory");
-}
-
-uint32_t tml_microphone_position(void) { return microphone.position; }
-
-uint32_t tml_microphone_overruns(void) { return microphone.overruns; }
-
-void tml_microphone_wait(void) {
-    static uint32_t seen;
-    if (microphone.position == seen) __asm__ volatile("wfe"); /* an interrupt's return is an event */
-    seen = microphone.position;
 }

@@ -1,11 +1,11 @@
 /* One DMA transfer without end on an STM32, from a peripheral's register into a buffer round and round: a flag, and where asked
  * an interrupt, at the buffer's half and one at its end.
  *
- * The including file says which: TML_DMA_BASE (the controller), TML_DMA_NUMBER (of the stream or channel), TML_DMA_REQUEST and,
- * where a multiplexer brings the requests, TML_DMA_MUX (its channel). The family says TML_STM32_DMA_STREAMS (F4, F7, H7:
- * RM0090, section 10.5; RM0385, 8.5; RM0433, chapters "Direct memory access controller" and "DMA request multiplexer"),
- * TML_STM32_DMA_CHANNELS (L4: RM0432, chapters of the same names) or neither: U5 (RM0456, "General purpose direct memory access
- * controller"), whose linked list of one item begins the block anew. */
+ * The including file says which: TML_DMA_BASE (the controller), TML_DMA_NUMBER (of the stream or channel), TML_DMA_REQUEST and
+ * TML_DMA_MUX (the channel of the multiplexer that brings the requests, negative where there is none). The family says
+ * TML_STM32_DMA_STREAMS (F4, F7, H7: RM0090, section 10.5; RM0385, 8.5; RM0433, chapters "Direct memory access controller" and
+ * "DMA request multiplexer"), TML_STM32_DMA_CHANNELS (L4: RM0432, chapters of the same names) or neither: U5 (RM0456, "General
+ * purpose direct memory access controller"), whose linked list of one item begins the block anew. */
 #ifndef TML_STM32_DMA_H
 #define TML_STM32_DMA_H
 
@@ -30,8 +30,8 @@ static inline void tml_dma_begin(uint32_t source, void *target, uint32_t items, 
     /* high priority, memory steps, circular; PSIZE, MSIZE; HTIE, TCIE */
     uint32_t setup = 2u << 16 | 1u << 10 | 1u << 8 | (item_bytes / 2u) << 11 | (item_bytes / 2u) << 13;
     if (interrupts) setup |= 1u << 4 | 1u << 3;
-#ifdef TML_DMA_MUX
-    TML_REG32(0x40020800u + 4u * TML_DMA_MUX) = TML_DMA_REQUEST; /* DMAMUX1 */
+#if TML_DMA_MUX >= 0
+    TML_REG32(0x40020800u + 4u * (uint32_t)TML_DMA_MUX) = TML_DMA_REQUEST; /* DMAMUX1 */
 #else
     setup |= (uint32_t)TML_DMA_REQUEST << 25; /* CHSEL */
 #endif
@@ -54,7 +54,7 @@ static inline void tml_dma_begin(uint32_t source, void *target, uint32_t items, 
     /* high priority, memory steps, circular; PSIZE, MSIZE; HTIE, TCIE */
     uint32_t setup = 2u << 12 | 1u << 7 | 1u << 5 | (item_bytes / 2u) << 8 | (item_bytes / 2u) << 10;
     if (interrupts) setup |= 1u << 2 | 1u << 1;
-    TML_REG32(0x40020800u + 4u * TML_DMA_MUX) = TML_DMA_REQUEST; /* DMAMUX1 */
+    TML_REG32(0x40020800u + 4u * (uint32_t)TML_DMA_MUX) = TML_DMA_REQUEST; /* DMAMUX1 */
     TML_DMA(4u) = items;
     TML_DMA(8u) = source;
     TML_DMA(12u) = (uint32_t)(uintptr_t)target;

@@ -260,7 +260,8 @@ void irq(void) {
 
 
 def test_the_pdm_microphone_fills_the_ring_block_by_block(tmp_path: Path) -> None:
-    core = DriverMachine("nano33ble", ("microphone",), ["microphone_nrf_pdm.c"], PDM, tmp_path, "irq", "ring")
+    sources = ["microphone_nrf_pdm.c", "microphone_blocks.c"]
+    core = DriverMachine("nano33ble", ("microphone",), sources, PDM, tmp_path, "irq", "ring")
     core.run()
     assert core.variable("started") == 0 and core.variable("refused") == 0xFFFFFFFF
     registers = core.registers
@@ -278,7 +279,8 @@ def test_the_pdm_microphone_fills_the_ring_block_by_block(tmp_path: Path) -> Non
 
 
 def test_the_codecs_microphone_fills_the_ring_from_both_halves(tmp_path: Path) -> None:
-    core = DriverMachine("disco_f746ng", ("microphone",), ["microphone_stm32f7_sai.c"], PDM, tmp_path, "irq", "ring")
+    sources = ["microphone_stm32f7_sai.c", "microphone_blocks.c"]
+    core = DriverMachine("disco_f746ng", ("microphone",), sources, PDM, tmp_path, "irq", "ring")
     slave = SccbSlave(0x1A, 2, {}, value_bytes=2)
     levels = [0xFFFF]
 

@@ -15,6 +15,7 @@ from tinyml.features.config import default_config
 from tinyml.features.mfcc import MfccConfig
 from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
+from tinyml.firmware.parts.microphone import check_rate, microphone_ram_bytes
 from tinyml.firmware.render import c_string
 from tinyml.graph.ir import DType, Graph
 from tinyml.lower.program import Hop, Program
@@ -153,15 +154,17 @@ def plan_listening(
 ) -> KeywordPlan:
     """The application for ``graph``, an inference of which takes about so many ``instructions`` on ``board``.
 
-    Raises UsageError where the model is not one it can serve, DoesNotFitError where the core can't keep up.
+    Raises UsageError where the model is not one it can serve or the board's microphone has another rate,
+    DoesNotFitError where the core can't keep up.
     """
-    model = keyword_model(graph, labels, manifest)
+    model, core_hz = keyword_model(graph, labels, manifest), core_clock_hz(board)
+    check_rate(board, core_hz, model.config.sample_rate_hz)
     if hop is not None:
         model = replace(model, window_frames=hop.window_rows)
     load = plan_audio(
         rhythm_of(model.config, board),
         board.isa_name,
-        core_clock_hz(board),
+        core_hz,
         instructions,
         model.settings.stride_ms,
         board.name,
@@ -177,14 +180,14 @@ def with_load(model: KeywordModel, load: AudioLoad, hop_frames: int | None = Non
 
 
 def usual_ram_bytes(program: Program, board: Board) -> int:
-    """About the RAM of front-end, ring and window where only the network is known: with the default front-end."""
+    """About the RAM of driver, ring, front-end and window where only the network is known: the default front-end's."""
     config = default_config()
     isa, core_hz = program.target.isa.value, core_clock_hz(board)
     rhythm = rhythm_of(config, board)
     ms = CYCLES_AN_INSTRUCTION[isa] * 1000.0 / core_hz
     ring = ring_samples(rhythm, frame_instructions(rhythm, isa) * ms, network_instructions(program) * ms)
     window_bytes = sum(program.graph.tensors[index].elements for index in program.graph.inputs)
-    return audio_source(config).ram_bytes + 2 * ring + window_bytes
+    return audio_source(config).ram_bytes + 2 * ring + window_bytes + microphone_ram_bytes(board)
 
 
 def _braces(items: Any) -> str:

@@ -68,7 +68,8 @@ def stm32_dma(family: str, part: str, controller: int, number: int, request: int
         f"{name}_REQUEST": str(request),
         f"{name}_CLOCK_REGISTER": register(found.clock_register),
         f"{name}_CLOCK_BITS": register(clock_bits),
-    } | ({f"{name}_MUX": str(mux)} if found.mux else {})
+        f"{name}_MUX": str(mux if found.mux else -1),
+    }
 
 
 def stm32_dma_irq(family: str, controller: int, number: int) -> int:
