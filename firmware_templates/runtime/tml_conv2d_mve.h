@@ -34,10 +34,10 @@
     " vrshl.s32 q0, q0, %q[shift]\n vrshl.s32 q1, q1, %q[shift]\n"                                               \
     narrow " vstrb.16 q0, [%[y], %q[places]]\n"
 
-/* All output channels of `pairs` pairs of pixels, `stride` bytes apart. The input has 15 readable bytes behind it where
- * `stride` is no multiple of 16. */
+/* All output channels of `pairs` pairs of pixels, whose inputs are `stride` and outputs `pitch` bytes apart. The input has
+ * 15 readable bytes behind it where its last vector is not whole. */
 TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_t *stream, const uint16_t *places,
-                             int8_t *y, int channels, int vectors, int rounding, int zp, int lo, int hi) {
+                             int8_t *y, int channels, int pitch, int vectors, int rounding, int zp, int lo, int hi) {
     const uint16x8_t to = vldrhq_u16(places);
     const int small = vectors <= 2 && stride + 16 <= 127;
     int8_t *column = y;
@@ -74,7 +74,7 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
                                    [zp] "i"(zp), [lo] "i"(lo), [hi] "i"(hi)
                                  : TML_MVE_SUM_REGISTERS, "q0", "q1", "q2", "q3", "cc", "memory");
                 x0 += 2 * stride;
-                out += 2 * channels;
+                out += 2 * pitch;
             } while (--n != 0);
         } else {
             TML_MVE_NO_UNROLL
@@ -98,7 +98,7 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
                 w = w_ - 64 * vectors;
                 x0 = x0_ + 2 * stride - 16 * vectors;
                 x1 = x1_ + 2 * stride - 16 * vectors;
-                out += 2 * channels;
+                out += 2 * pitch;
             } while (--n != 0);
         }
     }
@@ -120,8 +120,8 @@ TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stre
     }
     TML_MVE_NO_UNROLL
     while (count != 0) {
-        tml_gemm_mve(from, depth, count / 2, stream, places, y + first * channels, channels, vectors, rounding, zp, lo,
-                     hi);
+        tml_gemm_mve(from, depth, count / 2, stream, places, y + first * channels, channels, channels, vectors, rounding,
+                     zp, lo, hi);
         if (count % 2 != 0) {
             first += count - 2;
             from += (count - 2) * depth;
@@ -257,7 +257,7 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
             TML_MVE_HIDE(from);
         }
         tml_gemm_mve((const int8_t *)scratch, 16 * vectors, block / 2, stream, places, y + n * channels, channels,
-                     vectors, rounding, zp, lo, hi);
+                     channels, vectors, rounding, zp, lo, hi);
     }
 }
 

@@ -12,7 +12,7 @@ from tests.kernels.on_core import Expected
 from tests.kernels.test_dsp_depthwise import depthwise
 from tinyml.lower.program import Optimize
 
-SMALL, PORTABLE = "tml_depthwise_conv2d_mve", "tml_depthwise_conv2d"
+SMALL, WINDOW, PORTABLE = "tml_depthwise_conv2d_mve", "tml_grouped_conv2d_mve", "tml_depthwise_conv2d"
 
 # Height, width, channels, multiplier, kernel, stride, padding, activation.
 SMALL_SHAPES = [
@@ -80,18 +80,19 @@ def test_every_shift(tmp_path: Path) -> None:
     rng = Rng(3)
     cases = []
     for exponent in (-30, -20, -9, -3, 3, 6):
-        made = depthwise(
-            rng, 5, 6, 4, 1, (3, 3), (1, 1), "SAME", "NONE", scale=0.05 * 0.005 * 2.0**-exponent
-        )
+        made = depthwise(rng, 5, 6, 4, 1, (3, 3), (1, 1), "SAME", "NONE", scale=0.05 * 0.005 * 2.0**-exponent)
         cases.append(Expected(made, SMALL if exponent < 0 else PORTABLE, f"about 2^{exponent}"))
     prove_on_m55(cases, tmp_path)
 
 
-def test_what_the_kernel_cannot_do_stays_portable(tmp_path: Path) -> None:
+def test_what_the_kernel_cannot_do_goes_by_groups_of_channels(tmp_path: Path) -> None:
+    """Dilation, wide kernels and distant tiles; a single channel stays portable."""
     rng = Rng(4)
     shapes = [
-        ((9, 9, 2, 1, (3, 3), (1, 1), "SAME", "NONE", (2, 2)), "a dilation"),
-        ((12, 12, 2, 1, (9, 9), (1, 1), "SAME", "NONE"), "a kernel of 9×9"),
-        ((3, 5, 3000, 1, (3, 3), (2, 2), "SAME", "NONE"), "tiles further apart than an immediate"),
+        ((9, 9, 2, 1, (3, 3), (1, 1), "SAME", "NONE", (2, 2)), WINDOW, "a dilation"),
+        ((8, 9, 3, 2, (3, 3), (1, 1), "SAME", "RELU", (4, 3)), WINDOW, "a dilation beyond the image"),
+        ((12, 12, 2, 1, (9, 9), (1, 1), "SAME", "NONE"), WINDOW, "a kernel of 9×9"),
+        ((3, 5, 3000, 1, (3, 3), (2, 2), "SAME", "NONE"), WINDOW, "tiles further apart than an immediate"),
+        ((9, 9, 1, 1, (3, 3), (1, 1), "SAME", "NONE", (2, 2)), PORTABLE, "a dilation of a single channel"),
     ]
-    prove_on_m55([Expected(depthwise(rng, *shape), PORTABLE, what) for shape, what in shapes], tmp_path)
+    prove_on_m55([Expected(depthwise(rng, *shape), kernel, what) for shape, kernel, what in shapes], tmp_path)

@@ -26,6 +26,7 @@ from tinyml.lower.mve import conv_2d as mve_conv_2d
 from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
 from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
+from tinyml.lower.mve import grouped as mve_grouped
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.ops import (
     arithmetic,
@@ -112,6 +113,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
     _mve("CONV_2D", mve_conv_2d.pointwise_applies, mve_conv_2d.build_pointwise, "VMLADAVA on 4 channels by 2 pixels"),
     _mve("CONV_2D", mve_conv_2d.general_applies, mve_conv_2d.build_general, "VMLADAVA on 4 channels by 2 patches"),
+    _mve("CONV_2D", mve_grouped.pointwise_applies, mve_grouped.build_pointwise, "VMLADAVA on 2 pixels, by groups"),
+    _mve("CONV_2D", mve_grouped.general_applies, mve_grouped.build_general, "VMLADAVA on 2 patches, by groups"),
     _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
     KernelRow(
@@ -122,6 +125,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("CONV_2D", dsp_grouped.pointwise_applies, dsp_grouped.build_pointwise, "SMLAD on 3 pixels, group by group"),
     _dsp("CONV_2D", dsp_grouped.general_applies, dsp_grouped.build_general, "SMLAD on 3 patches, group by group"),
     _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
+    _mve(
+        "DEPTHWISE_CONV_2D", mve_grouped.depthwise_applies, mve_grouped.build_depthwise,
+        "VMLADAVA on 2 patches, by groups of channels",
+    ),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from tinyml.graph.ir import Graph, Op
-from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs
+from tinyml.graph.ops import Conv2DAttrs
 from tinyml.lower.dsp.conv_2d import is_pointwise, op_layer
 from tinyml.lower.dsp.gemm import (
     ABSENT,
@@ -27,6 +27,7 @@ from tinyml.lower.dsp.gemm import (
     why_not,
 )
 from tinyml.lower.dsp.requant import Layer, Words
+from tinyml.lower.ops.as_groups import as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
@@ -152,29 +153,13 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     return replace(step, reason=loop.reason)
 
 
-def _as_groups(graph: Graph, op: Op) -> tuple[Graph, Op]:
-    """A depthwise convolution as a convolution with a group for every input channel, in its graph."""
-    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
-    weights = graph.tensor(op.inputs[1])
-    data = np.ascontiguousarray(constant(graph, op, 1).transpose(3, 1, 2, 0))
-    quant = None if weights.quant is None else replace(weights.quant, axis=0)
-    tensors = (*graph.tensors, replace(weights, shape=data.shape, data=data, quant=quant))
-    grouped = Conv2DAttrs(
-        stride_h=attrs.stride_h, stride_w=attrs.stride_w, dilation_h=attrs.dilation_h, dilation_w=attrs.dilation_w,
-        pad_top=attrs.pad_top, pad_bottom=attrs.pad_bottom, pad_left=attrs.pad_left, pad_right=attrs.pad_right,
-        groups=first_input(graph, op).shape[3], activation=attrs.activation,
-    )  # fmt: skip
-    made = replace(op, kind="CONV_2D", attrs=grouped, inputs=(op.inputs[0], len(graph.tensors), *op.inputs[2:]))
-    return replace(graph, tensors=tensors, ops=tuple(made if o is op else o for o in graph.ops)), made
-
-
 def depthwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Several channels; any kernel, stride, dilation and padding; with a multiplier weights that pack in twos."""
     if first_input(graph, op).shape[3] == 1:
         return unfit("several channels, here one")
-    return _fits(*_as_groups(graph, op))
+    return _fits(*as_groups(graph, op))
 
 
 def build_depthwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_grouped_conv2d_dsp`` for DEPTHWISE_CONV_2D."""
-    return replace(build_general(*_as_groups(graph, op), target), kind=op.kind)
+    return replace(build_general(*as_groups(graph, op), target), kind=op.kind)

@@ -101,7 +101,8 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_pointwise_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(pack_fours(found), places(channels)), scratch_bytes=staged * depth + _OVERREAD if staged else 0,
+        consts=(pack_fours(found), places(channels, channels)),
+        scratch_bytes=staged * depth + _OVERREAD if staged else 0,
     )  # fmt: skip
 
 
@@ -158,5 +159,6 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_conv2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(pack_fours(found), places(channels)), scratch_bytes=block * patch_bytes + LANES + padded_bytes,
+        consts=(pack_fours(found), places(channels, channels)),
+        scratch_bytes=block * patch_bytes + LANES + padded_bytes,
     )  # fmt: skip

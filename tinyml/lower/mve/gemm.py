@@ -51,10 +51,10 @@ def pack_fours(product: Product) -> Const:
     return stream(parts)
 
 
-def places(channels: int) -> Const:
-    """Where the eight results of a block go: pixel 0 and 1 of each channel in turn."""
+def places(channels: int, pitch: int) -> Const:
+    """Where the eight results of a block go: pixel 0 and 1, ``pitch`` bytes apart, of each channel in turn."""
     group = channel_groups(channels, 4)[0]
-    offsets = [c + pixel * channels for c in group for pixel in (0, 1)]
+    offsets = [c + pixel * pitch for c in group for pixel in (0, 1)]
     return Const("places", np.array(offsets, np.uint16), Role.TABLE)
 
 
