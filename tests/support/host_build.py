@@ -108,33 +108,54 @@ class Result:
     trace: dict[int, bytes]
 
 
-def compile_network(
+def lower_model(
     model: bytes,
-    name: str = "network",
     *,
     isa: Isa = Isa.PORTABLE,
     optimize: Optimize = Optimize.BALANCED,
     passes: bool = True,
     match: str = "litert",
+    hop_rows: int | None = None,
+) -> Program:
+    """From the file's bytes to kernel calls. With ``hop_rows`` only what that many new rows of the input change."""
+    graph = read_graph(model, match=match)
+    graph = run_passes(graph) if passes else graph
+    return lower(graph, Target(isa, optimize), stream(graph, hop_rows) if hop_rows else None)
+
+
+def plan_network(
+    model: bytes,
+    program: Program,
+    name: str = "network",
+    *,
     most_arena_bytes: int = 1 << 20,
     goal: Goal | None = None,
     canaries: bool = False,
-    hop_rows: int | None = None,
 ) -> Network:
-    """Everything from the file's bytes to C.
+    """The C of ``program``, which is ``model`` lowered.
 
-    ``goal`` searches the plan, None takes one step after the other; ``canaries`` watch what no buffer holds. With
-    ``hop_rows`` the network computes only what that many new rows of its input change.
+    ``goal`` searches the plan, None takes one step after the other; ``canaries`` watch what no buffer holds.
     """
-    graph = read_graph(model, match=match)
-    graph = run_passes(graph) if passes else graph
-    program = lower(graph, Target(isa, optimize), stream(graph, hop_rows) if hop_rows else None)
     planned = Planned(program, make_plan(program)) if goal is None else choose_plan(program, goal)
     choice = choose_packed(planned.program, planned.plan, most_arena_bytes)
     plan = guarded(choice.program, choice.plan) if canaries else choice.plan
     check_plan(choice.program, plan)
     sources = generate(choice.program, plan, name, canaries=canaries)
     return Network(name, model, choice.program, plan, sources, choice.packed)
+
+
+def compile_network(
+    model: bytes,
+    name: str = "network",
+    *,
+    most_arena_bytes: int = 1 << 20,
+    goal: Goal | None = None,
+    canaries: bool = False,
+    **options: Any,
+) -> Network:
+    """Everything from the file's bytes to C; ``options`` are those of :func:`lower_model`."""
+    program = lower_model(model, **options)
+    return plan_network(model, program, name, most_arena_bytes=most_arena_bytes, goal=goal, canaries=canaries)
 
 
 @functools.cache

@@ -236,7 +236,7 @@ def random_tflite(seed: int) -> Drawn:
     import keras
 
     for attempt in range(MAX_ATTEMPTS):
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model = random_keras(seed, attempt)
         rng = np.random.default_rng((seed, attempt, 1))
         scale = float(rng.uniform(0.3, 3.0))
