@@ -19,6 +19,7 @@ from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import grouped as dsp_grouped
+from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
@@ -57,6 +58,7 @@ from tinyml.lower.v6m import binary as v6m_binary
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 from tinyml.lower.v6m import fully_connected as v6m_fully_connected
+from tinyml.lower.v6m import grouped as v6m_grouped
 from tinyml.lower.verdict import APPLIES, Verdict
 
 Condition = Callable[[Graph, Op, Target], Verdict]
@@ -107,8 +109,13 @@ KERNELS: tuple[KernelRow, ...] = (
     ),
     _no_simd("CONV_2D", v6m_conv_2d.one_pixel_applies, v6m_conv_2d.build_one_pixel, "6 channels at a time"),
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
+    _no_simd("CONV_2D", v6m_grouped.applies, v6m_grouped.build, "3 pixels by 3 channels, group by group"),
     _no_simd(
         "DEPTHWISE_CONV_2D", v6m_depthwise_conv_2d.applies, v6m_depthwise_conv_2d.build, "3 outputs in 2 words",
+    ),
+    _no_simd(
+        "DEPTHWISE_CONV_2D", v6m_grouped.depthwise_applies, v6m_grouped.build_depthwise,
+        "3 pixels at a time, channel by channel",
     ),
     _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
     _mve("CONV_2D", mve_conv_2d.pointwise_applies, mve_conv_2d.build_pointwise, "VMLADAVA on 4 channels by 2 pixels"),
@@ -146,6 +153,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),
     _dsp("MEAN", dsp_pool_2d.mean_applies, dsp_pool_2d.build_mean, "SADD16 on 4 channels"),
+    _dsp("BATCH_MATMUL", dsp_matmul.batch_matmul_applies, dsp_matmul.build_batch_matmul, "SMLAD, 4 rows by 2 columns"),
+    _dsp("ATTENTION", dsp_matmul.attention_applies, dsp_matmul.build_attention, "SMLAD, 4 queries by 2 columns"),
     _mve("ADD", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
     _mve("SUB", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
     _mve("ADD", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),

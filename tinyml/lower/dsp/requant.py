@@ -102,12 +102,13 @@ def layer(
     unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None else 1, 1).astype(np.int64)
     line = find_line(scales, *accumulator_range(weights, bias), unit, rounding, zero_point, clamps)
     if line is None:
-        return Layer(weights, bias, _two_steps(scales, rounding, zero_point, clamps))
+        return Layer(weights, bias, two_steps(scales, rounding, zero_point, clamps))
     mul, par = line.multiplier.astype(np.int32), line.addend.astype(np.int32)
     return Layer(weights, bias, Requant(Form.LINEAR, mul, par, line.start, line.shift, clamps))
 
 
-def _two_steps(scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
+def two_steps(scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Requant:
+    """TFLite's own roundings for ``scales`` [rows, 2], multipliers and shifts: in SMMLAR where all shifts allow it."""
     m, shift = scales[:, 0], scales[:, 1]
     start = np.zeros_like(m)
     single = rounding is Rounding.SINGLE
