@@ -68,8 +68,11 @@ class _TimeChain:
         return self.builder.depthwise_conv_2d(self.padded(x, size), weights, 0.006, stride=stride, padding="VALID")
 
     def pointwise(self, x: int) -> int:
+        """One with a stride leaves rows out, so that it reads fewer than a hop adds."""
         weights = self.rng.integers(-127, 128, (self.pick(4, 8), 1, 1, self.builder.values[x].shape[3]))
-        return self.builder.conv_2d(x, weights, 0.004, padding="VALID")
+        stride = self.pick(1, 1, 2, 3)
+        strides = (1, stride) if self.lying else (stride, 1)
+        return self.builder.conv_2d(x, weights, 0.004, stride=strides, padding="VALID")
 
     def pool(self, x: int) -> int:
         kind = ("AVERAGE_POOL_2D", "MAX_POOL_2D")[self.pick(0, 1)]

@@ -186,6 +186,8 @@ class _Work:
         if known is not None:
             return known
         old, rows = self.graph.tensors[tensor], span.rows - first
+        if rows < span.new:
+            return self.last(tensor, first, rows)
         row_bytes = old.size_bytes // span.rows
         self.tensors.append(replace(old, name=f"{old.name} kept", shape=self.shape(tensor, rows)))
         if self.sources:
@@ -195,6 +197,18 @@ class _Work:
         self.held[tensor, first] = held
         self.windows[len(self.ops)] = (*self.windows.get(len(self.ops), ()), window)
         return held
+
+    def last(self, tensor: int, first: int, rows: int) -> int:
+        """The last ``rows`` of the new rows of ``tensor``, for a kernel shorter than its stride: nothing stays."""
+        old, span = self.graph.tensors[tensor], self.spans[tensor]
+        row = old.elements // span.rows
+        self.tensors.append(replace(old, name=f"{old.name} last", shape=self.shape(tensor, rows)))
+        if self.sources:
+            self.sources.append(-1)
+        piece = ViewAttrs((span.new - rows) * row, (rows * row,), (1,))
+        made = self.held[tensor, first] = len(self.tensors) - 1
+        self.ops.append(Op("STRIDED_SLICE", self.tensors[made].name, (tensor,), (made,), piece))
+        return made
 
     def along_time(self, op: Op, span: Span) -> _Layer | str:
         """How ``op`` goes along time, or why it needs all rows."""
