@@ -14,8 +14,7 @@ TML_INLINE int8_t tml_saturate_dsp(int32_t sum, int shift, int32_t lo, int32_t h
     return (int8_t)tml_clamp_dsp(sum, lo, hi);
 }
 
-/* y may be a or b. */
-TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a,
+TML_INLINE void tml_linear_run_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a,
                                    int32_t mul_b, int32_t offset, int shift, int32_t lo, int32_t hi) {
     const int8_t *const end = a + elements / 4 * 4;
     uint32_t odd = 0xff00ff00u;
@@ -38,6 +37,15 @@ TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, 
     TML_NO_UNROLL
     for (int i = 0; i < elements % 4; ++i)
         y[i] = tml_saturate_dsp(__smlawb(mul_b, b[i] * 256, __smlawb(mul_a, a[i] * 256, offset)), shift, lo, hi);
+}
+
+/* y may be a or b; its runs of out_run elements begin out_pitch elements apart. */
+TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run,
+                                   int out_pitch, int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int32_t lo,
+                                   int32_t hi) {
+    TML_NO_UNROLL
+    for (int start = 0; start < elements; start += out_run, y += out_pitch)
+        tml_linear_run_dsp(a + start, b + start, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
 }
 
 #endif

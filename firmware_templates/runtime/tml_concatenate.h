@@ -1,4 +1,5 @@
-/* CONCATENATION, portable: part_bytes[i] bytes of each part in turn, repeats times. */
+/* CONCATENATION, portable: repeats rows of row_bytes, in each part_bytes[i] bytes of part i from part_at[i] on; what no
+ * part fills is written by others. */
 #ifndef TML_CONCATENATE_H
 #define TML_CONCATENATE_H
 
@@ -11,16 +12,16 @@
 #define TML_UNROLL_PARTS _Pragma("GCC unroll 4")
 #endif
 
-TML_INLINE void tml_concatenate(const void *const *parts, const int32_t *part_bytes, int part_count, int repeats,
-                                void *output) {
+TML_INLINE void tml_concatenate(const void *const *parts, const int32_t *part_bytes, const int32_t *part_at,
+                                int row_bytes, int part_count, int repeats, void *output) {
     uint8_t *out = (uint8_t *)output;
     for (int repeat = 0; repeat < repeats; repeat++) {
         TML_UNROLL_PARTS
         for (int part = 0; part < part_count; part++) {
             const int32_t bytes = part_bytes[part];
-            __builtin_memcpy(out, (const uint8_t *)parts[part] + repeat * bytes, (size_t)bytes);
-            out += bytes;
+            __builtin_memcpy(out + part_at[part], (const uint8_t *)parts[part] + repeat * bytes, (size_t)bytes);
         }
+        out += row_bytes;
     }
 }
 

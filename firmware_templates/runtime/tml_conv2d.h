@@ -2,7 +2,8 @@
  *
  * Weights are [out_c][kernel_h][kernel_w][in_c / groups]. The bias has the input's zero point folded in, so that a
  * window at the border is filled with the zero point. With gather the window is copied to scratch (kernel_h * kernel_w
- * * in_c / groups bytes); without it, for 1x1 kernels without padding, the pixel is read where it lies.
+ * * in_c / groups bytes); without it, for 1x1 kernels without padding, the pixel is read where it lies. The output's
+ * pixels begin out_pitch bytes apart.
  *
  * Source: TFLite kernels/internal/reference/integer_ops/conv.h.
  */
@@ -15,7 +16,7 @@ TML_INLINE void tml_conv2d(const int8_t *input, int8_t *output, void *scratch, c
                            const int32_t *bias, const int32_t *multipliers, const int8_t *shifts, int in_h, int in_w,
                            int in_c, int out_h, int out_w, int out_c, int kernel_h, int kernel_w, int stride_h,
                            int stride_w, int dilation_h, int dilation_w, int pad_top, int pad_left, int groups,
-                           int gather, int in_zero_point, int out_zero_point, int out_min, int out_max, int max_shift) {
+                           int out_pitch, int gather, int in_zero_point, int out_zero_point, int out_min, int out_max, int max_shift) {
     const int group_c = in_c / groups;
     const int group_out_c = out_c / groups;
     const int depth = kernel_h * kernel_w * group_c;
@@ -51,7 +52,7 @@ TML_INLINE void tml_conv2d(const int8_t *input, int8_t *output, void *scratch, c
                                                out_zero_point, out_min, out_max);
                 }
             }
-            output += out_c;
+            output += out_pitch;
         }
     }
 }

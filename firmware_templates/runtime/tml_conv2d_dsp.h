@@ -92,10 +92,10 @@ TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y
     } while (w != end);
 }
 
-/* All output channels of `blocks` times three pixels, whose words and outputs lie one after the other. Each stream is read
+/* All output channels of `blocks` times three pixels, whose words lie one after the other. Each stream is read
  * for all of them in turn: only the first reads it from flash where it fits the cache in front of that. */
-TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *y, int blocks, int channels, int words,
-                                    int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *y, int blocks, int channels, int pitch,
+                                    int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const end = w + (channels + 1) / 2 * (words + 6), *const last = x + 3 * words * blocks;
     TML_PUBLISH(x);
     TML_NO_UNROLL
@@ -104,8 +104,8 @@ TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *
         int8_t *to = y;
         TML_NO_UNROLL
         do {
-            w = tml_gemm_3x2_dsp(&block, stream, to, channels, channels > 1, words, unroll, rounding, zp, lo, hi);
-            to += 3 * channels;
+            w = tml_gemm_3x2_dsp(&block, stream, to, pitch, channels > 1, words, unroll, rounding, zp, lo, hi);
+            to += 3 * pitch;
         } while (block != last);
         y += 2;
         if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
@@ -172,11 +172,11 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
  * expanded with those before them and computed alone, `tail` words a turn; for tail = 0 all three are, behind the first
  * block's words, and the new ones kept. Scratch: 12 * words bytes a block, for tail = 0 at least 3 * channels behind
  * the first block's. The inputs of blocks are all read before their outputs are written, so y may be x where channels <=
- * depth. */
+ * depth. The output's pixels begin out_pitch bytes apart; where that is not channels, what is left is never staged. */
 TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
-                                  int channels, int words, int unroll, int blocks, int tail, int rounding, int32_t zp,
-                                  int32_t lo, int32_t hi) {
-    const int rest = pixels % 3, staged = rest != 0 && tail == 0;
+                                  int channels, int words, int unroll, int blocks, int tail, int out_pitch, int rounding,
+                                  int32_t zp, int32_t lo, int32_t hi) {
+    const int rest = pixels % 3, staged = rest != 0 && tail == 0 && out_pitch == channels;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const last = (int8_t *)(xb + 3 * words);
     if (blocks > 1) {
@@ -196,8 +196,8 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             TML_NO_UNROLL
             for (int i = 0; i < count; ++i, o += 3 * words, from += 3 * depth)
                 tml_expand3_dsp(o, from, 1, depth, 0, depth);
-            tml_gemm_blocks_dsp(xb, w, out, count, channels, words, unroll, rounding, zp, lo, hi);
-            out += count * 3 * channels;
+            tml_gemm_blocks_dsp(xb, w, out, count, channels, out_pitch, words, unroll, rounding, zp, lo, hi);
+            out += count * 3 * out_pitch;
             left -= count;
         } while (left >= !staged);
         if (rest != 0 && !staged) tml_expand3_dsp(xb, x + (pixels - 3) * depth, 1, depth, 0, depth);
@@ -207,15 +207,15 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             const int whole = rest == 0 || n + 3 <= pixels;
             tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
             if (!whole && !staged) break;
-            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : last, channels, channels, words, unroll, rounding, zp,
-                               lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : last, channels, out_pitch, words, unroll, rounding,
+                               zp, lo, hi);
         }
     }
     if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
     else if (rest != 0)
-        tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * channels, rest, channels, channels, words, tail,
-                          rounding, zp, lo, hi);
+        tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * out_pitch, rest, channels, out_pitch, words,
+                          tail == 0 ? 2 : tail, rounding, zp, lo, hi);
 }
 
 /* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
@@ -283,14 +283,15 @@ TML_INLINE void tml_patch_words_dsp(int32_t *o, const int8_t *x, int row, int co
  * others (borders, ends of rows) one by one, for a depth that is no multiple of four through a copy of their bytes.
  * `blocks` times three pixels are expanded before they read the weights. A last block of less than three pixels reads
  * `tail` words a turn; for tail = 0 it is computed whole, in scratch. Scratch: 12 * words * blocks, and behind it 3 *
- * patch bytes rounded up to 4 for the copy or, for tail = 0, 3 * channels, the larger of these. */
+ * patch bytes rounded up to 4 for the copy or, for tail = 0, 3 * channels, the larger of these. The output's pixels begin
+ * out_pitch bytes apart; where that is not channels, a last block is never computed whole. */
 TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
                                int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
-                               int unroll, int blocks, int tail, int32_t zero_point, int rounding, int32_t zp,
-                               int32_t lo, int32_t hi) {
+                               int unroll, int blocks, int tail, int out_pitch, int32_t zero_point, int rounding,
+                               int32_t zp, int32_t lo, int32_t hi) {
     const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
-    const int patch = (kernel_h * run + 3) / 4 * 4, staged = rest != 0 && tail == 0;
+    const int patch = (kernel_h * run + 3) / 4 * 4, staged = rest != 0 && tail == 0 && out_pitch == channels;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const stage = (int8_t *)(xb + 3 * words * blocks);
     int32_t *xs = xb;
@@ -329,14 +330,14 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
         }
         if (!whole && !staged) break;
         if (blocks == 1) {
-            tml_gemm_block_dsp(xb, w, whole ? y + n * channels : stage, channels, channels, words, unroll, rounding, zp,
-                               lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : stage, channels, out_pitch, words, unroll, rounding,
+                               zp, lo, hi);
         } else {
             xs += 3 * words;
             ++held;
             if (held == blocks || n + 3 >= pixels || (rest != 0 && n + 6 > pixels)) {
-                tml_gemm_blocks_dsp(xb, w, whole ? y + (n + 3 - 3 * held) * channels : stage, held, channels, words,
-                                    unroll, rounding, zp, lo, hi);
+                tml_gemm_blocks_dsp(xb, w, whole ? y + (n + 3 - 3 * held) * out_pitch : stage, held, channels,
+                                    out_pitch, words, unroll, rounding, zp, lo, hi);
                 xs = xb;
                 held = 0;
             }
@@ -345,8 +346,8 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
     if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
     else if (rest != 0)
-        tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * channels, rest, channels, channels, words, tail, rounding, zp,
-                          lo, hi);
+        tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * out_pitch, rest, channels, out_pitch, words,
+                          tail == 0 ? 2 : tail, rounding, zp, lo, hi);
 }
 
 #endif

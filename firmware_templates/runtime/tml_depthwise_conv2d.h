@@ -2,7 +2,8 @@
  *
  * Weights are [kernel_h][kernel_w][in_c * multiplier]; output channel o reads input channel o / multiplier. The bias
  * has the input's zero point folded in. Windows inside the input are read where they lie; those that reach over the
- * border (only where padded) are gathered into scratch (kernel_h * kernel_w * in_c bytes) with the zero point around.
+ * border (only where padded) are gathered into scratch (kernel_h * kernel_w * in_c bytes) with the zero point around. The
+ * output's pixels begin out_pitch bytes apart.
  *
  * Source: TFLite kernels/internal/reference/integer_ops/depthwise_conv.h.
  */
@@ -15,8 +16,8 @@ TML_INLINE void tml_depthwise_conv2d(const int8_t *input, int8_t *output, void *
                                      const int32_t *bias, const int32_t *multipliers, const int8_t *shifts, int in_h,
                                      int in_w, int in_c, int out_h, int out_w, int multiplier, int kernel_h,
                                      int kernel_w, int stride_h, int stride_w, int dilation_h, int dilation_w,
-                                     int pad_top, int pad_left, int padded, int in_zero_point, int out_zero_point,
-                                     int out_min, int out_max, int max_shift) {
+                                     int pad_top, int pad_left, int padded, int out_pitch, int in_zero_point,
+                                     int out_zero_point, int out_min, int out_max, int max_shift) {
     const int out_c = in_c * multiplier;
     for (int oy = 0; oy < out_h; oy++) {
         for (int ox = 0; ox < out_w; ox++) {
@@ -49,7 +50,7 @@ TML_INLINE void tml_depthwise_conv2d(const int8_t *input, int8_t *output, void *
                                                out_max);
                 }
             }
-            output += out_c;
+            output += out_pitch;
         }
     }
 }

@@ -258,12 +258,13 @@ TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h
  * where streams are packed, those of one input channel as words besides.
  * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they
  * are overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3
- * rows of a pitch up to 170. */
+ * rows of a pitch up to 170. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
                                          int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int pad_top, int pad_left, int out_h, int out_w,
                                          int pitch, int tile, int gather, int gather_rows, int unroll, int packed,
-                                         int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                         int out_pitch, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
+                                         int32_t hi) {
     const int square =
         kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
@@ -303,16 +304,16 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
                     tml_dw_fill_dsp(plane + i * pitch, pitch / 2, zero_point);
             }
             const int rows = whole || start + tile <= out_h ? tile : out_h - start;
-            int8_t *const to = y + start * out_w * channels * multiplier;
+            int8_t *const to = y + start * out_w * out_pitch;
             const int32_t *stream = packed ? expanded : w;
             TML_NO_UNROLL
             for (int m = 0; m < multiplier; ++m, stream += stream_words) {
                 if (square)
-                    tml_dw3x3_rows_dsp(plane, stream, to + m, rows, out_w, channels * multiplier, pitch, unroll,
-                                       rounding, zp, lo, hi);
+                    tml_dw3x3_rows_dsp(plane, stream, to + m, rows, out_w, out_pitch, pitch, unroll, rounding, zp, lo,
+                                       hi);
                 else
                     tml_dw_rows_dsp(plane, stream, to + m, rows, kernel_h, kernel_w, stride_h, stride_w, out_w,
-                                    channels * multiplier, pitch, rounding, zp, lo, hi);
+                                    out_pitch, pitch, rounding, zp, lo, hi);
             }
         }
         w += flash_words * multiplier;

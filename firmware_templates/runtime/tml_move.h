@@ -8,11 +8,14 @@
 
 #include "tml_common.h"
 
-/* Elements offset + sum of i[d] * strides[d], for i[d] < sizes[d], one after the other. */
+/* Elements offset + sum of i[d] * strides[d], for i[d] < sizes[d], one after the other; the output's runs of out_run of
+ * them begin out_pitch elements apart, and out_run is a multiple of sizes[5]. */
 TML_INLINE void tml_move(const void *input, void *output, const int32_t *sizes, const int32_t *strides, int offset,
-                         int element_bytes) {
+                         int element_bytes, int out_run, int out_pitch) {
     const uint8_t *in = (const uint8_t *)input + offset * element_bytes;
+    const int gap = (out_pitch - out_run) * element_bytes;
     uint8_t *out = (uint8_t *)output;
+    int left = out_run;
     for (int i0 = 0; i0 < sizes[0]; i0++) {
         for (int i1 = 0; i1 < sizes[1]; i1++) {
             for (int i2 = 0; i2 < sizes[2]; i2++) {
@@ -24,11 +27,18 @@ TML_INLINE void tml_move(const void *input, void *output, const int32_t *sizes, 
                         if (strides[5] == 1) {
                             __builtin_memcpy(out, from, (size_t)(sizes[5] * element_bytes));
                             out += sizes[5] * element_bytes;
-                            continue;
+                        } else {
+                            for (int i5 = 0; i5 < sizes[5]; i5++) {
+                                __builtin_memcpy(out, from + i5 * strides[5] * element_bytes, (size_t)element_bytes);
+                                out += element_bytes;
+                            }
                         }
-                        for (int i5 = 0; i5 < sizes[5]; i5++) {
-                            __builtin_memcpy(out, from + i5 * strides[5] * element_bytes, (size_t)element_bytes);
-                            out += element_bytes;
+                        if (gap != 0) {
+                            left -= sizes[5];
+                            if (left == 0) {
+                                left = out_run;
+                                out += gap;
+                            }
                         }
                     }
                 }

@@ -1,4 +1,5 @@
-/* AVERAGE_POOL_2D and MAX_POOL_2D, portable; what lies outside of the input is left out.
+/* AVERAGE_POOL_2D and MAX_POOL_2D, portable; what lies outside of the input is left out. The output's pixels
+ * begin out_pitch bytes apart.
  *
  * Source: TFLite kernels/internal/reference/integer_ops/pooling.h.
  */
@@ -28,7 +29,7 @@ TML_INLINE int32_t tml_rounded_quotient(int32_t sum, int32_t count) {
 
 TML_INLINE void tml_average_pool2d(const int8_t *input, int8_t *output, int in_h, int in_w, int channels, int out_h,
                                    int out_w, int filter_h, int filter_w, int stride_h, int stride_w, int pad_top,
-                                   int pad_left, int out_min, int out_max) {
+                                   int pad_left, int out_pitch, int out_min, int out_max) {
     for (int oy = 0; oy < out_h; oy++) {
         for (int ox = 0; ox < out_w; ox++) {
             const tml_window window = tml_clip_window(oy * stride_h - pad_top, ox * stride_w - pad_left, filter_h,
@@ -46,15 +47,16 @@ TML_INLINE void tml_average_pool2d(const int8_t *input, int8_t *output, int in_h
                 /* A whole window has a constant count, by which the compiler divides with a multiplication. */
                 sum = count == filter_h * filter_w ? tml_rounded_quotient(sum, filter_h * filter_w)
                                                    : tml_rounded_quotient(sum, count);
-                *output++ = (int8_t)tml_clamp_int(sum, out_min, out_max);
+                output[c] = (int8_t)tml_clamp_int(sum, out_min, out_max);
             }
+            output += out_pitch;
         }
     }
 }
 
 TML_INLINE void tml_max_pool2d(const int8_t *input, int8_t *output, int in_h, int in_w, int channels, int out_h,
                                int out_w, int filter_h, int filter_w, int stride_h, int stride_w, int pad_top,
-                               int pad_left, int out_min, int out_max) {
+                               int pad_left, int out_pitch, int out_min, int out_max) {
     for (int oy = 0; oy < out_h; oy++) {
         for (int ox = 0; ox < out_w; ox++) {
             const tml_window window = tml_clip_window(oy * stride_h - pad_top, ox * stride_w - pad_left, filter_h,
@@ -68,8 +70,9 @@ TML_INLINE void tml_max_pool2d(const int8_t *input, int8_t *output, int in_h, in
                         x += channels;
                     }
                 }
-                *output++ = (int8_t)tml_clamp_int(largest, out_min, out_max);
+                output[c] = (int8_t)tml_clamp_int(largest, out_min, out_max);
             }
+            output += out_pitch;
         }
     }
 }

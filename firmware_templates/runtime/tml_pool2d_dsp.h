@@ -33,8 +33,10 @@ TML_INLINE void tml_sum4_dsp(const int8_t *x, int32_t sum[4], int rows, int colu
     }
 }
 
+/* The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_average_pool2d_dsp(const int8_t *x, int8_t *y, int in_w, int channels, int out_h, int out_w,
-                                       int filter_h, int filter_w, int stride_h, int stride_w, int32_t lo, int32_t hi) {
+                                       int filter_h, int filter_w, int stride_h, int stride_w, int out_pitch, int32_t lo,
+                                       int32_t hi) {
     TML_NO_UNROLL
     for (int oy = 0; oy < out_h; ++oy) {
         TML_NO_UNROLL
@@ -46,8 +48,9 @@ TML_INLINE void tml_average_pool2d_dsp(const int8_t *x, int8_t *y, int in_w, int
                 tml_sum4_dsp(window + c, sum, filter_h, filter_w, in_w * channels, channels);
                 TML_UNROLL(4)
                 for (int i = 0; i < 4; ++i)
-                    *y++ = (int8_t)tml_clamp_int(tml_rounded_quotient(sum[i], filter_h * filter_w), lo, hi);
+                    y[c + i] = (int8_t)tml_clamp_int(tml_rounded_quotient(sum[i], filter_h * filter_w), lo, hi);
             }
+            y += out_pitch;
         }
     }
 }

@@ -134,6 +134,18 @@ def arrays(program: Program, names: dict[tuple[str, tuple[int, ...], bytes], str
     ]
 
 
+def completed(program: Program) -> dict[int, list[int]]:
+    """Tensors that steps make in parts and no step whole, by the last of these steps."""
+    made = {t for step in program.steps for t in step.outputs}
+    parts = ((i, t) for i, step in enumerate(program.steps) for t in step.outputs if t in program.alias_of)
+    last = {program.storage(t): i for i, t in parts}
+    found: dict[int, list[int]] = {}
+    for tensor, index in last.items():
+        if tensor not in made:
+            found.setdefault(index, []).append(tensor)
+    return found
+
+
 class CallBuilder:
     """Turns steps into calls."""
 
@@ -145,8 +157,11 @@ class CallBuilder:
         self._names = names
         self._shared = shared_kernels(program, prefix)
         self._aliases: dict[int, list[int]] = {}
+        made = {t for step in program.steps for t in step.outputs}
         for alias, storage in program.alias_of.items():
-            self._aliases.setdefault(storage, []).append(alias)
+            if alias not in made:
+                self._aliases.setdefault(storage, []).append(alias)
+        self._completed = completed(program)
 
     def call(self, index: int) -> Call:
         """The call of step ``index``."""
@@ -172,7 +187,7 @@ class CallBuilder:
             locals=tuple(declared),
             kernel=step.kernel if shared is None else shared.symbol,
             arguments=wrap(pieces, " " * 8),
-            traced=self.traced(step.outputs),
+            traced=self.traced((*step.outputs, *self._completed.get(index, ()))),
         )
 
     @property
@@ -191,6 +206,8 @@ class CallBuilder:
     def _traced(self, tensors: Iterable[int]) -> tuple[Traced, ...]:
         found = []
         for index in tensors:
+            if index in self._program.apart:
+                continue
             source = self._graph.source_tensors[index] if index < len(self._graph.source_tensors) else -1
             if source >= 0:
                 found.append(Traced(source, self._plan.offsets[index], self._graph.tensors[index].size_bytes))

@@ -17,7 +17,7 @@ from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import BinaryAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.binary import in_place, sum_multipliers
-from tinyml.lower.ops.common import first_output, make_step
+from tinyml.lower.ops.common import first_output, make_step, runs
 from tinyml.lower.program import Arg, In, Int, Out, Step
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
@@ -164,16 +164,20 @@ def proven_by(graph: Graph, op: Op, linear: Callable[[Sum], Linear | None]) -> V
     return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
 
 
-def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str) -> Step:
-    """The step of ADD or SUB of two activations, in place over either operand."""
+def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str, in_runs: bool = False) -> Step:
+    """The step of ADD or SUB of two activations, in place over either operand.
+
+    ``in_runs``: the kernel can write its output as runs that lie apart.
+    """
     numbers, output = describe(graph, op), first_output(graph, op)
     inputs = tuple(dict.fromkeys(op.inputs))
     ints: dict[str, int] = {
-        "elements": output.elements, "mul_a": found.mul_a, "mul_b": found.mul_b, "offset": found.offset,
+        "mul_a": found.mul_a, "mul_b": found.mul_b, "offset": found.offset,
         "shift": found.shift, "out_min": numbers.low, "out_max": numbers.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        *(In(inputs.index(i)) for i in op.inputs), Out(0), *(Int(k, v) for k, v in ints.items()),
+        *(In(inputs.index(i)) for i in op.inputs), Out(0),
+        *runs(output.elements)[: 3 if in_runs else 1], *(Int(k, v) for k, v in ints.items()),
     )  # fmt: skip
     return make_step(
         graph, op, kernel=kernel, header=header, inputs=inputs, args=args, in_place=in_place(graph, inputs, output)

@@ -253,7 +253,7 @@ class Program:
 
     ``alias_of`` maps a tensor to the tensor whose bytes it is (RESHAPE, SQUEEZE, EXPAND_DIMS and other ops that move
     nothing); it never maps to a tensor that is itself an alias. ``alias_offsets`` says, in bytes, where an alias begins
-    in that tensor, if not at its start.
+    in that tensor, if not at its start; aliases that are ``apart`` lie in it as runs with other bytes between them.
     """
 
     graph: Graph
@@ -264,6 +264,7 @@ class Program:
     segments: tuple[tuple[int, int], ...] = ()
     fed_by_rows: bool = False
     hop: Hop | None = None
+    apart: frozenset[int] = frozenset()
 
     def storage(self, tensor: int) -> int:
         """The tensor that owns the bytes of ``tensor``."""

@@ -69,7 +69,7 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
     base_work = sum(search.cuts.step_works)
     most_work = math.inf if math.isinf(goal.more_work) else base_work * (1 + goal.more_work)
     found: list[Planned] = []
-    linked: dict[int, frozenset[tuple[int, int]]] = {}
+    links_of: list[Links] = []
     path = search.within(most_work)
     if path is None:
         raise UnsupportedError(
@@ -80,14 +80,14 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         chosen = program_of(search.cuts, path.edges)
         plan = make_plan(chosen, path.links)
         found.append(Planned(chosen, plan, max(0.0, path.work / base_work - 1) if chosen.segments else 0.0))
-        linked[id(found[-1])] = path.links
+        links_of.append(path.links)
         smallest = min(p.plan.arena_bytes for p in found)
         following = _next_path(search, path, most_work, smallest)
         if plan.arena_bytes <= path.peak_bytes or following is None:
             break
         path = following
     best = min(found, key=lambda p: (p.plan.arena_bytes, p.more_work))
-    links = linked[id(best)]
+    links = links_of[found.index(best)]
     enough_bytes = best.plan.arena_bytes * (1 if math.isinf(goal.more_work) else 1 + LEAST_SAVED_PART)
     if not goal.fed_by_rows and least_bytes_at_once(program) <= enough_bytes:
         whole = Planned(program, make_plan(program))

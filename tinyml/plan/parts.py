@@ -6,9 +6,9 @@ first part on, while parts of their own may come and go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tinyml.lower.in_place_parts import Joined, joined, write_in_place
+from tinyml.lower.in_place_parts import Joined, Part, joined, write_in_place
 from tinyml.lower.program import Program
 from tinyml.plan.buffers import Layout, groups, layout
 from tinyml.plan.packing import lower_bound_bytes
@@ -31,7 +31,8 @@ class InPlace:
 def with_parts_in_place(program: Program, plan: Plan, wanted: Links = None) -> InPlace:
     """``program`` with as many concatenations written in place as its arena, now ``plan``, holds without growing.
 
-    All at first; then without those whose whole is there at the fullest step. ``wanted`` as of :func:`make_plan`.
+    All at first; then fewer and fewer of those whose whole is there at the fullest step. ``wanted`` as of
+    :func:`make_plan`.
     """
     chosen, placed = joined(program), 0
     while chosen and placed < _PLACED:
@@ -42,20 +43,28 @@ def with_parts_in_place(program: Program, plan: Plan, wanted: Links = None) -> I
             placed += 1
             if made.arena_bytes <= plan.arena_bytes:
                 return InPlace(changed, made)
-        chosen = _without_the_fullest(chosen, found, len(changed.steps))
+        chosen = _without_the_first(chosen, found, len(changed.steps))
     return InPlace(program, plan)
 
 
-def _without_the_fullest(chosen: tuple[Joined, ...], found: Layout, steps: int) -> tuple[Joined, ...]:
-    """Those of ``chosen`` whose whole is not there at the fullest step; without the largest where none is."""
+def _without_the_first(chosen: tuple[Joined, ...], found: Layout, steps: int) -> tuple[Joined, ...]:
+    """``chosen``, but of those whose whole is there at the fullest step the part that is made first is copied.
+
+    So the whole begins later. Where none is there, the largest is given up.
+    """
     live = [0] * (steps + 2)
     for group in groups(found, found.links):
         for time in range(group.first, group.last + 1):
             live[time + 1] += group.live_bytes(time)
     fullest = max(range(-1, steps + 1), key=lambda time: live[time + 1])
-    buffers = {one: found.tensors[one.whole] for one in chosen}
-    left = tuple(one for one in chosen if not buffers[one].first <= fullest <= buffers[one].last)
-    if len(left) < len(chosen):
-        return left
-    largest = max(chosen, key=lambda one: buffers[one].size_bytes)
-    return tuple(one for one in chosen if one is not largest)
+    buffers = {one.whole: found.tensors[one.whole] for one in chosen}
+    there = {whole for whole, buffer in buffers.items() if buffer.first <= fullest <= buffer.last}
+    if not there:
+        there = {max(buffers.values(), key=lambda buffer: buffer.size_bytes).tensor}
+    left = (replace(one, parts=_later(one)) if one.whole in there else one for one in chosen)
+    return tuple(one for one in left if one.parts)
+
+
+def _later(one: Joined) -> tuple[Part, ...]:
+    first = min(part.maker for part in one.parts)
+    return tuple(part for part in one.parts if part.maker != first)

@@ -60,8 +60,8 @@ TML_STEP void network_step_000(void) {
         network_bias_000, network_multipliers_000, network_shifts_000, 2 /* in_h */, 2 /* in_w */, 1 /* in_c */,
         1 /* out_h */, 1 /* out_w */, 2 /* out_c */, 2 /* kernel_h */, 2 /* kernel_w */, 1 /* stride_h */,
         1 /* stride_w */, 1 /* dilation_h */, 1 /* dilation_w */, 0 /* pad_top */, 0 /* pad_left */, 1 /* groups */,
-        1 /* gather */, -1 /* in_zero_point */, 0 /* out_zero_point */, -128 /* out_min */, 127 /* out_max */,
-        -2 /* max_shift */);
+        2 /* out_pitch */, 1 /* gather */, -1 /* in_zero_point */, 0 /* out_zero_point */, -128 /* out_min */,
+        127 /* out_max */, -2 /* max_shift */);
     TML_STEP_DONE();
 }
 

@@ -109,7 +109,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
         Int("words", loop.words), Int("unroll", loop.unroll), Int("blocks", blocks), Int("tail", tail),
-        *product.requant.ints(),
+        Int("out_pitch", channels), *product.requant.ints(),
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
@@ -145,6 +145,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
         "words": loop.words, "unroll": loop.unroll, "blocks": blocks, "tail": tail,
+        "out_pitch": channels,
         "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (

@@ -38,7 +38,8 @@ def build_average(graph: Graph, op: Op, target: Target) -> Step:
     ints: dict[str, int] = {
         "in_w": x.shape[2], "channels": x.shape[3], "out_h": output.shape[1], "out_w": output.shape[2],
         "filter_h": attrs.filter_h, "filter_w": attrs.filter_w,
-        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w, "out_min": clamps.low, "out_max": clamps.high,
+        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w, "out_pitch": x.shape[3],
+        "out_min": clamps.low, "out_max": clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (In(0), Out(0), *(Int(k, v) for k, v in ints.items()))
     return make_step(graph, op, kernel="tml_average_pool2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args)

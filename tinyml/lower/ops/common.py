@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import ABSENT, Graph, Op, Tensor
 from tinyml.graph.ops import SPECS
-from tinyml.lower.program import Arg, Const, Step
+from tinyml.lower.program import Arg, Const, Int, Step
 
 
 def constant(graph: Graph, op: Op, index: int) -> npt.NDArray[Any]:
@@ -39,6 +39,11 @@ def first_input(graph: Graph, op: Op) -> Tensor:
 def first_output(graph: Graph, op: Op) -> Tensor:
     """The op's first output."""
     return graph.tensor(op.outputs[0])
+
+
+def runs(elements: int) -> tuple[Int, Int, Int]:
+    """The arguments of a kernel that writes ``elements`` in runs that may lie apart: here in one."""
+    return Int("elements", elements), Int("out_run", elements), Int("out_pitch", elements)
 
 
 def make_step(

@@ -1,7 +1,11 @@
-"""CONCATENATION on ``tml_concatenate``: parts are copied, because TFLite demands one scale for all of them."""
+"""CONCATENATION on ``tml_concatenate``: parts are copied, because TFLite demands one scale for all of them.
+
+Most of them are written in place afterwards (:mod:`tinyml.lower.in_place_parts`).
+"""
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import prod
 from typing import cast
 
@@ -27,9 +31,12 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
             items.append(ConstRef(len(consts)))
             consts.append(Const(f"part{len(consts)}", as_bytes(tensor.data), Role.WEIGHTS))
     part_bytes = tuple(prod(graph.tensor(i).shape[axis:]) * output.dtype.size_bytes for i in op.inputs)
+    part_at = tuple(accumulate(part_bytes, initial=0))[:-1]
     args: tuple[Arg, ...] = (
         Pointers("parts", tuple(items)),
         Ints("part_bytes", part_bytes),
+        Ints("part_at", part_at),
+        Int("row_bytes", sum(part_bytes)),
         Int("parts", len(items)),
         Int("repeats", prod(output.shape[:axis])),
         Out(0),

@@ -54,7 +54,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
-        "groups": attrs.groups,
+        "groups": attrs.groups, "out_pitch": out_c,
         "gather": int(not is_pointwise(graph, op)),
         "in_zero_point": x.zero_point, "out_zero_point": output.zero_point,
         "out_min": clamps.low, "out_max": clamps.high,

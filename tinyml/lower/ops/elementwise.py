@@ -11,7 +11,7 @@ from tinyml.graph.ir import DType, Graph, Op, Tensor
 from tinyml.graph.ops import GeluAttrs, LeakyReluAttrs
 from tinyml.graph.ops.lookup import LookupAttrs
 from tinyml.lower.ops import arithmetic, curve_tables, tables
-from tinyml.lower.ops.common import first_input, first_output, make_step
+from tinyml.lower.ops.common import first_input, first_output, make_step, runs
 from tinyml.lower.program import Const, ConstRef, In, Int, Out, Role, Step, Target
 
 CURVES = frozenset(
@@ -72,11 +72,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     if x.dtype is out.dtype is DType.INT8 and table == clamped:
         return make_step(
             graph, op, kernel="tml_clamp", header="tml_elementwise.h", inputs=op.inputs[:1], in_place=((0, 0),),
-            args=(In(0), Out(0), Int("elements", x.elements), Int("out_min", low), Int("out_max", high)),
+            args=(In(0), Out(0), *runs(x.elements), Int("out_min", low), Int("out_max", high)),
         )
     return make_step(
         graph, op, kernel="tml_lookup", header="tml_elementwise.h", inputs=op.inputs[:1], in_place=((0, 0),),
-        args=(In(0), Out(0), ConstRef(0), Int("elements", x.elements)),
+        args=(In(0), Out(0), ConstRef(0), *runs(x.elements)),
         consts=(Const("table", by_bit_pattern(table, x, out), Role.TABLE, align_bytes=1),),
     )
 

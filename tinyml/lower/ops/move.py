@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import GatherAttrs, ViewAttrs
 from tinyml.graph.ops.move import MAX_LOOPS, MAX_TABLES, TablesAttrs, fitted, moved
-from tinyml.lower.ops.common import first_input, make_step
+from tinyml.lower.ops.common import first_input, make_step, runs
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Step, Target
 
 ALIAS_ALIGN_BYTES = 4
@@ -46,9 +46,10 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
                 Ints("strides", (0,) * missing + attrs.strides),
                 Int("offset", attrs.offset),
                 Int("element_bytes", element_bytes),
+                *runs(prod(attrs.sizes))[1:],
             ),
         )
-    tables, run = runs(attrs)
+    tables, run = table_runs(attrs)
     padded = [(0,)] * (MAX_TABLES - len(tables)) + tables
     offsets = np.array([offset * element_bytes for table in padded for offset in table], np.int32)
     return make_step(
@@ -81,7 +82,7 @@ def build_gather(graph: Graph, op: Op, target: Target) -> Step:
     )
 
 
-def runs(attrs: TablesAttrs) -> tuple[list[tuple[int, ...]], int]:
+def table_runs(attrs: TablesAttrs) -> tuple[list[tuple[int, ...]], int]:
     """The tables but for a last one of consecutive elements, which is a run to copy, and how long that is."""
     tables = list(attrs.tables)
     last = tables[-1]

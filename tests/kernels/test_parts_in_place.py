@@ -1,0 +1,143 @@
+"""Concatenations whose parts are written in place: every byte as the reference kernels', no copies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.kernels.test_canaries import prove_on_core
+from tests.support import move_builder as mb
+from tests.support.host_build import Network, compile_network, prove_networks
+from tests.support.shared import require_module
+from tests.support.tflite_builder import Builder
+from tinyml.lower.program import Isa, Optimize
+from tinyml.plan.choose import Goal
+
+WHOLE = Goal(0.0)
+ANY = Goal(math.inf)
+
+
+class _Layers:
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.b = Builder()
+
+    def conv(self, x: int, channels: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> int:
+        weights = self.rng.integers(-127, 128, (channels, kernel, kernel, self.b.values[x].shape[3] // groups))
+        bias = self.rng.integers(-500, 500, channels).astype(np.int32)
+        return self.b.conv_2d(
+            x, weights.astype(np.int8), 0.004, bias, zero_point=-128, stride=(stride, stride), activation="RELU"
+        )
+
+    def depthwise(self, x: int, kernel: int = 3, stride: int = 1) -> int:
+        weights = self.rng.integers(-127, 128, (1, kernel, kernel, self.b.values[x].shape[3])).astype(np.int8)
+        return self.b.depthwise_conv_2d(x, weights, 0.005, zero_point=-128, stride=(stride, stride))
+
+
+def fire() -> bytes:
+    """Two convolutions of one tensor side by side; one and two pixels are left over from blocks of three."""
+    n = _Layers(0)
+    x = n.conv(n.b.input((1, 11, 9, 3)), 8, stride=1)
+    for channels in (6, 16):
+        x = n.b.pool_2d("MAX_POOL_2D", x)
+        x = n.b.concatenation([n.conv(x, channels, kernel=1), n.conv(x, channels + 3)], 3)
+    return n.b.build([x])
+
+
+def mixed() -> bytes:
+    """Depthwise kernels of all widths, pools, sums, curves and a constant side by side; one part is read twice."""
+    n = _Layers(1)
+    b = n.b
+    x = n.conv(b.input((1, 9, 8, 4)), 8)
+    parts = [n.depthwise(x, kernel) for kernel in (3, 5, 7)]
+    parts.append(b.elementwise("HARD_SWISH", n.conv(x, 5, kernel=1), scale=0.1, zero_point=-128))
+    parts.append(b.binary("ADD", n.conv(x, 8, kernel=1), n.depthwise(x), scale=0.1, zero_point=-128))
+    parts.append(b.pool_2d("AVERAGE_POOL_2D", x, size=(3, 3), stride=(1, 1), padding="SAME"))
+    parts.append(b.pool_2d("MAX_POOL_2D", x, size=(3, 3), stride=(1, 1), padding="SAME"))
+    parts.append(b.constant(n.rng.integers(-128, 128, (1, 9, 8, 2)).astype(np.int8), scale=0.1, zero_point=-128))
+    parts.append(b.elementwise("RELU6", parts[-2], scale=0.1, zero_point=-128))
+    narrow = n.conv(b.concatenation(parts, 3), 8, kernel=1)
+    strided = [n.depthwise(narrow, kernel, 2) for kernel in (3, 5, 7)]
+    pooled = b.pool_2d("AVERAGE_POOL_2D", narrow, padding="SAME")
+    return b.build([b.concatenation([*strided, pooled], 3)])
+
+
+def rows_and_vectors() -> bytes:
+    """Parts one above the other, one of them read by others as well, and vectors behind each other."""
+    n = _Layers(2)
+    b = n.b
+    x = n.conv(b.input((1, 8, 6, 4)), 8)
+    top, bottom = n.conv(x, 8), n.depthwise(x)
+    tall = b.concatenation([top, bottom, b.binary("ADD", bottom, bottom, scale=0.1, zero_point=-128)], 1)
+    means = [b.reduce("MEAN", y, [1, 2], zero_point=-128) for y in (tall, bottom)]
+    flat = b.reshape(n.conv(x, 2, kernel=1), (1, 96))
+    vectors = b.concatenation([*means, b.reshape(n.conv(top, 1, kernel=1), (1, 48)), flat], 1)
+    weights = n.rng.integers(-127, 128, (10, b.values[vectors].shape[1])).astype(np.int8)
+    return b.build([tall, b.fully_connected(vectors, weights, 0.01)])
+
+
+def halves() -> bytes:
+    """A unit of ShuffleNet: one half of the channels passes, the other is computed."""
+    n = _Layers(3)
+    x = n.conv(n.conv(n.b.input((1, 6, 7, 4)), 24), 12, kernel=1)
+    for _ in range(2):
+        left, right = mb.split(n.b, x, 3, 2)
+        x = n.b.concatenation([left, n.conv(n.depthwise(right), 6, kernel=1)], 3)
+    return n.b.build([x])
+
+
+MODELS = {"fire": fire, "mixed": mixed, "rows": rows_and_vectors, "halves": halves}
+
+
+def networks_of(isa: Isa) -> Iterator[Network]:
+    for name, model in MODELS.items():
+        for number, goal in enumerate((WHOLE, ANY)):
+            yield compile_network(model(), f"{name}_{number}", isa=isa, goal=goal, canaries=True)
+    for name, optimize in (("speed", Optimize.SPEED), ("size", Optimize.SIZE)):
+        for kind in ("fire", "mixed"):
+            made = MODELS[kind]()
+            yield compile_network(made, f"{kind}_{name}", isa=isa, goal=WHOLE, optimize=optimize, canaries=True)
+
+
+def test_on_the_host(tmp_path: Path) -> None:
+    networks = list(networks_of(Isa.PORTABLE))
+    prove_networks(networks, tmp_path, 2, optimise="-O0")
+
+
+@pytest.mark.parametrize(("core", "isa"), [("cortex-m4", Isa.DSP), ("cortex-m0plus", Isa.V6M)])
+def test_on_a_core(core: str, isa: Isa, tmp_path: Path) -> None:
+    require_module("unicorn")
+    prove_on_core(list(networks_of(isa)), core, tmp_path)
+
+
+def _copied(name: str, isa: Isa) -> list[tuple[int, ...]]:
+    """The bytes of the parts that each concatenation which is left copies."""
+    program = compile_network(MODELS[name](), isa=isa, goal=WHOLE).program
+    lists = [arg for step in program.steps if step.kernel == "tml_concatenate" for arg in step.args]
+    return [arg.values for arg in lists if getattr(arg, "name", "") == "part_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "isa", "copied"),
+    [
+        ("fire", Isa.PORTABLE, []),
+        ("fire", Isa.DSP, []),
+        ("halves", Isa.DSP, []),
+        ("mixed", Isa.DSP, [(8, 2)]),
+        ("rows", Isa.PORTABLE, []),
+        ("rows", Isa.DSP, []),
+    ],
+)
+def test_what_is_left_to_copy(name: str, isa: Isa, copied: list[tuple[int, ...]]) -> None:
+    """Nothing but constants and, side by side, what another layer reads as well."""
+    assert _copied(name, isa) == copied
+
+
+def test_the_arena_has_room_for_the_whole_once() -> None:
+    network = compile_network(fire(), isa=Isa.DSP, goal=WHOLE)
+    sizes = [t.size_bytes for t in network.program.graph.tensors if not t.is_constant]
+    assert network.plan.arena_bytes < 2 * max(sizes) + 1024
