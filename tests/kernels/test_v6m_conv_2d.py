@@ -14,7 +14,7 @@ from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Int, Isa, Optimize, Step
 from tinyml.lower.v6m.requant import Form
 
-POINTWISE, GENERAL, ONE, PORTABLE = "tml_pointwise_v6m", "tml_conv2d_v6m", "tml_fully_connected_v6m", "tml_conv2d"
+POINTWISE, GENERAL, ONE = "tml_pointwise_v6m", "tml_conv2d_v6m", "tml_fully_connected_v6m"
 LARGE_SHAPES = [
     (20, 21, 4, 5, (3, 3), (1, 1), (1, 1), "SAME", "RELU", GENERAL),
     (19, 18, 5, 3, (3, 3), (1, 1), (2, 3), "SAME", "NONE", GENERAL),
@@ -168,12 +168,13 @@ def test_clamped_accumulators(tmp_path: Path) -> None:
     prove_on_core(cases, tmp_path, core="cortex-m0plus", isa=Isa.V6M, count=6)
 
 
-def test_grouped_convolutions_stay_portable() -> None:
+@pytest.mark.parametrize(("core", "isa"), CORES)
+def test_an_activation_that_leaves_one_value(core: str, isa: Isa, tmp_path: Path) -> None:
     def build(b: Builder) -> int:
-        x = b.input((1, 4, 4, 4))
-        return b.conv_2d(x, Rng(5).weights(4, 3, 3, 2))
+        x = b.input((1, 3, 3, 4), scale=0.05, zero_point=3)
+        return b.conv_2d(x, Rng(5).weights(5, 1, 1, 4), 0.01, scale=0.4, zero_point=127, activation="RELU")
 
-    assert lowered(model(build), isa=Isa.V6M)[2].kernel == PORTABLE
+    prove_on_core([Expected(model(build), POINTWISE, "RELU from 127 on")], tmp_path, core=core, isa=isa)
 
 
 def test_the_reason_says_where_the_weights_lie() -> None:

@@ -14,7 +14,7 @@ from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Isa
 from tinyml.lower.v6m.depthwise_conv_2d import bands
 
-FAST, PORTABLE = "tml_depthwise_conv2d_v6m", "tml_depthwise_conv2d"
+FAST, PORTABLE, WINDOW = "tml_depthwise_conv2d_v6m", "tml_depthwise_conv2d", "tml_grouped_conv2d_v6m"
 CORES = [("cortex-m0plus", Isa.V6M), ("cortex-m3", Isa.V7M)]
 MORE_SHAPES = [
     (9, 9, 2, 1, (3, 3), (3, 3), "SAME", "NONE"),
@@ -48,16 +48,19 @@ def test_every_shift(core: str, isa: Isa, tmp_path: Path) -> None:
             kernel = lowered(made, isa=isa)[2].kernel
             assert kernel == (FAST if -12 <= exponent <= -6 else kernel)
             cases.append(Expected(made, kernel, f"about 2^{exponent}"))
-    assert {case.kernel for case in cases} == {FAST, PORTABLE}
+    assert {case.kernel for case in cases} == {FAST, WINDOW}
     prove_on_core(cases, tmp_path, core=core, isa=isa, count=4)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "dilation"), [((3, 3), (2, 2)), ((9, 9), (1, 1))], ids=["dilated along rows", "nine columns"]
-)
-def test_fallbacks(kernel: tuple[int, int], dilation: tuple[int, int]) -> None:
-    made = depthwise(Rng(3), 20, 20, 2, 1, kernel, (1, 1), "SAME", "NONE", dilation)
-    assert lowered(made, isa=Isa.V6M)[2].kernel == PORTABLE
+@pytest.mark.parametrize(("core", "isa"), CORES)
+def test_dilated_and_wide_kernels_go_channel_by_channel(core: str, isa: Isa, tmp_path: Path) -> None:
+    """Those of a single channel stay portable."""
+    cases = []
+    for kernel, dilation in (((3, 3), (2, 2)), ((9, 9), (1, 1)), ((2, 3), (1, 5))):
+        for channels, chosen in ((1, PORTABLE), (3, WINDOW)):
+            made = depthwise(Rng(3), 12, 13, channels, 1, kernel, (1, 1), "SAME", "NONE", dilation)
+            cases.append(Expected(made, chosen, f"{kernel}, dilation {dilation}, {channels} channels"))
+    prove_on_core(cases, tmp_path, core=core, isa=isa, optimise="-O2")
 
 
 @pytest.mark.parametrize(("core", "isa"), CORES)

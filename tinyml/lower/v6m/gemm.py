@@ -17,7 +17,7 @@ from tinyml.lower.v6m.lines import Ints64
 from tinyml.lower.v6m.requant import raw_range
 
 _LIMIT_AB, _LIMIT_C, _BORROW = 1 << 20, 1 << 21, 1 << 10
-_MOST_PARTS = 64
+MOST_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,27 @@ def parts_of(weights: Ints64) -> int | None:
 
     The sums are bounded at their exact extremes, channel by channel.
     """
+    return next((n for n in range(1, min(MOST_PARTS, weights.shape[1]) + 1) if unpacks(weights, n)), None)
+
+
+def unpacks(weights: Ints64, parts: int) -> bool:
+    """Whether each part's sums unpack exactly when K is cut in so many ``parts``."""
     third = np.arange(len(weights)) % 3 == 2
     least, most = np.where(third, -_LIMIT_C, -_LIMIT_AB), np.where(third, _LIMIT_C - _BORROW, _LIMIT_AB)
-    for parts in range(1, min(_MOST_PARTS, weights.shape[1]) + 1):
-        padded = filled(weights, parts)
-        ranges = [raw_range(part) for part in np.split(padded, parts, axis=1)]
-        if all(bool((low >= least).all() and (high < most).all()) for low, high in ranges):
-            return parts
-    return None
+    ranges = [raw_range(part) for part in np.split(filled(weights, parts), parts, axis=1)]
+    return all(bool((low >= least).all() and (high < most).all()) for low, high in ranges)
 
 
 def why_no_parts(weights: Ints64) -> str | None:
     """Why the sums of ``weights`` unpack in no number of parts; None where they do."""
-    if parts_of(weights) is not None:
-        return None
+    return None if parts_of(weights) is not None else why_too_large(weights)
+
+
+def why_too_large(weights: Ints64) -> str:
+    """The largest sum, which unpacks in no number of parts."""
     low, high = raw_range(weights)
     most = int(max(high.max(), -low.min()))
-    return f"sums may reach {most:,}, which unpack below 2^20 in at most {_MOST_PARTS} parts"
+    return f"sums may reach {most:,}, which unpack below 2^20 in at most {MOST_PARTS} parts"
 
 
 def filled(weights: Ints64, parts: int) -> Ints64:

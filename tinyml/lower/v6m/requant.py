@@ -98,7 +98,8 @@ def layer(
     fits = (scales[:, 1] >= -_MOST_RIGHT_SHIFT) & (scales[:, 1] <= 0) & (scales[:, 0] > 0)
     dead: Bools = np.abs(weights).sum(axis=1) == 0
     ends = np.abs(bias) + 128 * np.abs(weights).sum(axis=1)
-    if not (fits | dead).all() or (ends >= _INT32)[~dead].any():
+    # An activation that leaves a single value has no steps that a line could be proven at.
+    if clamps.low == clamps.high or not (fits | dead).all() or (ends >= _INT32)[~dead].any():
         return Layer(weights, last)
     constant = np.zeros(len(weights), np.int64)
     for channel in np.flatnonzero(dead):
