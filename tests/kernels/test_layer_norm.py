@@ -11,6 +11,7 @@ import pytest
 
 from tests.kernels.arithmetic_cases import Draw
 from tests.kernels.cases import Prove, model
+from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support import arithmetic_builder as add
 from tests.support.native_kernels import prove_steps
 from tests.support.tflite_builder import Builder
@@ -19,6 +20,7 @@ from tinyml.lower.program import Isa, Target
 from tinyml.tflite.read import read_graph
 
 RANDOM, SWEEP = 100, 2000
+ON_CORE, TOGETHER = 12, 100
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,22 @@ def test_random_cases(tmp_path: Path) -> None:
 @pytest.mark.sweep
 def test_sweep(tmp_path: Path) -> None:
     prove_steps([case(Draw(seed)) for seed in range(10_000, 10_000 + SWEEP)], tmp_path)
+
+
+@pytest.mark.parametrize(("core", "compiler"), [("cortex-m4", "gcc"), ("cortex-m33", "zig")])
+def test_random_cases_on_the_dsp_extension(core: str, compiler: str, tmp_path: Path) -> None:
+    cases = [Expected(case(Draw(seed)), "tml_layer_norm_dsp", f"norm {seed}") for seed in range(ON_CORE)]
+    prove_on_core(cases, tmp_path, core=core, compiler=compiler, count=1)
+
+
+@pytest.mark.sweep
+def test_sweep_on_the_dsp_extension(tmp_path: Path) -> None:
+    for first in range(10_000, 10_000 + SWEEP, TOGETHER):
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        made = ((seed, case(Draw(seed))) for seed in range(first, first + TOGETHER))
+        cases = [Expected(data, lowered(data)[2].kernel, f"norm {seed}") for seed, data in made]
+        prove_on_core(cases, folder, optimise="-O2", count=1)
 
 
 def test_generated_c(prove: Prove) -> None:

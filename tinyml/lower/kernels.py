@@ -19,6 +19,7 @@ from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import grouped as dsp_grouped
+from tinyml.lower.dsp import layer_norm as dsp_layer_norm
 from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import winograd as dsp_winograd
@@ -154,6 +155,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),
     _dsp("MEAN", dsp_pool_2d.mean_applies, dsp_pool_2d.build_mean, "SADD16 on 4 channels"),
     _dsp("BATCH_MATMUL", dsp_matmul.batch_matmul_applies, dsp_matmul.build_batch_matmul, "SMLAD, 4 rows by 2 columns"),
+    _dsp("LAYER_NORM", dsp_layer_norm.applies, dsp_layer_norm.build, "roundings in SMMLAR"),
     _dsp("ATTENTION", dsp_matmul.attention_applies, dsp_matmul.build_attention, "SMLAD, 4 queries by 2 columns"),
     _mve("ADD", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
     _mve("SUB", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),

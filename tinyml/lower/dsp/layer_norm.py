@@ -1,0 +1,67 @@
+"""LAYER_NORM on ``tml_layer_norm_dsp``: TFLite's roundings in SMMLAR, SUB as one linear function where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import cast
+
+import numpy as np
+
+from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ops import LayerNormAttrs
+from tinyml.graph.quantisation import Range
+from tinyml.lower.dsp.binary import linear
+from tinyml.lower.dsp.requant import two_steps
+from tinyml.lower.linear_sum import Linear, Sum
+from tinyml.lower.ops import layer_norm
+from tinyml.lower.program import Step, Target
+from tinyml.lower.verdict import APPLIES, Verdict, unproven
+
+_INT8 = Range(-128, 127)
+_SAME = (
+    "rows", "depth", "has_mean", "has_gain", "has_offset", "in_zero_point", "mean_multiplier", "mean_shift",
+    "mean_zero_point", "a_multiplier", "a_shift", "b_multiplier", "b_shift", "deviation_zero_point",
+    "gain_zero_point", "gained_zero_point", "gained_multiplier", "gained_shift",
+)  # fmt: skip
+
+
+def applies(graph: Graph, op: Op, target: Target) -> Verdict:
+    """Operands of the sums that no shift brings to 0."""
+    numbers = layer_norm.numbers(graph, op)
+    shifts = {name: numbers[name] for name in ("a_shift", "b_shift", "gained_shift")}
+    far = {name: shift for name, shift in shifts.items() if shift < -30}
+    return unproven(f"{next(iter(far))} is {next(iter(far.values()))}") if far else APPLIES
+
+
+def difference(graph: Graph, op: Op, numbers: dict[str, int]) -> Linear | None:
+    """One linear function of element and mean that equals SUB's three roundings for all pairs of them."""
+    attrs = cast(LayerNormAttrs, op.attrs)
+    if attrs.mean is None or attrs.deviation is None:
+        return None
+    return linear(
+        Sum(
+            numbers["in_zero_point"], numbers["mean_zero_point"], numbers["deviation_zero_point"], _INT8.low, _INT8.high,
+            (numbers["a_multiplier"], numbers["a_shift"]), (numbers["b_multiplier"], numbers["b_shift"]),
+            (numbers["difference_multiplier"], numbers["difference_shift"]), -1,
+        )
+    )  # fmt: skip
+
+
+def _words(numbers: dict[str, int], name: str) -> dict[str, int]:
+    """How the results of one op of the chain are requantised; 0 where it is not there."""
+    scales = np.array([[numbers[f"{name}_multiplier"], numbers[f"{name}_shift"]]], np.int64)
+    found = two_steps(scales, Rounding.DOUBLE, 0, _INT8)
+    return {f"{name}_mul": int(found.mul[0]), f"{name}_par": int(found.par[0]), f"{name}_rounding": int(found.form)}
+
+
+def build(graph: Graph, op: Op, target: Target) -> Step:
+    """The step, in place over its input."""
+    numbers = layer_norm.numbers(graph, op)
+    line = difference(graph, op, numbers)
+    ints = {name: numbers[name] for name in _SAME} | {"is_linear": int(line is not None)}
+    ints |= dict(zip(("mul_a", "mul_b", "constant", "linear_shift"), astuple(line or Linear(0, 0, 0, 1)), strict=True))
+    for name in ("difference", "gain", "out"):
+        ints |= _words(numbers, name)
+    return layer_norm.build_on(
+        graph, op, "tml_layer_norm_dsp", "tml_layer_norm_dsp.h", ints | {"out_zero_point": numbers["out_zero_point"]}
+    )
