@@ -3,7 +3,10 @@
  * One stream for every four output channels (A, B, C, D), K inputs rounded up to a multiple of 8:
  *     { 256A + B, B, 256C + D, D of the biases, K/2 x [AB word, CD word], mul and par of A, B, C, D }
  * A word holds two inputs of two channels as tml_conv2d_dsp.h describes; the inputs of each group of four are in the
- * order 0, 2, 1, 3. Inputs beyond the real ones and channels beyond the last have weight 0. */
+ * order 0, 2, 1, 3. Inputs beyond the real ones and channels beyond the last have weight 0.
+ *
+ * Layers that share their weights (the steps of an unrolled recurrence) have the words in one stream and biases,
+ * multipliers and parameters in another, the `ends`, so that the words are in flash once. */
 #ifndef TML_FULLY_CONNECTED_DSP_H
 #define TML_FULLY_CONNECTED_DSP_H
 
@@ -67,25 +70,34 @@ TML_INLINE void tml_expand1_dsp(int32_t *o, const int8_t *x, int depth) {
 #define TML_FC_LOAD_BYTES_ANYWHERE "ldr r5, [%[x]], #4\n\tldr r6, [%[x]], #4\n\t"
 #define TML_FC_EXPAND(FROM, TO) "sxtb16 " TO ", " FROM "\n\tsxtb16 " FROM ", " FROM ", ror #8\n\t"
 
+#define TML_FC_END(A, B) \
+    do { \
+        if (apart) \
+            TML_NEXT(A, B, e); \
+        else \
+            TML_NEXT(A, B, w); \
+    } while (0)
+
 /* `rows` rows of `depth` inputs. The first `direct` of them (a multiple of eight) are expanded anew for every four
  * channels, the others once a row into the scratch: 2 * (padded depth - direct) bytes. `direct_unroll` and `unroll`
  * divide the two parts and are multiples of eight; where a part is empty its own is not used. */
-TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_t *weights, void *scratch, int rows,
-                                        int depth, int channels, int direct, int direct_unroll, int unroll,
-                                        int rounding, int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_fully_connected_of_dsp(const int8_t *x, int8_t *y, const int32_t *weights, const int32_t *ends,
+                                           int apart, void *scratch, int rows, int depth, int channels, int direct,
+                                           int direct_unroll, int unroll, int rounding, int32_t zp, int32_t lo,
+                                           int32_t hi) {
     const int padded = (depth + 7) / 8 * 8, aligned = rows == 1 || depth % 4 == 0;
     const int8_t *xs = (const int8_t *)scratch;
     TML_NO_UNROLL
     for (int row = 0; row < rows; ++row, x += depth) {
-        const int32_t *w = weights;
+        const int32_t *w = weights, *e = ends;
         if (direct < depth) tml_expand1_dsp((int32_t *)scratch, x + direct, depth - direct);
         TML_PUBLISH(xs);
         TML_NO_UNROLL
         for (int c = 0; c < channels; c += 4) {
-            const int32_t *const middle = w + 4 + direct, *const end = w + 4 + padded;
+            const int32_t *const middle = w + (apart ? 0 : 4) + direct, *const end = w + (apart ? 0 : 4) + padded;
             int32_t s0, s1, b0, b1, m, p;
-            TML_NEXT(s0, b0, w);
-            TML_NEXT(s1, b1, w);
+            TML_FC_END(s0, b0);
+            TML_FC_END(s1, b1);
             if (direct > 0) {
                 const int8_t *xp = x;
                 TML_NO_UNROLL
@@ -109,18 +121,35 @@ TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_
                     for (int i = 0; i < unroll; i += 8) TML_FC_EIGHT(TML_FC_LOAD, "r5", "r6", "r12", "lr", "");
                 } while (w != end);
             }
-            TML_NEXT(m, p, w);
+            TML_FC_END(m, p);
             y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
-            TML_NEXT(m, p, w);
+            TML_FC_END(m, p);
             if (channels % 4 == 0 || c + 1 < channels) y[1] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
-            TML_NEXT(m, p, w);
+            TML_FC_END(m, p);
             if (channels % 4 == 0 || c + 2 < channels)
                 y[2] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
-            TML_NEXT(m, p, w);
+            TML_FC_END(m, p);
             if (channels % 4 == 0 || c + 3 < channels) y[3] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
             y += channels % 4 == 0 || c + 4 <= channels ? 4 : channels % 4;
         }
     }
+}
+
+/* All in one stream. */
+TML_INLINE void tml_fully_connected_dsp(const int8_t *x, int8_t *y, const int32_t *weights, void *scratch, int rows,
+                                        int depth, int channels, int direct, int direct_unroll, int unroll,
+                                        int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    tml_fully_connected_of_dsp(x, y, weights, weights, 0, scratch, rows, depth, channels, direct, direct_unroll,
+                               unroll, rounding, zp, lo, hi);
+}
+
+/* Words and ends apart. */
+TML_INLINE void tml_fully_connected_shared_dsp(const int8_t *x, int8_t *y, const int32_t *words, const int32_t *ends,
+                                               void *scratch, int rows, int depth, int channels, int direct,
+                                               int direct_unroll, int unroll, int rounding, int32_t zp, int32_t lo,
+                                               int32_t hi) {
+    tml_fully_connected_of_dsp(x, y, words, ends, 1, scratch, rows, depth, channels, direct, direct_unroll, unroll,
+                               rounding, zp, lo, hi);
 }
 
 #endif

@@ -12,14 +12,16 @@ from tests.kernels.on_core import Expected, assert_equal, lowered, prove_on_core
 from tests.kernels.twins import twin_cases, wanted
 from tests.support.host_build import random_inputs
 from tests.support.layer_shapes import DENSE_SHAPES
-from tests.support.step_build import StepProgram
+from tests.support.step_build import Case, StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.lower.dsp.fully_connected import choose_split
 from tinyml.lower.lowering import lower
-from tinyml.lower.program import Isa, Optimize, Target
+from tinyml.lower.program import Isa, Optimize, Target, const_key
 from tinyml.tflite.read import read_graph
+from tinyml.tflite.reference import Reference
 
 FAST, PORTABLE = "tml_fully_connected_dsp", "tml_fully_connected"
+SHARED = "tml_fully_connected_shared_dsp"
 
 # Rows, depth, channels, per channel, activation.
 SHAPES = [
@@ -98,6 +100,38 @@ def test_the_parts_cover_the_inputs(optimize: Optimize, cache_bytes: int | None)
             for inputs, unroll in ((split.direct, split.direct_unroll), (kept, split.unroll)):
                 assert unroll % 8 == 0
                 assert inputs == 0 if unroll == 0 else inputs % unroll == 0
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+def test_layers_that_share_their_weights_have_them_in_flash_once(compiler: str, tmp_path: Path) -> None:
+    """Other zero points, biases and scales, as the steps of an unrolled recurrence have them: one array of words."""
+    rng = Rng(7)
+    cases, proofs = [], []
+    for depth, channels in ((24, 8), (37, 6), (130, 9)):
+
+        def build(b: Builder, depth: int = depth, channels: int = channels) -> list[int]:
+            weights = b.constant(rng.weights(channels, depth), scale=0.01)
+            outputs = []
+            for scale, zero_point in ((0.4, 3), (0.3, -20), (0.7, 0)):
+                x = b.input((1, depth), scale=0.05, zero_point=zero_point)
+                bias = b.constant(rng.bias(channels), scale=0.05 * 0.01)
+                y = b.tensor((1, channels), scale=scale, zero_point=rng.zero_point())
+                outputs.append(b.op("FULLY_CONNECTED", [x, weights, bias], [y], "FullyConnectedOptions"))
+            return outputs
+
+        reference = Reference(model(build))
+        program = lower(reference.graph, Target(Isa.DSP))
+        assert {step.kernel for step in program.steps} == {SHARED}
+        words = {const_key(step.consts[0]) for step in program.steps}
+        assert len(words) == 1 and len({const_key(step.consts[1]) for step in program.steps}) == 3
+        for index, step in enumerate(program.steps):
+            cases.append(Case(reference.graph, step))
+            proofs.append((reference, index))
+    compiled = StepProgram(cases, "cortex-m4", tmp_path, compiler=compiler)
+    for number, (case, (reference, index)) in enumerate(zip(cases, proofs, strict=True)):
+        for inputs in random_inputs([case.graph.tensors[t] for t in case.graph.inputs], 3):
+            wanted_output = reference.run(inputs)[index]
+            assert_equal(compiled.run(number, [inputs[index]]).outputs, [wanted_output], f"case {number}")
 
 
 def test_every_shift(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.gemm import fours_of, pack_fours, why_not
+from tinyml.lower.dsp.gemm import fours_of, pack_fours, pack_fours_apart, why_not
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
@@ -104,23 +104,29 @@ def _live_bytes(graph: Graph, op: Op) -> int:
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
-    """The step of FULLY_CONNECTED."""
-    return build_rows(graph, op, target, op_layer(graph, op))
+    """The step of FULLY_CONNECTED; weights that several layers have go into a stream of their own, the same for all."""
+    shared = sum(op.inputs[1] in other.inputs for other in graph.ops) > 1
+    return build_rows(graph, op, target, op_layer(graph, op), shared=shared)
 
 
-def build_rows(graph: Graph, op: Op, target: Target, product: Layer) -> Step:
+def build_rows(graph: Graph, op: Op, target: Target, product: Layer, *, shared: bool = False) -> Step:
     """The step for any op that multiplies rows of its input by a matrix."""
     channels, depth = first_output(graph, op).shape[-1], product.weights.shape[1]
     split = choose_split(depth, scratch_limit(graph, op, target), target)
+    kernel = "tml_fully_connected_dsp"
+    consts: tuple[Const, ...] = (Const("weights", pack_fours(product), Role.WEIGHTS),)
+    if shared:
+        words, ends = pack_fours_apart(product)
+        kernel = "tml_fully_connected_shared_dsp"
+        consts = (Const("weights", words, Role.WEIGHTS), Const("ends", ends, Role.REQUANT))
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), Scratch(),
+        In(0), Out(0), *(ConstRef(i) for i in range(len(consts))), Scratch(),
         Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),
         Int("direct", split.direct), Int("direct_unroll", split.direct_unroll), Int("unroll", split.unroll),
         *product.requant.ints(),
     )  # fmt: skip
     step = make_step(
-        graph, op, kernel="tml_fully_connected_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1],
-        args=args, consts=(Const("weights", pack_fours(product), Role.WEIGHTS),),
+        graph, op, kernel=kernel, header="tml_fully_connected_dsp.h", inputs=op.inputs[:1], args=args, consts=consts,
         scratch_bytes=2 * (-(-depth // 8) * 8 - split.direct),
     )  # fmt: skip
     why = f"{split.direct:,} of {depth:,} inputs expanded for every 4 channels, which saves scratch"

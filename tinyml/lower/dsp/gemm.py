@@ -150,10 +150,21 @@ def pack_pairs(layer: Layer, order: list[int]) -> Words:
 
 def pack_fours(layer: Layer) -> Words:
     """The streams of ``tml_fully_connected_dsp``: four channels, inputs filled up to a multiple of eight."""
+    heads, words, tails = _fours(layer)
+    return np.concatenate([heads, words, tails], axis=1).ravel()
+
+
+def pack_fours_apart(layer: Layer) -> tuple[Words, Words]:
+    """The same for ``tml_fully_connected_shared_dsp``: the words, then what stands before and behind them."""
+    heads, words, tails = _fours(layer)
+    return words.ravel(), np.concatenate([heads, tails], axis=1).ravel()
+
+
+def _fours(layer: Layer) -> tuple[Words, Words, Words]:
     rows, depth = layer.weights.shape
     order = [i if i < depth else ABSENT for i in patch_order(1, -(-depth // 8) * 8)]
     weights = ordered(layer.weights, order)
     pairs = pack_words(weights[0::2], weights[1::2])
     words = np.stack([pairs[0::2], pairs[1::2]], axis=2).reshape(rows // 4, -1)
     tails = np.stack([layer.requant.mul, layer.requant.par], axis=1).reshape(-1, 8)
-    return np.concatenate([_heads(layer).reshape(-1, 4), words, tails], axis=1).ravel()
+    return _heads(layer).reshape(-1, 4), words, tails
