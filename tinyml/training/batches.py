@@ -93,8 +93,10 @@ class Batches:
         )
         signature = tuple(tf.TensorSpec(shape, tf.float32) for shape in shapes)
 
+        once = [made]
+
         def dataset(context: Any) -> Any:
-            return tf.data.Dataset.from_generator(lambda: self._stream(made, rows), output_signature=signature)
+            return tf.data.Dataset.from_generator(lambda: self._stream(once, rows), output_signature=signature)
 
         return count, iter(place.strategy.distribute_datasets_from_function(dataset))
 
@@ -118,13 +120,19 @@ class Batches:
             return examples.codes
         return self._data.resized(np.random.default_rng(seed), shape)
 
-    def _stream(self, made: Epoch, rows: list[npt.NDArray[np.int64]]) -> Iterator[tuple[Reals, Reals]]:
-        """The batches of some rows in order, a few made ahead."""
+    def _stream(self, once: list[Epoch], rows: list[npt.NDArray[np.int64]]) -> Iterator[tuple[Reals, Reals]]:
+        """The batches of some rows in order, a few made ahead, of the epoch in ``once``, which is taken out of it.
+
+        TensorFlow keeps the function that makes a data set for as long as the process lives. The examples of every
+        epoch would stay with it.
+        """
+        made = once.pop()
         waiting: deque[Future[tuple[Reals, Reals]]] = deque()
         for chosen in rows:
             waiting.append(self._batch_maker.submit(self._batch, made, chosen))
             if len(waiting) > BATCHES_AHEAD:
                 yield waiting.popleft().result()
+        del made
         while waiting:
             yield waiting.popleft().result()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -65,6 +67,22 @@ def test_the_next_epoch_is_made_while_this_one_trains(data: TrainingData) -> Non
         assert len(made) == 2 and main not in made
         batches.epoch(1)
         assert not batches._ahead
+
+
+def test_an_epoch_that_was_trained_on_is_forgotten(data: TrainingData) -> None:
+    """TensorFlow keeps what a data set was made from, so that days of training would fill the memory."""
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def epoch(rng: np.random.Generator) -> Examples:
+        examples = data.epoch(rng)
+        copied = replace(examples, codes=examples.codes.copy())
+        made.append(weakref.ref(copied.codes))
+        return copied
+
+    import_tensorflow()
+    batches_of(replace(data, epoch=epoch), current_place(), epochs=3)
+    gc.collect()
+    assert [reference() is None for reference in made] == [True] * 3
 
 
 def test_what_goes_wrong_in_a_thread_is_raised(data: TrainingData) -> None:
