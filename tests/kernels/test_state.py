@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.host_build import Network, compile_network, host_program, input_bytes, random_inputs, run_program
+from tests.support.native_programs import in_turn as runs_in_turn
 from tests.support.state_builder import StatefulBuilder
 from tinyml.errors import UnsupportedError
 from tinyml.tflite.read import read_graph
@@ -39,21 +40,8 @@ def rolling(seed: int = 1, uniform: bool = False) -> bytes:
 
 
 def in_turn(model: bytes, inputs: list[list[np.ndarray]]) -> list[bytes]:
-    """The outputs of LiteRT's reference kernels over runs one after the other."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter: Any = Interpreter(
-        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-    )
-    interpreter.allocate_tensors()
-    outputs = []
-    for arrays in inputs:
-        for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
-            interpreter.set_tensor(detail["index"], array)
-        interpreter.invoke()
-        found = [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
-        outputs.append(b"".join(array.tobytes() for array in found))
-    return outputs
+    """The outputs' bytes of LiteRT's reference kernels over runs one after the other."""
+    return [b"".join(array.tobytes() for array in arrays) for arrays in runs_in_turn(model, inputs)]
 
 
 def got(network: Network, inputs: list[list[np.ndarray]], folder: Path) -> list[bytes]:

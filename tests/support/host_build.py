@@ -293,10 +293,15 @@ def _random(tensor: Tensor, rng: np.random.Generator, low: float, high: float) -
 
 def input_limits_of(network: Network) -> Limits:
     """What the inputs of ``network`` may hold; floats a thousand times as much as in a proof."""
-    found = input_limits(network.graph)
+    return input_limits_of_graph(network.graph)
+
+
+def input_limits_of_graph(graph: Graph) -> Limits:
+    """The same of a graph."""
+    tensors = [graph.tensors[i] for i in graph.inputs]
     return [
         _of_type(t) if t.dtype is DType.FLOAT32 else limit
-        for t, limit in zip(network.input_tensors, found, strict=True)
+        for t, limit in zip(tensors, input_limits(graph), strict=True)
     ]
 
 

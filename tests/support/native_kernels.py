@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tests.support.host_build import host_compiler, random_inputs
 from tinyml.graph.ir import Graph
 from tinyml.lower.lowering import lower
-from tinyml.lower.program import ConstRef, Float, In, Int, Ints, Isa, Optimize, Out, Scratch, Step, Target
+from tinyml.lower.program import ConstRef, Float, In, Int, Ints, Isa, Optimize, Out, Pointers, Scratch, Step, Target
 from tinyml.paths import templates_dir
 from tinyml.tflite.reference import Reference
 
@@ -66,6 +66,10 @@ class NativeKernels:
                     pointers.append(consts[i].address)
                 case Ints(_, values):
                     arrays.append(_Room(4 * len(values), np.array(values, np.int32)))
+                    pointers.append(arrays[-1].address)
+                case Pointers(_, items):
+                    places = [(whole if isinstance(item, In) else consts)[item.index].address for item in items]
+                    arrays.append(_Room(8 * len(places), np.array(places, np.uint64)))
                     pointers.append(arrays[-1].address)
                 case Int(_, value):
                     numbers.append(value)
@@ -131,7 +135,7 @@ def _source(step: Step) -> str:
             case Float(_, _):
                 args.append(f"(float)f[{floats}]")
                 floats += 1
-            case In(_) | Out(_) | Scratch() | ConstRef(_) | Ints(_, _):
+            case In(_) | Out(_) | Scratch() | ConstRef(_) | Ints(_, _) | Pointers(_, _):
                 args.append(f"p[{pointers}]")
                 pointers += 1
             case _:
