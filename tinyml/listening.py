@@ -7,7 +7,8 @@ from pathlib import Path
 from tinyml.compiled import Compiled, Options
 from tinyml.emulate.keyword_load import measured_load
 from tinyml.errors import DoesNotFitError
-from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
+from tinyml.firmware.kws import APP, KeywordPlan, core_clock_hz, plan_keywords
+from tinyml.firmware.parts.microphone import microphone_rate_hz, microphone_text
 from tinyml.plan.instruction_mix import InstructionMix
 from tinyml.plan.realtime import network_instructions
 from tinyml.report.along_time import AlongTime
@@ -59,4 +60,6 @@ def audio_report(compiled: Compiled, options: Options, elf: Path, mix: Instructi
     if plan is None:
         return None
     load = plan.load if mix is None else measured_load(plan, compiled.board, elf, mix)
-    return AudioReport(load, plan.frontend.ram_bytes, plan.frontend.table_bytes)
+    board = compiled.board
+    rate_hz = microphone_rate_hz(board, core_clock_hz(board))
+    return AudioReport(load, plan.frontend.ram_bytes, plan.frontend.table_bytes, microphone_text(board), rate_hz)

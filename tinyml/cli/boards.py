@@ -113,8 +113,10 @@ def _print_board(board: Board) -> None:
         facts.append(["console", f"USB socket, {how}"])
     if board.microphone is not None:
         facts.append(["microphone", f"{board.microphone.kind}: {board.microphone.part}"])
+        facts.append(["  its pins", _pins(board.microphone.pins)])
     if board.camera is not None:
         facts.append(["camera", f"{board.camera.interface}: {board.camera.part}"])
+        facts.append(["  its pins", _pins(board.camera.pins)])
     for led in board.leds:
         facts.append([f"led {led.name}", led.pin + (" (active low)" if led.active_low else "")])
     for upload in board.upload:
@@ -129,3 +131,7 @@ def _print_board(board: Board) -> None:
     width = max(len(label) for label, _ in facts)
     for label, text in facts:
         click.echo(f"  {label.ljust(width)}  {text}")
+
+
+def _pins(pins: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{signal} {pin}" for signal, pin in pins) or "none"

@@ -43,11 +43,17 @@ def load_text(load: AudioLoad) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AudioReport:
-    """What listening costs a board: its load, and the front-end's bytes without the ring."""
+    """What listening costs a board: its load, and the front-end's bytes without the ring.
+
+    ``microphone`` names the part and its pins, ``microphone_hz`` is the rate that its driver's dividers make; None
+    where only a host has sound.
+    """
 
     load: AudioLoad
     frontend_ram_bytes: int
     frontend_table_bytes: int
+    microphone: str | None = None
+    microphone_hz: float | None = None
 
     def to_json(self) -> Json:
         """The object under ``audio`` in ``tinyml build --app kws --json``."""
@@ -56,6 +62,8 @@ class AudioReport:
             "hop_ms": self.load.hop_ms,
             "frontend_ram_bytes": self.frontend_ram_bytes,
             "frontend_table_bytes": self.frontend_table_bytes,
+            "microphone": self.microphone,
+            "microphone_hz": None if self.microphone_hz is None else round(self.microphone_hz, 2),
         }
 
     def __str__(self) -> str:
@@ -63,8 +71,13 @@ class AudioReport:
         ring = 2 * self.load.ring_samples
         return (
             f"{load_text(self.load)}\nfront-end: {self.frontend_ram_bytes:,} bytes of RAM beside a ring of {ring:,},"
-            f" {self.frontend_table_bytes:,} bytes of tables in flash"
+            f" {self.frontend_table_bytes:,} bytes of tables in flash\n{self._heard()}"
         )
+
+    def _heard(self) -> str:
+        if self.microphone is None or self.microphone_hz is None:
+            return "microphone: none; sound comes from the host that emulates or debugs the board"
+        return f"microphone: {self.microphone}; {self.microphone_hz:,.0f} samples a second"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,14 @@ def has_driver(board: Board) -> bool:
     return _driver(board) is not None
 
 
+def microphone_text(board: Board) -> str | None:
+    """The part and its pins, for people; None where there is no driver."""
+    if board.microphone is None or not has_driver(board):
+        return None
+    pins = ", ".join(f"{signal} {pin}" for signal, pin in board.microphone.pins)
+    return f"{board.microphone.part} ({pins})"
+
+
 def microphone_ram_bytes(board: Board) -> int:
     """RAM of the driver's buffer before the application's ring."""
     driver = _driver(board)
