@@ -72,6 +72,37 @@ TML_INLINE void tml_load_slice_mve(int8_t *to, const int8_t *x, int row, int row
     }
 }
 
+/* `pixels` outputs, `pitch` bytes apart, of windows in a band of rows of `columns` pixels. `block` of them at a time, an
+ * even number, are gathered to `patches`; the last block overlaps the one before it. */
+TML_INLINE void tml_band_row_mve(const int8_t *band, int8_t *y, const int8_t *stream, const uint16_t *places,
+                                 int8_t *patches, int pixels, int columns, int depth, int kernel_h, int kernel_w,
+                                 int stride_w, int dilation_w, int channels, int pitch, int vectors, int block,
+                                 int rounding, int zp, int lo, int hi) {
+    TML_MVE_NO_UNROLL
+    for (int n = 0; n < pixels; n += block) {
+        int8_t *to = patches;
+        if (n + block > pixels) {
+            n = pixels - block;
+        }
+        const int8_t *from = band + n * stride_w * depth;
+        TML_MVE_NO_UNROLL
+        for (int p = 0; p < block; p++, to += 16 * vectors, from += stride_w * depth) {
+            if (dilation_w == 1) {
+                tml_inner_patch_mve(to, from, columns * depth, kernel_h, kernel_w * depth);
+            } else {
+                TML_MVE_UNROLL(5)
+                for (int i = 0; i < kernel_h; i++) {
+                    tml_inner_patch_mve(to + i * kernel_w * depth, from + i * columns * depth, dilation_w * depth,
+                                        kernel_w, depth);
+                }
+            }
+            TML_MVE_HIDE(from);
+        }
+        tml_gemm_mve(patches, 16 * vectors, block / 2, stream, places, y + n * pitch, channels, pitch, vectors,
+                     rounding, zp, lo, hi);
+    }
+}
+
 /* Any kernel, stride, dilation and padding; rows of at least two pixels. `block` pixels of a row at a time, an even
  * number, are gathered to scratch: block * 16 * vectors + 16 bytes, and behind them a band: kernel_h rows of one group's
  * inputs, as wide as all windows reach, and 16 bytes. The last block of a row overlaps the one before it. */
@@ -92,29 +123,8 @@ TML_INLINE void tml_grouped_conv2d_mve(const int8_t *x, int8_t *y, const int8_t 
         for (int oy = 0; oy < out_h; oy++, row += stride_h, out += out_w * pitch) {
             tml_load_slice_mve(band, x + g * depth, row, kernel_h, dilation_h, height, width, groups * depth, depth,
                                pad_left, columns, zero_point);
-            TML_MVE_NO_UNROLL
-            for (int n = 0; n < out_w; n += block) {
-                int8_t *to = patches;
-                if (n + block > out_w) {
-                    n = out_w - block;
-                }
-                const int8_t *from = band + n * stride_w * depth;
-                TML_MVE_NO_UNROLL
-                for (int p = 0; p < block; p++, to += 16 * vectors, from += stride_w * depth) {
-                    if (dilation_w == 1) {
-                        tml_inner_patch_mve(to, from, columns * depth, kernel_h, kernel_w * depth);
-                    } else {
-                        TML_MVE_UNROLL(5)
-                        for (int i = 0; i < kernel_h; i++) {
-                            tml_inner_patch_mve(to + i * kernel_w * depth, from + i * columns * depth,
-                                                dilation_w * depth, kernel_w, depth);
-                        }
-                    }
-                    TML_MVE_HIDE(from);
-                }
-                tml_gemm_mve(patches, 16 * vectors, block / 2, stream, places, out + n * pitch, channels, pitch,
-                             vectors, rounding, zp, lo, hi);
-            }
+            tml_band_row_mve(band, out, stream, places, patches, out_w, columns, depth, kernel_h, kernel_w, stride_w,
+                             dilation_w, channels, pitch, vectors, block, rounding, zp, lo, hi);
         }
         stream += TML_MVE_GROUP_BYTES(channels, vectors);
     }

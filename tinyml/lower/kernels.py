@@ -22,6 +22,7 @@ from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import layer_norm as dsp_layer_norm
 from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
+from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import conv_2d as mve_conv_2d
@@ -30,6 +31,7 @@ from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import grouped as mve_grouped
 from tinyml.lower.mve import pool_2d as mve_pool_2d
+from tinyml.lower.mve import transpose_conv as mve_transpose_conv
 from tinyml.lower.ops import (
     arithmetic,
     attention,
@@ -171,6 +173,8 @@ KERNELS: tuple[KernelRow, ...] = (
             "LOG", "RSQRT", "SQRT", "ABS", "LOOKUP",
         )
     ),
+    _dsp("TRANSPOSE_CONV", dsp_transpose_conv.applies, dsp_transpose_conv.build, "SMLAD on 3 windows by 2 channels"),
+    _mve("TRANSPOSE_CONV", mve_transpose_conv.applies, mve_transpose_conv.build, "VMLADAVA on 2 windows"),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
     _no_simd("ADD", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),

@@ -42,7 +42,7 @@ def _channels(graph: Graph, op: Op) -> int:
 
 
 @cache
-def _pairs_of_groups(channels: int) -> Rows:
+def pairs_of_groups(channels: int) -> Rows:
     """The channels of all groups, each group's in twos."""
     pairs = pairs_of(channels)
     return lambda total: [first + channel for first in range(0, total, channels) for channel in pairs]
@@ -53,7 +53,7 @@ def _layer(graph: Graph, op: Op) -> Layer:
     channels = _channels(graph, op)
     if channels == 1:
         return op_layer(graph, op, None)
-    return op_layer(graph, op, _pairs_of_groups(channels))
+    return op_layer(graph, op, pairs_of_groups(channels))
 
 
 def _fits(graph: Graph, op: Op) -> Verdict:
