@@ -23,7 +23,6 @@
 #define EVENTS_EP0DATADONE USBD(0x128u)
 #define EVENTS_EP0SETUP USBD(0x15Cu)
 #define EVENTS_EPDATA USBD(0x160u)
-#define SHORTS USBD(0x200u)
 #define INTENSET USBD(0x304u)
 #define EVENTCAUSE USBD(0x400u)
 #define EPDATASTATUS USBD(0x46Cu)
@@ -45,7 +44,7 @@
 #define SCB_AIRCR TML_REG32(0xE000ED0Cu)
 
 enum { VBUS_DETECTED = 1, SUPPLY_READY = 2 };
-enum { CAUSE_READY = 1 << 11, SHORT_DATADONE_STATUS = 1 << 2 };
+enum { CAUSE_READY = 1 << 11 };
 enum { INT_USBRESET = 1 << 0, INT_EP0DATADONE = 1 << 10, INT_EP0SETUP = 1 << 23, INT_EPDATA = 1 << 24 };
 enum { DATA_GONE = 1 << TML_USB_DATA, DATA_CAME = 1 << (16 + TML_USB_DATA) };
 enum { TOGGLE_SELECT = 0, TOGGLE_DATA0 = 1 << 8, IN_BIT = 0x80 };
@@ -54,7 +53,7 @@ enum { STATUS_MS = 10 };
 
 static uint8_t control_packet[TML_USB_PACKET] __attribute__((aligned(4))); /* EasyDMA reads and writes RAM only */
 static uint8_t data_packet[TML_USB_PACKET] __attribute__((aligned(4)));
-static volatile bool packet_waits, may_fetch, control_comes;
+static volatile bool packet_waits, may_fetch, control_comes, answer_ends;
 static bool started, failed;
 
 /* The controller's interrupt off; whether it was on. */
@@ -98,7 +97,7 @@ static uint32_t transfer_out(uint32_t endpoint, uint8_t *data) {
 void tml_usb_answer(const uint8_t *data, uint32_t bytes, bool first, bool last) {
     (void)first;
     for (uint32_t i = 0; i < bytes; ++i) control_packet[i] = data[i];
-    SHORTS = last ? SHORT_DATADONE_STATUS : 0;
+    answer_ends = last;
     transfer_in(0, control_packet, bytes);
 }
 
@@ -146,6 +145,9 @@ static void control_data(void) {
     if (control_comes) {
         control_comes = false;
         tml_usb_control_received(control_packet, transfer_out(0, control_packet));
+    } else if (answer_ends) {
+        answer_ends = false;
+        TASKS_EP0STATUS = 1; /* not by a shortcut: that could come during EasyDMA (erratum 199) */
     } else {
         tml_usb_control_sent();
     }
@@ -154,8 +156,7 @@ static void control_data(void) {
 static void setup(void) {
     uint8_t request[TML_USB_REQUEST_BYTES];
     for (uint32_t i = 0; i < sizeof request; ++i) request[i] = (uint8_t)REQUEST(i);
-    SHORTS = 0;
-    control_comes = false;
+    control_comes = answer_ends = false;
     tml_usb_request(request);
 }
 
@@ -179,7 +180,7 @@ static bool happened(volatile uint32_t *event) {
 
 void tml_usb_irq(void) {
     if (happened(&EVENTS_USBRESET)) { /* the controller has closed all endpoints but 0 */
-        packet_waits = may_fetch = control_comes = false;
+        packet_waits = may_fetch = control_comes = answer_ends = false;
         tml_usb_bus_reset();
     }
     if (happened(&EVENTS_EP0DATADONE)) control_data();
