@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +12,7 @@ import pytest
 TESTS_DIR = Path(__file__).resolve().parent
 GOLDEN_DIR = TESTS_DIR / "golden"
 SLOW_FOLDERS = ("kernels", "emulate")
+MANY_MODULES = 500
 
 
 class Golden(Protocol):
@@ -31,6 +34,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(TESTS_DIR).parts[0] in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
+
+
+_modules_frozen = 0
+
+
+def pytest_runtest_teardown() -> None:
+    """Keep what was imported out of later garbage collections: Keras asks for one with every model, over all of it."""
+    global _modules_frozen
+    if len(sys.modules) > _modules_frozen + MANY_MODULES:
+        _modules_frozen = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from tests.kernels.test_canaries import prove_on_core
 from tests.kernels.test_mve_networks import prove_networks as prove_in_qemu
-from tests.support.host_build import Network, compile_network, prove_networks
+from tests.support.host_build import Network, lower_model, plan_network, prove_networks
 from tests.support.row_chains import random_chain
 from tests.support.shared import require_module, require_tool
 from tinyml.errors import UnsupportedError
@@ -35,12 +35,10 @@ def networks_of(seeds: range, isa: Isa, *, canaries: bool = True) -> Iterator[Ne
     """Every different plan of every network."""
     for seed in seeds:
         model, seen = random_chain(seed), set()
+        program = lower_model(model, isa=isa, optimize=list(Optimize)[seed % len(Optimize)])
         for name, goal in GOALS.items():
-            optimize = list(Optimize)[seed % len(Optimize)]
             try:
-                network = compile_network(
-                    model, f"n{seed}_{name}", isa=isa, optimize=optimize, goal=goal, canaries=canaries
-                )
+                network = plan_network(model, program, f"n{seed}_{name}", goal=goal, canaries=canaries)
             except UnsupportedError:
                 assert name == "rows", "only an input by rows may be refused"
                 continue
