@@ -14,7 +14,7 @@ from tests.support import move_builder as mb
 from tests.support.host_build import Network, compile_network, prove_networks
 from tests.support.shared import require_module
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Isa, Optimize
+from tinyml.lower.program import Ints, Isa, Optimize
 from tinyml.plan.choose import Goal
 
 WHOLE = Goal(0.0)
@@ -117,8 +117,8 @@ def test_on_a_core(core: str, isa: Isa, tmp_path: Path) -> None:
 def _copied(name: str, isa: Isa) -> list[tuple[int, ...]]:
     """The bytes of the parts that each concatenation which is left copies."""
     program = compile_network(MODELS[name](), isa=isa, goal=WHOLE).program
-    lists = [arg for step in program.steps if step.kernel == "tml_concatenate" for arg in step.args]
-    return [arg.values for arg in lists if getattr(arg, "name", "") == "part_bytes"]
+    args = [arg for step in program.steps if step.kernel == "tml_concatenate" for arg in step.args]
+    return [arg.values for arg in args if isinstance(arg, Ints) and arg.name == "part_bytes"]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _without_the_first(chosen: tuple[Joined, ...], found: Layout, steps: int) ->
     buffers = {one.whole: found.tensors[one.whole] for one in chosen}
     there = {whole for whole, buffer in buffers.items() if buffer.first <= fullest <= buffer.last}
     if not there:
-        there = {max(buffers.values(), key=lambda buffer: buffer.size_bytes).tensor}
+        there = {max(buffers, key=lambda whole: buffers[whole].size_bytes)}
     left = (replace(one, parts=_later(one)) if one.whole in there else one for one in chosen)
     return tuple(one for one in left if one.parts)
 
