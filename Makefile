@@ -7,7 +7,7 @@ FAST := not slow and not train and not sweep
 CLIP := examples/01_keyword_spotting/yes.wav
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench sweep figures wheel clean
+.PHONY: help demo test check lint bench sweep zoo figures wheel clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -28,8 +28,12 @@ lint: $(VENV)/.installed-all ## lint and types alone
 bench: $(VENV)/.installed-all ## instructions and memory of the MLPerf Tiny models beside other engines'
 	$(BIN)/python -m tests.bench
 
-sweep: $(VENV)/.installed-all ## thousands of random graphs against the reference; takes hours
+sweep: $(VENV)/.installed-all ## thousands of random graphs against the reference; then `make zoo`; takes hours
 	$(BIN)/python -m pytest -m sweep -n 2
+	$(MAKE) zoo
+
+zoo: $(VENV)/.installed-all ## train every network of the catalogue shortly on one task and measure it (docs/zoo-benchmark.md)
+	$(BIN)/python -m tests.bench.zoo
 
 figures: $(VENV)/.installed-all ## measure the model catalogue again, after changes to kernels or plans
 	$(BIN)/python -m tinyml.models_table
