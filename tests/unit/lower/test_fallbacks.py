@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import model
+from tests.support.arithmetic_builder import transpose_conv
+from tests.support import arithmetic_builder as add
 from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ops import DepthwiseConv2DAttrs
@@ -61,6 +63,16 @@ def dense(weights: np.ndarray, scale: float, weight_scale: float = 0.01, bias: n
     return layer
 
 
+def transposed(weights: np.ndarray, size: tuple[int, int], stride: int, scale: float = 500.0, **options: Any) -> Layer:
+    """TRANSPOSE_CONV of ``weights`` over an input of ``size``."""
+
+    def layer(b: Builder) -> int:
+        x = b.input((1, *size, weights.shape[3]))
+        return transpose_conv(b, x, weights, 0.01, None, scale=scale, stride=(stride, stride), **options)
+
+    return layer
+
+
 def binary(kind: str, scales: tuple[float, float, float], b_shape: tuple[int, ...] = (1, 4, 4, 4)) -> Layer:
     def layer(b: Builder) -> int:
         left, right = b.input((1, 4, 4, 4), scale=scales[0]), b.input(b_shape, scale=scales[1])
@@ -82,6 +94,28 @@ def mean(shape: tuple[int, ...], axes: tuple[int, ...], scale: float = 0.1) -> L
     return lambda b: b.reduce("MEAN", b.input(shape), axes, scale=scale)
 
 
+def product(a: tuple[int, ...], b: tuple[int, ...], by_row: bool = False) -> Layer:
+    """BATCH_MATMUL of two inputs."""
+    return lambda builder: add.batch_matmul(builder, builder.input(a), builder.input(b), adj_y=by_row, scale=0.5)
+
+
+def attention(keys: int) -> Layer:
+    def layer(b: Builder) -> int:
+        scores = add.batch_matmul(b, b.input((1, 2, 4)), b.input((1, 4, keys)), scale=0.1)
+        return add.batch_matmul(b, b.softmax(scores), b.input((1, keys, 4)), scale=0.1)
+
+    return layer
+
+
+def norm(scale: float, mean_scale: float) -> Layer:
+    def layer(b: Builder) -> int:
+        x = b.input((2, 8), scale=scale)
+        mean = b.reduce("MEAN", x, (1,), keep_dims=True, scale=mean_scale)
+        return add.normalised(b, "L2_NORMALIZATION", b.binary("SUB", x, mean, scale=mean_scale))
+
+    return layer
+
+
 def step_of(layer: Layer, isa: Isa, optimize: Optimize = Optimize.BALANCED, match: str = "litert") -> Step:
     (step,) = lower(read_graph(model(layer), match=match), Target(isa, optimize)).steps
     return step
@@ -99,6 +133,21 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "weights of -128": (conv(full(2, 1, 1, 8, value=-128), scale=1.0), (Isa.DSP,), "a weight of -128 does not pack"),
     "groups": (conv(full(4, 1, 1, 2), groups=2), (Isa.DSP, Isa.MVE, *NO_SIMD), "2 groups"),
     "groups on one pixel": (conv(full(4, 1, 1, 2), (1, 1), groups=2), NO_SIMD, "2 groups"),
+    "packed accumulator, groups": (conv(full(4, 1, 1, 600), groups=2), (Isa.DSP,), "an accumulator may reach"),
+    "groups, k by k": (conv(full(4, 3, 3, 2), groups=2), (Isa.DSP, Isa.MVE), "not 1×1 with stride 1"),
+    "groups, one column": (conv(full(4, 3, 1, 2), (4, 1), groups=2), (Isa.MVE,), "rows of at least two pixels"),
+    "groups, wide outputs": (conv(full(65532, 1, 1, 2), (1, 2), groups=2), (Isa.MVE,), "here 65,532 channels"),
+    "groups, left shift": (conv(full(4, 1, 1, 2), groups=2, scale=1e-5), (Isa.MVE,), "and a shift of 6"),
+    "groups, sums in parts": (conv(full(4, 1, 1, 8400), (1, 2), groups=2, scale=9e3), NO_SIMD, "sums may reach"),
+    "single channel": (depthwise(full(1, 9, 9, 1)), (Isa.DSP, Isa.MVE, *NO_SIMD), "several channels, here one"),
+    "cut rows": (
+        transposed(full(2, 3, 3, 4), (4, 4), 2, padding="VALID"),
+        (Isa.DSP, Isa.MVE),
+        "rows of a multiple of 2 outputs, here 9",
+    ),
+    "one window": (transposed(full(2, 2, 2, 4), (4, 1), 2), (Isa.MVE,), "rows of at least two windows"),
+    "left shift, transposed": (transposed(full(2, 2, 2, 4), (4, 4), 2, scale=1e-5), (Isa.MVE,), "and a shift of 6"),
+    "packed accumulator, transposed": (transposed(full(2, 1, 1, 600), (4, 4), 1), (Isa.DSP,), "an accumulator may"),
     "few pixels": (conv(full(2, 1, 1, 8), (1, 2)), (Isa.DSP,), "pixels in blocks of 3, here 2"),
     "many pixels": (conv(full(4, 1, 1, 2), (4, 4)), (Isa.MVE,), "a single pixel, here 16"),
     "one pixel": (conv(full(2, 1, 1, 8), (1, 1), groups=2), (Isa.MVE,), "at least two pixels, here one"),
@@ -130,6 +179,12 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     ),
     "broadcast": (binary("ADD", HALVES, (1, 1, 1, 4)), (Isa.DSP, Isa.MVE, *NO_SIMD), "operands of different shapes"),
     "constant": (with_constant, (Isa.DSP, *NO_SIMD), "a constant operand"),
+    "far operand": (binary("ADD", (1e-12, 1.0, 1.0)), (Isa.DSP,), "an operand is shifted by -4"),
+    "far mean": (norm(1e-12, 1.0), (Isa.DSP,), "a_shift is -4"),
+    "single column": (product((1, 3, 8), (1, 8, 1)), (Isa.DSP,), "a single column"),
+    "short rows": (product((1, 3, 3), (1, 4, 3), True), (Isa.DSP,), "rows of 3, the kernel takes 4 to 4092"),
+    "many columns": (product((1, 3, 2), (1, 2, 2050)), (Isa.DSP,), "2050 columns, the kernel takes 2047"),
+    "many keys": (attention(600), (Isa.DSP,), "600 keys, the kernel takes 511"),
     "product's left shift": (
         binary("MUL", (0.5, 0.5, 1e-3)),
         (Isa.MVE,),
