@@ -6,10 +6,14 @@
 #ifndef TML_LAYER_NORM_DSP_H
 #define TML_LAYER_NORM_DSP_H
 
-#include "tml_common_dsp.h"
+#include "tml_broadcast_dsp.h"
 #include "tml_layer_norm.h"
 
-TML_INLINE int32_t tml_smmulr(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32); }
+TML_INLINE int32_t tml_smmulr(int32_t a, int32_t b) {
+    int32_t d;
+    __asm__("smmulr %0, %1, %2" : "=r"(d) : "r"(a), "r"(b));
+    return d;
+}
 
 /* Sum of a row, four elements at a time. */
 TML_INLINE int32_t tml_row_sum_dsp(const int8_t *x, int depth) {
@@ -26,10 +30,31 @@ TML_INLINE int32_t tml_row_sum_dsp(const int8_t *x, int depth) {
     return sum;
 }
 
-/* An operand of a sum as tml_sum_operand scales it: mul is twice the multiplier, modulo 2^32, which is 2^31 or more. */
-TML_INLINE int32_t tml_sum_operand_dsp(int32_t value, int32_t mul, int shift) {
-    const int32_t y = tml_smmlar(value << 20, mul, value << 20);
-    return shift == 0 ? y : (y + (y >> 31) + (1 << (-shift - 1))) >> -shift;
+/* tml_inverse_root without its saturations, which nothing reaches: equal for every value from 0 to 2^31 - 1, all of which
+ * have been compared. */
+TML_INLINE int32_t tml_inverse_root_dsp(int32_t value, int *shift) {
+    int right_shift = 11;
+    if (value <= 1) {
+        *shift = 0;
+        return INT32_MAX;
+    }
+    if (value >= 1 << 29) {
+        value >>= 2;
+        right_shift++;
+    }
+    const int pairs = (__builtin_clz((unsigned)value) - 1) / 2 - 1;
+    right_shift -= pairs;
+    value <<= 2 * pairs;
+    const int32_t half = ((value >> 1) + 1) & ~1;
+    int32_t x = 1 << 28;
+    TML_NO_UNROLL
+    for (int i = 0; i < 5; ++i) {
+        const int32_t cube = tml_smmulr(2 * tml_smmulr(2 * x, x), x) * (1 << 6);
+        x = (tml_smmulr(3 << 28, x) - tml_smmulr(half, cube)) * (1 << 3);
+    }
+    const int32_t multiplier = tml_high_mul(x, 1518500250);
+    *shift = right_shift < 0 ? 0 : -right_shift;
+    return right_shift < 0 ? tml_wrap_shift_left(multiplier, -right_shift) : multiplier;
 }
 
 TML_INLINE void tml_layer_norm_dsp(const int8_t *input, int8_t *output, const int8_t *gain, const int32_t *offset,
@@ -75,7 +100,7 @@ TML_INLINE void tml_layer_norm_dsp(const int8_t *input, int8_t *output, const in
             for (int i = 0; i < depth; ++i)
                 squares += (from[i] - deviation_zero_point) * (from[i] - deviation_zero_point);
         }
-        const int32_t multiplier = tml_inverse_root(squares, &shift);
+        const int32_t multiplier = tml_inverse_root_dsp(squares, &shift);
         const int left = shift + 7 > 0 ? shift + 8 : 1, right = shift + 7 > 0 ? 0 : -(shift + 7);
         const int32_t half = right > 0 ? 1 << (right - 1) : 0, away = right > 0 ? -1 : 0;
         TML_NO_UNROLL

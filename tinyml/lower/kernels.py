@@ -14,6 +14,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops.move import MOVES
 from tinyml.lower.dsp import binary as dsp_binary
+from tinyml.lower.dsp import broadcast as dsp_broadcast
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
@@ -156,6 +157,9 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),
     _dsp("MEAN", dsp_pool_2d.mean_applies, dsp_pool_2d.build_mean, "SADD16 on 4 channels"),
+    _dsp("ADD", dsp_broadcast.sum_applies, dsp_broadcast.build_sum, "three roundings in SMMLAR"),
+    _dsp("SUB", dsp_broadcast.sum_applies, dsp_broadcast.build_sum, "three roundings in SMMLAR"),
+    _dsp("MUL", always, dsp_broadcast.build_mul, "roundings in SMMLAR"),
     _dsp("BATCH_MATMUL", dsp_matmul.batch_matmul_applies, dsp_matmul.build_batch_matmul, "SMLAD, 4 rows by 2 columns"),
     _dsp("LAYER_NORM", dsp_layer_norm.applies, dsp_layer_norm.build, "roundings in SMMLAR"),
     _dsp("ATTENTION", dsp_matmul.attention_applies, dsp_matmul.build_attention, "SMLAD, 4 queries by 2 columns"),

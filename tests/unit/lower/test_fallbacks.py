@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tests.kernels.cases import model
-from tests.support.arithmetic_builder import transpose_conv
 from tests.support import arithmetic_builder as add
+from tests.support.arithmetic_builder import transpose_conv
 from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ops import DepthwiseConv2DAttrs
@@ -179,8 +179,8 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     ),
     "broadcast": (binary("ADD", HALVES, (1, 1, 1, 4)), (Isa.DSP, Isa.MVE, *NO_SIMD), "operands of different shapes"),
     "constant": (with_constant, (Isa.DSP, *NO_SIMD), "a constant operand"),
-    "far operand": (binary("ADD", (1e-12, 1.0, 1.0)), (Isa.DSP,), "an operand is shifted by -4"),
-    "far mean": (norm(1e-12, 1.0), (Isa.DSP,), "a_shift is -4"),
+    "far operand": (binary("ADD", (1e-12, 1.0, 1.0), (1, 1, 1, 4)), (Isa.DSP,), "is scaled by less than 2^-30"),
+    "far mean": (norm(1e-12, 1.0), (Isa.DSP,), "is scaled by less than 2^-30"),
     "single column": (product((1, 3, 8), (1, 8, 1)), (Isa.DSP,), "a single column"),
     "short rows": (product((1, 3, 3), (1, 4, 3), True), (Isa.DSP,), "rows of 3, the kernel takes 4 to 4092"),
     "many columns": (product((1, 3, 2), (1, 2, 2050)), (Isa.DSP,), "2050 columns, the kernel takes 2047"),

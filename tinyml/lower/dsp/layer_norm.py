@@ -11,6 +11,7 @@ from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import LayerNormAttrs
 from tinyml.graph.quantisation import Range
 from tinyml.lower.dsp.binary import linear
+from tinyml.lower.dsp.broadcast import TOO_FAR, scaled_in_words
 from tinyml.lower.dsp.requant import two_steps
 from tinyml.lower.linear_sum import Linear, Sum
 from tinyml.lower.ops import layer_norm
@@ -26,11 +27,11 @@ _SAME = (
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:
-    """Operands of the sums that no shift brings to 0."""
+    """Operands of SUB and ADD that are scaled by no less than 2^-30."""
     numbers = layer_norm.numbers(graph, op)
-    shifts = {name: numbers[name] for name in ("a_shift", "b_shift", "gained_shift")}
-    far = {name: shift for name, shift in shifts.items() if shift < -30}
-    return unproven(f"{next(iter(far))} is {next(iter(far.values()))}") if far else APPLIES
+    scaled = ["a"] * numbers["has_mean"] + ["gained"] * numbers["has_offset"]
+    near = all(scaled_in_words(numbers[f"{which}_multiplier"], numbers[f"{which}_shift"]) for which in scaled)
+    return APPLIES if near else unproven(TOO_FAR)
 
 
 def difference(graph: Graph, op: Op, numbers: dict[str, int]) -> Linear | None:
@@ -40,8 +41,9 @@ def difference(graph: Graph, op: Op, numbers: dict[str, int]) -> Linear | None:
         return None
     return linear(
         Sum(
-            numbers["in_zero_point"], numbers["mean_zero_point"], numbers["deviation_zero_point"], _INT8.low, _INT8.high,
-            (numbers["a_multiplier"], numbers["a_shift"]), (numbers["b_multiplier"], numbers["b_shift"]),
+            numbers["in_zero_point"], numbers["mean_zero_point"], numbers["deviation_zero_point"],
+            _INT8.low, _INT8.high, (numbers["a_multiplier"], numbers["a_shift"]),
+            (numbers["b_multiplier"], numbers["b_shift"]),
             (numbers["difference_multiplier"], numbers["difference_shift"]), -1,
         )
     )  # fmt: skip
