@@ -18,16 +18,23 @@ class I2sMicrophone:
     """INMP441 with L/R low: 24 bits after each fall of word select, highest first; otherwise the line floats (noise).
 
     It looks at word select when the clock rises and changes its data when it falls (data sheet DS-INMP441, figure 8).
+    Word select may change with the clock's fall alone, and a frame has 64 clocks, or an assertion fails.
     """
 
     def __init__(self, samples: Sequence[int], seed: int = 5) -> None:
         self.samples = iter(samples)
         self._noise = np.random.default_rng(seed)
         self._sck, self._ws, self._turned, self._bits = 1, 1, False, list[int]()
+        self._select, self._clocks = 1, 0
         self.data = 0
 
     def levels(self, sck: int, ws: int) -> None:
         """The levels that the master drives."""
+        assert ws == self._select or (self._sck and not sck), "word select changes while the clock falls"
+        if self._select and not ws:
+            assert self._clocks in (0, 64), "a frame has 64 clocks"
+            self._clocks = 0
+        self._select, self._clocks = ws, self._clocks + int(sck > self._sck)
         if sck and not self._sck:
             self._turned, self._ws = bool(self._ws and not ws), ws
         elif self._sck and not sck:
