@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import arithmetic_cases, layer_cases, logic_cases, move_cases, test_arithmetic, test_fused, test_lstm
+from tests.kernels import (
+    arithmetic_cases,
+    layer_cases,
+    logic_cases,
+    move_cases,
+    test_arithmetic,
+    test_fused,
+    test_layer_norm,
+    test_lstm,
+)
 from tests.support.native_kernels import NativeKernels
 from tests.support.native_programs import prove_in_turn, prove_programs
 from tests.support.tflite_builder import Builder
@@ -44,6 +53,7 @@ CASES: dict[str, Case] = {
 STATEFUL: dict[str, Case] = {kind: _of_draw(make) for kind, make in layer_cases.STATEFUL.items()}
 ELSEWHERE = {
     "LOOKUP": (test_fused.RANDOM, test_fused.SWEEP),
+    "LAYER_NORM": (test_layer_norm.RANDOM, test_layer_norm.SWEEP),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (test_lstm.RANDOM, test_lstm.SWEEP),
     **dict.fromkeys(
         (*arithmetic_cases.CASES, *test_arithmetic.CURVES), (test_arithmetic.RANDOM, test_arithmetic.SWEEP)
