@@ -18,9 +18,9 @@ def build(
     *,
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
-    filters: tuple[int, ...] = (8, 16, 24),
+    filters: tuple[int, ...] = (8, 16, 26),
     kernels: tuple[int, ...] = (5, 3, 3),
-    strides: tuple[int, ...] = (1, 2, 2),
+    strides: tuple[int, ...] = (2, 2, 1),
     batch_size: int | None = None,
     name: str = "digits_cnn",
 ) -> Any:
