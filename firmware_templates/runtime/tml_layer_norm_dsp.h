@@ -30,8 +30,8 @@ TML_INLINE int32_t tml_row_sum_dsp(const int8_t *x, int depth) {
     return sum;
 }
 
-/* tml_inverse_root without its saturations, which nothing reaches: equal for every value from 0 to 2^31 - 1, all of which
- * have been compared. */
+/* tml_inverse_root without its saturations, which nothing reaches: equal for every value, since all from 2^27 to 2^29, to
+ * which the others are brought, have been compared. */
 TML_INLINE int32_t tml_inverse_root_dsp(int32_t value, int *shift) {
     int right_shift = 11;
     if (value <= 1) {

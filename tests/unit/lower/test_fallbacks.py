@@ -185,6 +185,9 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "short rows": (product((1, 3, 3), (1, 4, 3), True), (Isa.DSP,), "rows of 3, the kernel takes 4 to 4092"),
     "many columns": (product((1, 3, 2), (1, 2, 2050)), (Isa.DSP,), "2050 columns, the kernel takes 2047"),
     "many keys": (attention(600), (Isa.DSP,), "600 keys, the kernel takes 511"),
+    "three columns": (product((1, 3, 8), (1, 8, 3)), (Isa.MVE,), "at least 4 columns, here 3"),
+    "many products": (product((1, 3, 16_001), (1, 4, 16_001), True), (Isa.MVE,), "after 16001 products"),
+    "many keys in vectors": (attention(600), (Isa.MVE,), "at most 511 keys, here 600"),
     "product's left shift": (
         binary("MUL", (0.5, 0.5, 1e-3)),
         (Isa.MVE,),
