@@ -7,12 +7,13 @@ import json
 
 import pytest
 
+from tinyml.firmware.kws import plan_keywords
 from tinyml.models.catalog import find_entry
 from tinyml.models.trained import TRAINED_DIR, trained_models
-from tinyml.pipeline import check
+from tinyml.pipeline import Options, check, compile_model
 from tinyml.streaming.settings import settings_of
 
-NAMES = ("kws_ds_cnn_s", "kws_ds_cnn_xs")
+NAMES = ("kws_ds_cnn_s", "kws_ds_cnn_xs", "kws_tc_resnet8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,6 +33,14 @@ def test_file_manifest_and_card_agree(name: str) -> None:
     assert known.scores["float"] - known.scores["int8"] <= 0.003
     assert manifest["command"] in card
     assert set(settings_of(manifest, known.labels).thresholds) == set(known.labels[:7])
+
+
+def test_one_keeps_up_on_a_microbit() -> None:
+    compiled = compile_model("kws_tc_resnet8", "microbit", Options(app="kws"))
+    source, hop = compiled.source, compiled.program.hop
+    plan = plan_keywords(compiled.program, compiled.board, source.labels, source.manifest)
+    assert hop is not None and (hop.rows, hop.layers) == (8, 13)
+    assert plan.load.stride_ms == 160 and plan.load.load <= 0.75
 
 
 def test_the_small_one_takes_8_kb_and_30_kb() -> None:
