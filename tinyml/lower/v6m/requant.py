@@ -7,7 +7,9 @@ arithmetic.
 from __future__ import annotations
 
 import enum
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -90,8 +92,33 @@ def layer(
 ) -> Layer:
     """Choose the form for all channels; channels whose output never changes get weights of 0.
 
-    ``bias`` has the input's zero point folded in, so that inputs are -128..127.
+    ``bias`` has the input's zero point folded in, so that inputs are -128..127. A layer that is built for several
+    numbers of rows asks for the same each time, so layers are kept.
     """
+    return _layer(_Numbers(weights, bias), multipliers, rounding, zero_point, clamps, isa)
+
+
+class _Numbers:
+    """Weights and bias, equal to others by their content."""
+
+    def __init__(self, weights: Ints64, bias: Ints64) -> None:
+        self.weights, self.bias = weights, bias
+        digest = hashlib.sha256(weights.tobytes())
+        digest.update(bias.tobytes())
+        self._key = weights.shape, digest.digest()
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Numbers) and self._key == other._key
+
+
+@lru_cache(maxsize=256)
+def _layer(
+    numbers: _Numbers, multipliers: Multipliers, rounding: Rounding, zero_point: int, clamps: Range, isa: Isa
+) -> Layer:
+    weights, bias = numbers.weights, numbers.bias
     repeat = len(weights) // len(multipliers.multipliers)
     scales = np.repeat(np.array([multipliers.multipliers, multipliers.shifts], np.int64).T, repeat, axis=0)
     last = _any_form(bias, scales, rounding, zero_point, clamps)
@@ -178,12 +205,8 @@ def _constant_output(bias: int, scale: Ints64, rounding: Rounding, zero_point: i
     return min(max(value + zero_point, clamps.low), clamps.high)
 
 
-def _steps(
-    weights: Ints64, bias: Ints64, scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range
-) -> Steps:
+def _steps(weights: Ints64, bias: Ints64, scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range) -> Steps:
     low, high = raw_range(weights)
     first = thresholds(scales, rounding, zero_point, clamps) - bias[:, None]
     levels = np.arange(clamps.low + 1, clamps.high + 1, dtype=np.int64)[None, :] + 128
     return Steps(low, high, np.clip(first, low[:, None], high[:, None] + 1), levels)
-
-
