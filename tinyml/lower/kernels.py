@@ -31,6 +31,7 @@ from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
 from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import grouped as mve_grouped
+from tinyml.lower.mve import layer_norm as mve_layer_norm
 from tinyml.lower.mve import matmul as mve_matmul
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.mve import transpose_conv as mve_transpose_conv
@@ -169,6 +170,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("ADD", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("SUB", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("MUL", mve_binary.mul_applies, mve_binary.build_mul, "eight elements at a time"),
+    _mve("LAYER_NORM", mve_layer_norm.applies, mve_layer_norm.build, "four elements at a time"),
     _mve("BATCH_MATMUL", mve_matmul.batch_matmul_applies, mve_matmul.build_batch_matmul, "VMLA or VMLADAV, row by row"),
     _mve("ATTENTION", mve_matmul.attention_applies, mve_matmul.build_attention, "VMLA or VMLADAV, query by query"),
     _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),

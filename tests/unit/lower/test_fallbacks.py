@@ -107,9 +107,9 @@ def attention(keys: int) -> Layer:
     return layer
 
 
-def norm(scale: float, mean_scale: float) -> Layer:
+def norm(scale: float, mean_scale: float, depth: int = 8) -> Layer:
     def layer(b: Builder) -> int:
-        x = b.input((2, 8), scale=scale)
+        x = b.input((2, depth), scale=scale)
         mean = b.reduce("MEAN", x, (1,), keep_dims=True, scale=mean_scale)
         return add.normalised(b, "L2_NORMALIZATION", b.binary("SUB", x, mean, scale=mean_scale))
 
@@ -185,6 +185,8 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "short rows": (product((1, 3, 3), (1, 4, 3), True), (Isa.DSP,), "rows of 3, the kernel takes 4 to 4092"),
     "many columns": (product((1, 3, 2), (1, 2, 2050)), (Isa.DSP,), "2050 columns, the kernel takes 2047"),
     "many keys": (attention(600), (Isa.DSP,), "600 keys, the kernel takes 511"),
+    "norm of six": (norm(0.1, 0.1, 6), (Isa.MVE,), "elements in fours, here 6"),
+    "norm's left shift": (norm(1.0, 2e-6), (Isa.MVE,), "shifts of [0], the vector forms hold for -31 to -1"),
     "three columns": (product((1, 3, 8), (1, 8, 3)), (Isa.MVE,), "at least 4 columns, here 3"),
     "many products": (product((1, 3, 16_001), (1, 4, 16_001), True), (Isa.MVE,), "after 16001 products"),
     "many keys in vectors": (attention(600), (Isa.MVE,), "at most 511 keys, here 600"),
