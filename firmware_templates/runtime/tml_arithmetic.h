@@ -16,23 +16,17 @@ TML_INLINE void tml_squared_difference(const int8_t *a, const int8_t *b, int8_t 
                                        const int32_t *strides_a, const int32_t *strides_b, int a_zero_point,
                                        int b_zero_point, int out_zero_point, int32_t a_multiplier, int a_shift,
                                        int32_t b_multiplier, int b_shift, int32_t out_multiplier, int out_shift) {
-    for (int i0 = 0; i0 < sizes[0]; i0++) {
-        for (int i1 = 0; i1 < sizes[1]; i1++) {
-            for (int i2 = 0; i2 < sizes[2]; i2++) {
-                for (int i3 = 0; i3 < sizes[3]; i3++) {
-                    const int8_t *pa = a + i0 * strides_a[0] + i1 * strides_a[1] + i2 * strides_a[2] + i3 * strides_a[3];
-                    const int8_t *pb = b + i0 * strides_b[0] + i1 * strides_b[1] + i2 * strides_b[2] + i3 * strides_b[3];
-                    for (int i4 = 0; i4 < sizes[4]; i4++) {
-                        const int32_t scaled_a = tml_difference_operand(*pa - a_zero_point, a_multiplier, a_shift);
-                        const int32_t scaled_b = tml_difference_operand(*pb - b_zero_point, b_multiplier, b_shift);
-                        const int32_t difference = scaled_a - scaled_b;
-                        *output++ = tml_requantize(difference * difference, out_multiplier, out_shift, 0,
-                                                   out_zero_point, INT8_MIN, INT8_MAX);
-                        pa += strides_a[4];
-                        pb += strides_b[4];
-                    }
-                }
-            }
+    TML_FOR_ROWS(sizes) {
+        const int8_t *pa = TML_ROW(a, strides_a);
+        const int8_t *pb = TML_ROW(b, strides_b);
+        for (int i4 = 0; i4 < sizes[4]; i4++) {
+            const int32_t scaled_a = tml_difference_operand(*pa - a_zero_point, a_multiplier, a_shift);
+            const int32_t scaled_b = tml_difference_operand(*pb - b_zero_point, b_multiplier, b_shift);
+            const int32_t difference = scaled_a - scaled_b;
+            *output++ = tml_requantize(difference * difference, out_multiplier, out_shift, 0,
+                                       out_zero_point, INT8_MIN, INT8_MAX);
+            pa += strides_a[4];
+            pb += strides_b[4];
         }
     }
 }
@@ -41,24 +35,18 @@ TML_INLINE void tml_prelu(const int8_t *a, const int8_t *b, int8_t *output, cons
                           const int32_t *strides_a, const int32_t *strides_b, int a_zero_point, int b_zero_point,
                           int out_zero_point, int32_t positive_multiplier, int positive_shift,
                           int32_t negative_multiplier, int negative_shift) {
-    for (int i0 = 0; i0 < sizes[0]; i0++) {
-        for (int i1 = 0; i1 < sizes[1]; i1++) {
-            for (int i2 = 0; i2 < sizes[2]; i2++) {
-                for (int i3 = 0; i3 < sizes[3]; i3++) {
-                    const int8_t *pa = a + i0 * strides_a[0] + i1 * strides_a[1] + i2 * strides_a[2] + i3 * strides_a[3];
-                    const int8_t *pb = b + i0 * strides_b[0] + i1 * strides_b[1] + i2 * strides_b[2] + i3 * strides_b[3];
-                    for (int i4 = 0; i4 < sizes[4]; i4++) {
-                        const int32_t value = *pa - a_zero_point;
-                        *output++ = value >= 0 ? tml_requantize(value, positive_multiplier, positive_shift,
-                                                                positive_shift, out_zero_point, INT8_MIN, INT8_MAX)
-                                               : tml_requantize(value * (*pb - b_zero_point), negative_multiplier,
-                                                                negative_shift, negative_shift, out_zero_point,
-                                                                INT8_MIN, INT8_MAX);
-                        pa += strides_a[4];
-                        pb += strides_b[4];
-                    }
-                }
-            }
+    TML_FOR_ROWS(sizes) {
+        const int8_t *pa = TML_ROW(a, strides_a);
+        const int8_t *pb = TML_ROW(b, strides_b);
+        for (int i4 = 0; i4 < sizes[4]; i4++) {
+            const int32_t value = *pa - a_zero_point;
+            *output++ = value >= 0 ? tml_requantize(value, positive_multiplier, positive_shift,
+                                                    positive_shift, out_zero_point, INT8_MIN, INT8_MAX)
+                                   : tml_requantize(value * (*pb - b_zero_point), negative_multiplier,
+                                                    negative_shift, negative_shift, out_zero_point,
+                                                    INT8_MIN, INT8_MAX);
+            pa += strides_a[4];
+            pb += strides_b[4];
         }
     }
 }

@@ -20,22 +20,16 @@ TML_INLINE void tml_sum(const int8_t *a, const int8_t *b, int8_t *output, const 
                         const int32_t *strides_a, const int32_t *strides_b, int a_zero_point, int b_zero_point,
                         int out_zero_point, int out_min, int out_max, int32_t a_multiplier, int a_shift,
                         int32_t b_multiplier, int b_shift, int32_t out_multiplier, int out_shift, int sign) {
-    for (int i0 = 0; i0 < sizes[0]; i0++) {
-        for (int i1 = 0; i1 < sizes[1]; i1++) {
-            for (int i2 = 0; i2 < sizes[2]; i2++) {
-                for (int i3 = 0; i3 < sizes[3]; i3++) {
-                    const int8_t *pa = a + i0 * strides_a[0] + i1 * strides_a[1] + i2 * strides_a[2] + i3 * strides_a[3];
-                    const int8_t *pb = b + i0 * strides_b[0] + i1 * strides_b[1] + i2 * strides_b[2] + i3 * strides_b[3];
-                    for (int i4 = 0; i4 < sizes[4]; i4++) {
-                        const int32_t scaled_a = tml_sum_operand(*pa - a_zero_point, a_multiplier, a_shift);
-                        const int32_t scaled_b = tml_sum_operand(*pb - b_zero_point, b_multiplier, b_shift);
-                        *output++ = tml_requantize(scaled_a + sign * scaled_b, out_multiplier, out_shift, 0,
-                                                   out_zero_point, out_min, out_max);
-                        pa += strides_a[4];
-                        pb += strides_b[4];
-                    }
-                }
-            }
+    TML_FOR_ROWS(sizes) {
+        const int8_t *pa = TML_ROW(a, strides_a);
+        const int8_t *pb = TML_ROW(b, strides_b);
+        for (int i4 = 0; i4 < sizes[4]; i4++) {
+            const int32_t scaled_a = tml_sum_operand(*pa - a_zero_point, a_multiplier, a_shift);
+            const int32_t scaled_b = tml_sum_operand(*pb - b_zero_point, b_multiplier, b_shift);
+            *output++ = tml_requantize(scaled_a + sign * scaled_b, out_multiplier, out_shift, 0,
+                                       out_zero_point, out_min, out_max);
+            pa += strides_a[4];
+            pb += strides_b[4];
         }
     }
 }
@@ -59,21 +53,15 @@ TML_INLINE void tml_sub(const int8_t *a, const int8_t *b, int8_t *output, const 
 TML_INLINE void tml_mul(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
                         const int32_t *strides_a, const int32_t *strides_b, int a_zero_point, int b_zero_point,
                         int out_zero_point, int out_min, int out_max, int32_t out_multiplier, int out_shift) {
-    for (int i0 = 0; i0 < sizes[0]; i0++) {
-        for (int i1 = 0; i1 < sizes[1]; i1++) {
-            for (int i2 = 0; i2 < sizes[2]; i2++) {
-                for (int i3 = 0; i3 < sizes[3]; i3++) {
-                    const int8_t *pa = a + i0 * strides_a[0] + i1 * strides_a[1] + i2 * strides_a[2] + i3 * strides_a[3];
-                    const int8_t *pb = b + i0 * strides_b[0] + i1 * strides_b[1] + i2 * strides_b[2] + i3 * strides_b[3];
-                    for (int i4 = 0; i4 < sizes[4]; i4++) {
-                        const int32_t product = (*pa - a_zero_point) * (*pb - b_zero_point);
-                        *output++ = tml_requantize(product, out_multiplier, out_shift, out_shift, out_zero_point,
-                                                   out_min, out_max);
-                        pa += strides_a[4];
-                        pb += strides_b[4];
-                    }
-                }
-            }
+    TML_FOR_ROWS(sizes) {
+        const int8_t *pa = TML_ROW(a, strides_a);
+        const int8_t *pb = TML_ROW(b, strides_b);
+        for (int i4 = 0; i4 < sizes[4]; i4++) {
+            const int32_t product = (*pa - a_zero_point) * (*pb - b_zero_point);
+            *output++ = tml_requantize(product, out_multiplier, out_shift, out_shift, out_zero_point,
+                                       out_min, out_max);
+            pa += strides_a[4];
+            pb += strides_b[4];
         }
     }
 }

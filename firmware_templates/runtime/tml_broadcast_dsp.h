@@ -13,19 +13,14 @@ TML_INLINE int32_t tml_sum_operand_dsp(int32_t value, int32_t mul, int shift) {
     return shift == 0 ? y : (y + (y >> 31) + (1 << (-shift - 1))) >> -shift;
 }
 
-#define TML_BROADCAST_LOOPS(VALUE)                                                                               \
-    for (int i0 = 0; i0 < sizes[0]; i0++)                                                                        \
-        for (int i1 = 0; i1 < sizes[1]; i1++)                                                                    \
-            for (int i2 = 0; i2 < sizes[2]; i2++)                                                                \
-                for (int i3 = 0; i3 < sizes[3]; i3++) {                                                          \
-                    const int8_t *pa =                                                                           \
-                        a + i0 * strides_a[0] + i1 * strides_a[1] + i2 * strides_a[2] + i3 * strides_a[3];       \
-                    const int8_t *pb =                                                                           \
-                        b + i0 * strides_b[0] + i1 * strides_b[1] + i2 * strides_b[2] + i3 * strides_b[3];       \
-                    TML_UNROLL(2)                                                                                \
-                    for (int i4 = 0; i4 < sizes[4]; i4++, pa += strides_a[4], pb += strides_b[4])                \
-                        *output++ = (int8_t)tml_requant_dsp(VALUE, mul, par, rounding, zp, lo, hi);              \
-                }
+#define TML_BROADCAST_LOOPS(VALUE)                                                                \
+    TML_FOR_ROWS(sizes) {                                                                         \
+        const int8_t *pa = TML_ROW(a, strides_a);                                                 \
+        const int8_t *pb = TML_ROW(b, strides_b);                                                 \
+        TML_UNROLL(2)                                                                             \
+        for (int i4 = 0; i4 < sizes[4]; i4++, pa += strides_a[4], pb += strides_b[4])             \
+            *output++ = (int8_t)tml_requant_dsp(VALUE, mul, par, rounding, zp, lo, hi);           \
+    }
 
 TML_INLINE void tml_mul_dsp(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
                             const int32_t *strides_a, const int32_t *strides_b, int a_zero_point, int b_zero_point,

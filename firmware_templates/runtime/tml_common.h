@@ -166,4 +166,15 @@ TML_INLINE void tml_gather_patch(const int8_t *input, int8_t *patch, int origin_
     }
 }
 
+/* The loops of an op that broadcasts over five dimensions, sizes and strides outermost first: the outer four, and where
+ * an operand's innermost row begins there. */
+#define TML_FOR_ROWS(sizes)                         \
+    for (int i0 = 0; i0 < (sizes)[0]; i0++)         \
+        for (int i1 = 0; i1 < (sizes)[1]; i1++)     \
+            for (int i2 = 0; i2 < (sizes)[2]; i2++) \
+                for (int i3 = 0; i3 < (sizes)[3]; i3++)
+
+#define TML_ROW(operand, strides) \
+    ((operand) + i0 * (strides)[0] + i1 * (strides)[1] + i2 * (strides)[2] + i3 * (strides)[3])
+
 #endif

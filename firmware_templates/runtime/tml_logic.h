@@ -10,12 +10,9 @@
 
 #include "tml_common.h"
 
-#define TML_FOR_ALL(sizes)                                 \
-    for (int i0 = 0; i0 < (sizes)[0]; i0++)                \
-        for (int i1 = 0; i1 < (sizes)[1]; i1++)            \
-            for (int i2 = 0; i2 < (sizes)[2]; i2++)        \
-                for (int i3 = 0; i3 < (sizes)[3]; i3++)    \
-                    for (int i4 = 0; i4 < (sizes)[4]; i4++)
+#define TML_FOR_ALL(sizes) \
+    TML_FOR_ROWS(sizes)    \
+    for (int i4 = 0; i4 < (sizes)[4]; i4++)
 
 #define TML_AT(strides) (i0 * (strides)[0] + i1 * (strides)[1] + i2 * (strides)[2] + i3 * (strides)[3] + i4 * (strides)[4])
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tinyml.graph.ir import ABSENT, DType, Graph, Op
 from tinyml.graph.ops.base import Attrs, OpSpec
 from tinyml.graph.ops.common import attrs_of, different_quantisation, shape_text
-from tinyml.graph.ops.reduce import ReduceAttrs
+from tinyml.graph.ops.reduce import ReduceAttrs, ReduceSpec
 
 MAX_DIMS = 4
 """What LiteRT's reference kernels broadcast over."""
@@ -239,17 +239,8 @@ class ReduceMax(LogicSpec):
         """Input and output are int8 or int32, both the same."""
         return self._types(graph, op, output=True)
 
-    def constraint_axes(self, graph: Graph, op: Op) -> str | None:
-        """The axes are constant, at least one, each once, of a tensor of at most 5 dimensions."""
-        axes, rank = attrs_of(op, ReduceAttrs).axes, len(graph.tensors[op.inputs[0]].shape)
-        sound = axes and rank <= 5 and list(axes) == sorted(set(axes)) and axes[0] >= 0 and axes[-1] < rank
-        return None if sound else f"got axes {list(axes)} of {rank} dimensions"
-
-    def constraint_shape(self, graph: Graph, op: Op) -> str | None:
-        """The output has the input's shape without the axes, or with 1 there."""
-        x, y, a = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape, attrs_of(op, ReduceAttrs)
-        kept = tuple(1 if d in a.axes else n for d, n in enumerate(x) if a.keep_dims or d not in a.axes)
-        return None if y == kept else f"got {shape_text(y)} for {shape_text(kept)}"
+    constraint_axes = ReduceSpec.constraint_axes
+    constraint_shape = ReduceSpec.constraint_shape
 
     def constraint_quantisation(self, graph: Graph, op: Op) -> str | None:
         """Input and output have the same scale and zero point."""
