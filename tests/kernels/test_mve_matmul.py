@@ -13,7 +13,11 @@ from tests.kernels.on_core import Expected, lowered
 from tests.kernels.test_layer_norm import case as norm
 from tinyml.lower.program import Isa
 
-KERNELS: dict[str, str] = {"BATCH_MATMUL": "tml_batch_matmul_mve", "ATTENTION": "tml_attention_mve", "norm": "tml_layer_norm_mve"}
+KERNELS: dict[str, str] = {
+    "BATCH_MATMUL": "tml_batch_matmul_mve",
+    "ATTENTION": "tml_attention_mve",
+    "norm": "tml_layer_norm_mve",
+}
 MAKE: dict[str, Callable[[Draw], bytes]] = {**CASES, "norm": norm}
 RANDOM, SWEEP, TOGETHER = 20, 2000, 100
 
