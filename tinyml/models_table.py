@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyml.boards import Board, list_boards, load_board
@@ -31,7 +31,7 @@ from tinyml.plan.choose import choose_plan
 from tinyml.plan.code_size import estimate_sizes
 from tinyml.plan.planner import Plan
 from tinyml.plan.regions import place
-from tinyml.sources import UNTRAINED_SEED, convert_random
+from tinyml.sources import UNTRAINED_SEED, ModelSource, convert_random
 from tinyml.tflite.quiet import import_keras
 from tinyml.tflite.read import read_graph
 
@@ -41,20 +41,38 @@ ROOMY_BOARD = "mps2-an386"
 """Where instructions are counted of what does not fit the reference board: the same core and kernels."""
 
 
-def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
-    """Build, convert, lower and plan ``entry`` with random weights, and see on which of ``boards`` it fits.
+@dataclass(frozen=True, slots=True)
+class Untrained:
+    """An entry with random weights as int8, and what its definition counts."""
+
+    source: ModelSource
+    parameters: int
+    macs: int
+
+
+def convert_untrained(entry: Entry) -> Untrained:
+    """Build and convert ``entry``.
 
     Random weights have no bearing on sizes except through constants that happen to be equal.
     """
     keras = import_keras()
     keras.utils.set_random_seed(UNTRAINED_SEED)
     model = build_model(entry.name, batch_size=1)
-    graph = read_graph(convert_random(model), name=entry.name)
-    check_supported(graph)
-    graph = run_passes(graph)
-    parameters, macs = count_parameters(model), count_macs(model)
+    source = ModelSource(entry.name, convert_random(model), f"tinyml:{entry.name} (untrained)", calibrated=False)
+    found = Untrained(source, count_parameters(model), count_macs(model))
     keras.backend.clear_session()
-    plans = _Plans(graph)
+    return found
+
+
+def measure(entry: Entry, boards: Iterable[Board], network: Untrained | None = None) -> Figures:
+    """Lower and plan ``entry`` with random weights, and see on which of ``boards`` it fits.
+
+    Raises UnsupportedError where it has an op that the compiler does not know.
+    """
+    network = network or convert_untrained(entry)
+    graph = read_graph(network.source.content, name=entry.name)
+    check_supported(graph)
+    plans = _Plans(run_passes(graph))
     ordered = sorted(boards, key=lambda b: (b.ram.available_bytes, b.name))
     fitting = [board.name for board in ordered if plans.fit(board, Optimize.BALANCED)]
     smaller = [board.name for board in ordered if board.name not in fitting and plans.fit(board, Optimize.SIZE)]
@@ -62,8 +80,8 @@ def measure(entry: Entry, boards: Iterable[Board]) -> Figures:
     program, plan = plans.get(reference, Optimize.BALANCED)
     return Figures(
         entry.name,
-        parameters,
-        macs,
+        network.parameters,
+        network.macs,
         program.weights_bytes,
         plan.arena_bytes,
         boards=tuple(fitting),
@@ -97,12 +115,12 @@ def count_only(entry: Entry) -> Figures:
     return Figures(entry.name, counts.parameters, counts.macs)
 
 
-def count_instructions(entry: Entry) -> int | None:
+def count_instructions(network: Untrained) -> int | None:
     """Instructions of one inference on a Cortex-M4F, in emulation, outputs proven equal to the reference's."""
     options = Options(toolchain=TOOLCHAIN, inputs=1)
     for name in (REFERENCE_BOARD, ROOMY_BOARD):
         try:
-            return emulate(entry.name, load_board(name), options=options).instructions
+            return emulate(network.source, load_board(name), options=options).instructions
         except DoesNotFitError:
             continue
     return None
@@ -123,7 +141,8 @@ def write_figures(names: Iterable[str], *, counts: bool = False, path: Path = FI
 
 def _measured(entry: Entry, boards: Iterable[Board]) -> Figures:
     try:
-        return replace(measure(entry, boards), instructions=count_instructions(entry))
+        network = convert_untrained(entry)
+        return replace(measure(entry, boards, network), instructions=count_instructions(network))
     except UnsupportedError as error:
         print(f"{entry.name}: {error.message}", file=sys.stderr)
         return count_only(entry)
