@@ -74,16 +74,44 @@ TML_INLINE int32_t tml_tanh16(int32_t a, int integer_bits) {
     return a > 0 ? positive : -positive;
 }
 
+/* What goes into a gate's activation, of the sums over the inputs and over the state. */
+TML_INLINE int16_t tml_lstm_sum(int32_t from_input, int32_t from_state, const int32_t *scale,
+                                const int32_t *recurrent_scale) {
+    const int32_t sum = tml_clamp16(tml_multiply(from_input, scale[0], scale[1], scale[1]));
+    return (int16_t)tml_clamp16(
+        tml_wrap_add(tml_multiply(from_state, recurrent_scale[0], recurrent_scale[1], recurrent_scale[1]), sum));
+}
+
 TML_INLINE void tml_lstm_gate(const int8_t *x, const int8_t *state, int16_t *gate, const int8_t *weights,
                               const int8_t *recurrent, const int32_t *bias, const int32_t *recurrent_bias, int inputs,
                               int cells, const int32_t *scale, const int32_t *recurrent_scale) {
     for (int cell = 0; cell < cells; cell++) {
         const int32_t from_input = tml_wrap_add(tml_dot(x, weights + cell * inputs, inputs), bias[cell]);
         const int32_t from_state = tml_wrap_add(tml_dot(state, recurrent + cell * cells, cells), recurrent_bias[cell]);
-        const int32_t sum = tml_clamp16(tml_multiply(from_input, scale[0], scale[1], scale[1]));
-        gate[cell] = (int16_t)tml_clamp16(
-            tml_wrap_add(tml_multiply(from_state, recurrent_scale[0], recurrent_scale[1], recurrent_scale[1]), sum));
+        gate[cell] = tml_lstm_sum(from_input, from_state, scale, recurrent_scale);
     }
+}
+
+/* The new cells, and of them the output and the new state. */
+TML_INLINE void tml_lstm_cells(const int16_t *gates, int8_t *output, int8_t *state, int16_t *cells_state, int cells,
+                               int cell_power, int cell_clip, int32_t hidden_multiplier, int hidden_shift,
+                               int hidden_zero_point) {
+    for (int i = 0; i < cells; i++) {
+        const int32_t input_gate = tml_logistic16(gates[i]);
+        const int32_t forget_gate = tml_logistic16(gates[cells + i]);
+        const int32_t cell_gate = tml_tanh16(gates[2 * cells + i], 3);
+        const int32_t output_gate = tml_logistic16(gates[3 * cells + i]);
+        const int32_t kept = (int16_t)tml_rounding_shift(forget_gate * cells_state[i], 15);
+        const int32_t added = (int16_t)tml_rounding_shift(input_gate * cell_gate, 30 + cell_power);
+        int32_t cell = tml_clamp16(kept + added);
+        if (cell_clip > 0) {
+            cell = tml_clamp_int(cell, -cell_clip, cell_clip);
+        }
+        cells_state[i] = (int16_t)cell;
+        output[i] = tml_requantize(output_gate * tml_tanh16(cell, 15 + cell_power), hidden_multiplier, hidden_shift,
+                                   hidden_shift, hidden_zero_point, INT8_MIN, INT8_MAX);
+    }
+    memcpy(state, output, (size_t)cells);
 }
 
 TML_INLINE void tml_lstm(const int8_t *input, int8_t *output, int8_t *state, int16_t *cells_state, void *scratch,
@@ -98,22 +126,8 @@ TML_INLINE void tml_lstm(const int8_t *input, int8_t *output, int8_t *state, int
                           recurrent + gate * cells * cells, bias + gate * cells, recurrent_bias + gate * cells, inputs,
                           cells, scales + 2 * gate, recurrent_scales + 2 * gate);
         }
-        for (int i = 0; i < cells; i++) {
-            const int32_t input_gate = tml_logistic16(gates[i]);
-            const int32_t forget_gate = tml_logistic16(gates[cells + i]);
-            const int32_t cell_gate = tml_tanh16(gates[2 * cells + i], 3);
-            const int32_t output_gate = tml_logistic16(gates[3 * cells + i]);
-            const int32_t kept = (int16_t)tml_rounding_shift(forget_gate * cells_state[i], 15);
-            const int32_t added = (int16_t)tml_rounding_shift(input_gate * cell_gate, 30 + cell_power);
-            int32_t cell = tml_clamp16(kept + added);
-            if (cell_clip > 0) {
-                cell = tml_clamp_int(cell, -cell_clip, cell_clip);
-            }
-            cells_state[i] = (int16_t)cell;
-            output[i] = tml_requantize(output_gate * tml_tanh16(cell, 15 + cell_power), hidden_multiplier, hidden_shift,
-                                       hidden_shift, hidden_zero_point, INT8_MIN, INT8_MAX);
-        }
-        memcpy(state, output, (size_t)cells);
+        tml_lstm_cells(gates, output, state, cells_state, cells, cell_power, cell_clip, hidden_multiplier,
+                       hidden_shift, hidden_zero_point);
         input += inputs;
         output += cells;
     }

@@ -78,7 +78,7 @@ class Norm:
 
 def case(draw: Draw) -> bytes:
     """Ranks 2 to 4, with and without the mean, the gain and the offset, by rows of their own or not."""
-    depth = draw.pick(draw.size(9), 4 * draw.size(24), draw.size(200))
+    depth = draw.pick(draw.size(9, 2), 4 * draw.size(24), draw.size(200, 2))
     shape = (*(draw.size(4) for _ in range(draw.size(3))), depth)
     centred, gain = draw.pick((True, True), (True, True), (True, False), (False, True))
     return norm(Norm(shape, centred, gain, gain and draw.flag(0.7), draw.flag()), draw)

@@ -10,10 +10,13 @@ import pytest
 
 from tests.kernels.arithmetic_cases import Draw
 from tests.kernels.cases import model
+from tests.kernels.on_core import assert_equal
 from tests.kernels.test_state import got, in_turn
 from tests.support.host_build import compile_network, random_inputs
 from tests.support.lstm_builder import lstm
 from tests.support.native_kernels import NativeKernels
+from tests.support.qemu_steps import run_in_qemu
+from tests.support.step_build import GUARD, Case, StepProgram
 from tests.support.tflite_builder import Builder
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ops import VariableAttrs
@@ -22,6 +25,7 @@ from tinyml.lower.program import Isa, Target
 from tinyml.tflite.read import read_graph
 
 RANDOM, SWEEP = 100, 2000
+ON_CORE, TOGETHER = 5, 100
 
 
 def case(draw: Draw) -> bytes:
@@ -60,6 +64,47 @@ def test_random_cases(tmp_path: Path) -> None:
 @pytest.mark.sweep
 def test_sweep(tmp_path: Path) -> None:
     prove_in_turn(range(10_000, 10_000 + SWEEP), tmp_path)
+
+
+def on_cores(isa: Isa, kernel: str, seeds: range, folder: Path) -> tuple[list[Case], list[Any], list[Any]]:
+    """The steps for ``isa`` with inputs, and what portable C makes of them with states as memory has them before."""
+    native, cases, inputs, wanted = NativeKernels(folder), [], [], []
+    for seed in seeds:
+        graph = read_graph(case(Draw(seed)))
+        step, plain = (lower(graph, Target(which)).steps[-1] for which in (isa, Isa.PORTABLE))
+        assert step.kernel == kernel
+        sizes = {i: graph.tensor(step.outputs[i]).size_bytes for i in (1, 2)}
+        before = {i: np.full(size, GUARD, np.uint8) for i, size in sizes.items()}
+        arrays = random_inputs([graph.tensors[t] for t in step.inputs], 1, seed)[-1]
+        cases.append(Case(graph, step))
+        inputs.append([arrays])
+        wanted.append(native.run(graph, plain, arrays, before))
+    return cases, inputs, wanted
+
+
+@pytest.mark.parametrize(("core", "compiler"), [("cortex-m4", "gcc"), ("cortex-m33", "zig")])
+def test_random_cases_on_the_dsp_extension(core: str, compiler: str, tmp_path: Path) -> None:
+    cases, inputs, wanted = on_cores(Isa.DSP, "tml_lstm_dsp", range(ON_CORE), tmp_path)
+    program = StepProgram(cases, core, tmp_path, compiler=compiler)
+    for index, ((arrays,), expected) in enumerate(zip(inputs, wanted, strict=True)):
+        assert_equal(program.run(index, arrays).outputs, expected, f"LSTM {index}")
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+def test_random_cases_on_mve(compiler: str, tmp_path: Path) -> None:
+    cases, inputs, wanted = on_cores(Isa.MVE, "tml_lstm_mve", range(ON_CORE), tmp_path)
+    results = run_in_qemu(cases, inputs, tmp_path, compiler=compiler)
+    for index, ((outputs,), expected) in enumerate(zip(results, wanted, strict=True)):
+        assert_equal(outputs, expected, f"LSTM {index}")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("first", range(10_000, 10_000 + SWEEP, TOGETHER))
+def test_sweep_on_the_dsp_extension(first: int, tmp_path: Path) -> None:
+    cases, inputs, wanted = on_cores(Isa.DSP, "tml_lstm_dsp", range(first, first + TOGETHER), tmp_path)
+    program = StepProgram(cases, "cortex-m4", tmp_path)
+    for index, ((arrays,), expected) in enumerate(zip(inputs, wanted, strict=True)):
+        assert_equal(program.run(index, arrays).outputs, expected, f"LSTM {first + index}")
 
 
 @pytest.mark.parametrize("passes", [False, True])

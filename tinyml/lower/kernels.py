@@ -21,6 +21,7 @@ from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import layer_norm as dsp_layer_norm
+from tinyml.lower.dsp import lstm as dsp_lstm
 from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
@@ -32,6 +33,7 @@ from tinyml.lower.mve import elementwise as mve_elementwise
 from tinyml.lower.mve import fully_connected as mve_fully_connected
 from tinyml.lower.mve import grouped as mve_grouped
 from tinyml.lower.mve import layer_norm as mve_layer_norm
+from tinyml.lower.mve import lstm as mve_lstm
 from tinyml.lower.mve import matmul as mve_matmul
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.mve import transpose_conv as mve_transpose_conv
@@ -170,6 +172,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("ADD", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("SUB", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("MUL", mve_binary.mul_applies, mve_binary.build_mul, "eight elements at a time"),
+    _dsp("UNIDIRECTIONAL_SEQUENCE_LSTM", always, dsp_lstm.build, "SMLAD on 2 cells"),
+    _mve("UNIDIRECTIONAL_SEQUENCE_LSTM", always, mve_lstm.build, "VMLADAVA on 16 inputs"),
     _mve("LAYER_NORM", mve_layer_norm.applies, mve_layer_norm.build, "four elements at a time"),
     _mve("BATCH_MATMUL", mve_matmul.batch_matmul_applies, mve_matmul.build_batch_matmul, "VMLA or VMLADAV, row by row"),
     _mve("ATTENTION", mve_matmul.attention_applies, mve_matmul.build_attention, "VMLA or VMLADAV, query by query"),
