@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tests.kernels.arithmetic_cases import Draw
 from tests.kernels.cases import model
+from tests.kernels.on_core import assert_equal
+from tests.kernels.rows import RowProgram, row_layer
+from tests.support.host_build import random_inputs
 from tests.support.tflite_builder import Builder
+from tinyml.lower.program import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +93,16 @@ def grouped_model(shape: Grouped, draw: Draw) -> bytes:
         )  # fmt: skip
 
     return model(build)
+
+
+def prove_rows(
+    shapes: list[Grouped], target: Target, core: str, kernel: str, directory: Path, *, watch_reads: bool = False
+) -> None:
+    """Every shape with a call for each row of output, from windows that are cut off at the borders."""
+    layers = [row_layer(grouped_model(shape, Draw(seed)), target) for seed, shape in enumerate(shapes)]
+    assert {layer.step.kernel for layer in layers} == {kernel}
+    program = RowProgram(layers, core, directory, optimise="-O2")
+    for index, (layer, shape) in enumerate(zip(layers, shapes, strict=True)):
+        for inputs in random_inputs([layer.graph.tensors[t] for t in layer.graph.inputs], 1):
+            got = program.run(index, inputs[0], watch_reads=watch_reads)
+            assert_equal([got], layer.reference.run(inputs), f"{shape} by rows")

@@ -1,4 +1,4 @@
-"""Depthwise layers computed row by row: one call of a row kernel for each row of output, heights known at run time."""
+"""Convolutions computed row by row: one call of a row kernel for each row of output, heights known at run time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from tests.support.core_build import Machine, compile_core
 from tests.support.step_build import GUARD, GUARD_BYTES, Array, c_type
 from tinyml.graph.ir import Graph, Op
-from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs
 from tinyml.lower.kernels import build_step
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.tflite.reference import Reference
@@ -23,7 +23,7 @@ class RowLayer:
     """A layer of one op, and the step that computes a row of it from a window as tall as its kernel."""
 
     reference: Reference
-    attrs: DepthwiseConv2DAttrs
+    attrs: Conv2DAttrs | DepthwiseConv2DAttrs
     kernel_h: int
     step: Step
 
@@ -43,7 +43,7 @@ def row_layer(model: bytes, target: Target) -> RowLayer:
     """Lower the window of one row: kernel_h rows in, one row out, nothing above."""
     reference = Reference(model)
     (op,) = reference.graph.ops
-    attrs = cast(DepthwiseConv2DAttrs, op.attrs)
+    attrs = cast(Conv2DAttrs | DepthwiseConv2DAttrs, op.attrs)
     kernel_h = reference.graph.tensors[op.inputs[1]].shape[1]
     tensors = list(reference.graph.tensors)
     for index, rows in ((op.inputs[0], kernel_h), (op.outputs[0], 1)):
@@ -55,7 +55,7 @@ def row_layer(model: bytes, target: Target) -> RowLayer:
 
 
 def _row_source(layer: RowLayer, prefix: str) -> str:
-    (_, height, width, channels), (_, out_h, out_w, _) = layer.shapes
+    (_, height, width, channels), (_, out_h, out_w, out_c) = layer.shapes
     attrs, step = layer.attrs, layer.step
     names = {"height": "height", "pad_top": "pad_top"}
 
@@ -79,7 +79,7 @@ def _row_source(layer: RowLayer, prefix: str) -> str:
         f" {{{','.join(str(v) if v > -(2**31) else '(-2147483647 - 1)' for v in c.data.ravel().tolist())}}};\n"
         for i, c in enumerate(step.consts)
     )
-    sizes = {"in": height * width * channels, "out": out_h * out_w * channels, "scratch": step.scratch_bytes}
+    sizes = {"in": height * width * channels, "out": out_h * out_w * out_c, "scratch": step.scratch_bytes}
     buffers = "".join(
         f"int8_t {prefix}{name}[{size + 2 * GUARD_BYTES}] __attribute__((aligned(16)));\n"
         for name, size in sizes.items()
@@ -95,7 +95,7 @@ void {prefix}run(void) {{
         const int top = i * {attrs.stride_h} - {attrs.pad_top}, from = top > 0 ? top : 0;
         const int end = top + {layer.kernel_h} < {height} ? top + {layer.kernel_h} : {height};
         {prefix}row({prefix}in + {GUARD_BYTES} + from * {width * channels},
-                    {prefix}out + {GUARD_BYTES} + i * {out_w * channels}, end - from, from - top);
+                    {prefix}out + {GUARD_BYTES} + i * {out_w * out_c}, end - from, from - top);
     }}
 }}
 """

@@ -9,10 +9,10 @@ import pytest
 
 from tests.kernels.arithmetic_cases import Draw
 from tests.kernels.cases import model
-from tests.kernels.grouped_cases import SHAPES, Grouped, drawn_shape, grouped_model
+from tests.kernels.grouped_cases import SHAPES, Grouped, drawn_shape, grouped_model, prove_rows
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Optimize
+from tinyml.lower.program import Isa, Optimize, Target
 
 POINTWISE, GENERAL, PORTABLE = "tml_grouped_pointwise_dsp", "tml_grouped_conv2d_dsp", "tml_conv2d"
 RANDOM, SWEEP, BATCH = 60, 2000, 100
@@ -42,6 +42,12 @@ def test_every_goal(optimize: Optimize, tmp_path: Path) -> None:
 
 def test_random_groups(tmp_path: Path) -> None:
     prove_on_core(drawn(range(RANDOM)), tmp_path, core="cortex-m7", optimise="-O2", count=1)
+
+
+def test_rows_at_a_time(tmp_path: Path) -> None:
+    """Heights known at run time only, and nothing but the input, the scratch and the constants is read."""
+    shapes = [shape for shape in SHAPES if not shape.is_pointwise and shape.dilation[0] == 1]
+    prove_rows(shapes, Target(Isa.DSP), "cortex-m4", GENERAL, tmp_path, watch_reads=True)
 
 
 @pytest.mark.sweep

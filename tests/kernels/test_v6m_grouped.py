@@ -9,10 +9,10 @@ import pytest
 
 from tests.kernels.arithmetic_cases import Draw
 from tests.kernels.cases import model
-from tests.kernels.grouped_cases import SHAPES, Grouped, drawn_shape, grouped_model
+from tests.kernels.grouped_cases import SHAPES, Grouped, drawn_shape, grouped_model, prove_rows
 from tests.kernels.on_core import Expected, prove_on_core
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Isa, Optimize
+from tinyml.lower.program import Isa, Optimize, Target
 
 POINTWISE, GENERAL = "tml_grouped_pointwise_v6m", "tml_grouped_conv2d_v6m"
 RANDOM, SWEEP, BATCH = 40, 2000, 100
@@ -41,6 +41,13 @@ def test_every_shape(core: str, isa: Isa, compiler: str, optimize: Optimize, tmp
 def test_random_groups(core: str, isa: Isa, tmp_path: Path) -> None:
     cases = [expected(drawn_shape(Draw(seed)), seed) for seed in range(RANDOM)]
     prove_on_core(cases, tmp_path, core=core, isa=isa, count=1)
+
+
+@pytest.mark.parametrize(("core", "isa"), CORES)
+def test_rows_at_a_time(core: str, isa: Isa, tmp_path: Path) -> None:
+    """Heights known at run time only."""
+    shapes = [shape for shape in SHAPES if not shape.is_pointwise and shape.dilation[0] == 1]
+    prove_rows(shapes, Target(isa, by_rows=True), core, GENERAL, tmp_path)
 
 
 @pytest.mark.sweep
