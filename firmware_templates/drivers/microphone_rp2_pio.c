@@ -18,6 +18,7 @@
 #define CHANNEL(n, offset) DMA(0x40u * (n) + (offset))
 #define PAD(pin) TML_REG32(TML_RP2_PADS_BANK0_BASE + 0x04u + 4u * (pin))
 #define GPIO_CTRL(pin) TML_REG32(TML_RP2_IO_BANK0_BASE + 0x04u + 8u * (pin))
+#define RESETS_SET TML_REG32(TML_RP2_RESETS_BASE + 0x2000u)
 #define RESETS_CLEAR TML_REG32(TML_RP2_RESETS_BASE + 0x3000u)
 #define RESETS_DONE TML_REG32(TML_RP2_RESETS_BASE + 0x08u)
 #define FDEBUG PIO(0x008u)
@@ -28,10 +29,10 @@
 /* Fields that lie elsewhere in the RP2350's DMA, and the bits of its resets: DMA, IO_BANK0, PADS_BANK0, PIO0. */
 #if TML_RP2_IS_RP2350
 enum { WRITE_STEPS = 1 << 6, RING_SIZE_SHIFT = 8, RING_WRITES = 1 << 12, CHAIN_SHIFT = 13, REQUEST_SHIFT = 17 };
-enum { NEEDED = 1 << 2 | 1 << 6 | 1 << 9 | 1 << 11 };
+enum { NEEDED = 1 << 2 | 1 << 6 | 1 << 9 | 1 << 11, AFRESH = 1 << 2 | 1 << 11 };
 #else
 enum { WRITE_STEPS = 1 << 5, RING_SIZE_SHIFT = 6, RING_WRITES = 1 << 10, CHAIN_SHIFT = 11, REQUEST_SHIFT = 15 };
-enum { NEEDED = 1 << 2 | 1 << 5 | 1 << 8 | 1 << 10 };
+enum { NEEDED = 1 << 2 | 1 << 5 | 1 << 8 | 1 << 10, AFRESH = 1 << 2 | 1 << 10 };
 #endif
 
 enum { CHANNEL_ENABLE = 1, WORDS = 2 << 2, REQUEST_PIO0_RX0 = 4, FUNCTION_PIO0 = 6, STALLED = 1 };
@@ -101,6 +102,7 @@ static void start_channels(void) {
 
 int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_samples) {
     if (sample_rate_hz != TML_MICROPHONE_HZ) return -1;
+    RESETS_SET = AFRESH; /* a debugger's reset of the core leaves DMA and PIO running */
     RESETS_CLEAR = NEEDED;
     if (!tml_clock_wait(&RESETS_DONE, NEEDED, NEEDED)) return -1;
     half_samples = tml_blocks_begin(ring, ring_samples, TML_HALF_SAMPLES);

@@ -219,14 +219,19 @@ class Rp2(Mcu):
         self.new = self.board == "pico2"
         self.irq = 10 if self.new else 11
         self.resets = 0x40020000 if self.new else 0x4000C000
-        self.running, self.instructions = 0, list[int]()
+        self.running, self.instructions, self.held = 0, list[int](), 0
         self.core.on_write |= {
+            self.resets + 0x2000: lambda _, value: self._hold(value),
             self.resets + 0x3000: lambda _, value: self._release(value),
             self.FDEBUG: lambda _, value: self._forget(value),
             self.INSTRUCTION: lambda _, value: self.instructions.append(value),
         }
         self.core.on_read |= {self.resets + 8: lambda _: self.running, self.FDEBUG: lambda _: self.stalled}
         return ChainedDma(self.core, new=self.new)
+
+    def _hold(self, bits: int) -> None:
+        self.running &= ~bits
+        self.held |= bits
 
     def _release(self, bits: int) -> None:
         self.running |= bits
@@ -243,6 +248,7 @@ class Rp2(Mcu):
             assert pad & 1 << 8 == 0 and pad >> 7 & 1 == 0 and pad >> 6 & 1, "neither isolated nor cut off; input"
         bits = (2, 6, 9, 11) if self.new else (2, 5, 8, 10)
         assert all(self.running >> bit & 1 for bit in bits), "DMA, pins and PIO0 are out of reset"
+        assert self.held == 1 << bits[0] | 1 << bits[3], "DMA and PIO0 were in it; the console keeps its pins"
         directions = self.instructions[-2]
         assert directions >> 5 == 0xE083 >> 5 and directions & 31 == 3, "set pindirs, 3"
         assert self.field(0x502000DC, 5, 5) == self.SCK and self.field(0x502000DC, 26, 3) == 2
