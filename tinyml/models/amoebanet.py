@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.blocks import classify, divisible, finish, image_input
-from tinyml.models.cells import Cell, stacked
+from tinyml.models.cells import Body, Cell, build_cells
 from tinyml.models.entry import Entry, Published
 
 NORMAL = Cell(
@@ -35,6 +34,8 @@ REDUCTION = Cell(
 )
 """Figure 5 of the paper, as the code has it."""
 
+BODY = Body(NORMAL, REDUCTION, filters=50, divisor=2)
+
 
 def build(
     *,
@@ -48,17 +49,17 @@ def build(
     name: str = "amoebanet",
 ) -> Any:
     """AmoebaNet-A with 50 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
-    inputs = image_input(input_shape, batch_size)
-    x = stacked(
-        inputs,
-        NORMAL,
-        REDUCTION,
-        stem=divisible(32 * width),
-        filters=divisible(50 * width, 2),
+    return build_cells(
+        BODY,
+        input_shape=input_shape,
+        classes=classes,
+        width=width,
         cells=cells,
+        dropout=dropout,
         drop_rate=drop_rate,
+        batch_size=batch_size,
+        name=name,
     )
-    return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 
 _PAPER = "Real et al. 2019, AmoebaNet, arXiv:1802.01548, figure 5"

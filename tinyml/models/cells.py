@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tinyml.models.blocks import RELU, activate
+from tinyml.models.blocks import RELU, activate, classify, divisible, finish, image_input
 from tinyml.models.drop_path import drop_path
 
 Operation = tuple[str, int]
@@ -22,6 +22,40 @@ class Cell:
 
     pairs: tuple[tuple[Operation, Operation], ...]
     joined: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A network of cells: ``filters`` channels at width 1, in multiples of ``divisor``.
+
+    ``separate_reductions`` puts a reduction cell before each later run (NASNet, AmoebaNet); otherwise the run's first
+    cell has stride 2 itself (PNASNet).
+    """
+
+    normal: Cell
+    reduction: Cell
+    filters: int
+    divisor: int
+    separate_reductions: bool = True
+
+
+def build_cells(
+    body: Body,
+    *,
+    input_shape: tuple[int, ...],
+    classes: int,
+    width: float,
+    cells: int,
+    dropout: float,
+    drop_rate: float,
+    batch_size: int | None,
+    name: str,
+) -> Any:
+    """A classifier with the channels of ``body`` times ``width`` and ``cells`` cells, a multiple of three."""
+    inputs = image_input(input_shape, batch_size)
+    stem, filters = divisible(32 * width), divisible(body.filters * width, body.divisor)
+    x = stacked(inputs, body, stem=stem, filters=filters, cells=cells, drop_rate=drop_rate)
+    return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 
 def batch_norm(x: Any, name: str) -> Any:
@@ -151,21 +185,10 @@ def _apply(x: Any, operation: str, filters: int, strides: int, name: str) -> Any
     return x
 
 
-def stacked(
-    inputs: Any,
-    normal: Cell,
-    reduction: Cell,
-    *,
-    stem: int,
-    filters: int,
-    cells: int,
-    drop_rate: float,
-    separate_reductions: bool = True,
-) -> Any:
+def stacked(inputs: Any, body: Body, *, stem: int, filters: int, cells: int, drop_rate: float) -> Any:
     """The ImageNet stack: a 3x3 stem, two reduction cells, then three runs of ``cells / 3`` cells, twice halved.
 
-    ``separate_reductions`` puts a reduction cell before each later run (NASNet, AmoebaNet); otherwise the run's first
-    cell has stride 2 itself (PNASNet). The rates of drop path grow with the depth up to ``drop_rate``.
+    The rates of drop path grow with the depth up to ``drop_rate``.
     """
     import keras
 
@@ -174,7 +197,7 @@ def stacked(
     )(inputs)
     x = batch_norm(x, "stem_bn")
     outputs: list[Any] = [None, x]
-    total = cells + 2 + (2 if separate_reductions else 0)
+    total = cells + 2 + (2 if body.separate_reductions else 0)
     done = 0
 
     def add(cell: Cell, channels: int, strides: int, name: str, earlier: Any) -> Any:
@@ -183,16 +206,16 @@ def stacked(
         return build_cell(cell, outputs[-1], earlier, channels, strides, name, drop_rate * done / total)
 
     for number, share in ((1, 4), (2, 2)):
-        outputs.append(add(reduction, max(4, filters // share), 2, f"stem_cell{number}", outputs[-2]))
+        outputs.append(add(body.reduction, max(4, filters // share), 2, f"stem_cell{number}", outputs[-2]))
     halvings = (cells // 3, 2 * cells // 3)
     for number in range(cells):
         scale = 2 ** sum(number >= at for at in halvings)
         earlier, strides = outputs[-2], 1
         if number in halvings:
-            if separate_reductions:
-                outputs.append(add(reduction, filters * scale, 2, f"reduction{number}", earlier))
+            if body.separate_reductions:
+                outputs.append(add(body.reduction, filters * scale, 2, f"reduction{number}", earlier))
                 earlier = outputs[-2]
             else:
                 strides = 2
-        outputs.append(add(normal, filters * scale, strides, f"cell{number}", earlier))
+        outputs.append(add(body.normal, filters * scale, strides, f"cell{number}", earlier))
     return activate(outputs[-1], RELU, "last")

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.blocks import classify, divisible, finish, image_input
-from tinyml.models.cells import Cell, stacked
+from tinyml.models.cells import Body, Cell, build_cells
 from tinyml.models.entry import Entry, Published
 
 NORMAL = Cell(
@@ -35,6 +34,8 @@ REDUCTION = Cell(
 )
 """Figure 4 of the paper."""
 
+BODY = Body(NORMAL, REDUCTION, filters=44, divisor=4)
+
 
 def build(
     *,
@@ -48,17 +49,17 @@ def build(
     name: str = "nasnet",
 ) -> Any:
     """NASNet-A with 44 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
-    inputs = image_input(input_shape, batch_size)
-    x = stacked(
-        inputs,
-        NORMAL,
-        REDUCTION,
-        stem=divisible(32 * width),
-        filters=divisible(44 * width, 4),
+    return build_cells(
+        BODY,
+        input_shape=input_shape,
+        classes=classes,
+        width=width,
         cells=cells,
+        dropout=dropout,
         drop_rate=drop_rate,
+        batch_size=batch_size,
+        name=name,
     )
-    return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 
 _PAPER = "Zoph et al. 2018, NASNet, arXiv:1707.07012, figure 4"

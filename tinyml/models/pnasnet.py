@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.blocks import classify, divisible, finish, image_input
-from tinyml.models.cells import Cell, stacked
+from tinyml.models.cells import Body, Cell, build_cells
 from tinyml.models.entry import Entry, Published
 
 CELL = Cell(
@@ -24,6 +23,8 @@ CELL = Cell(
 )
 """Figure 1 of the paper."""
 
+BODY = Body(CELL, CELL, filters=54, divisor=2, separate_reductions=False)
+
 
 def build(
     *,
@@ -37,18 +38,17 @@ def build(
     name: str = "pnasnet",
 ) -> Any:
     """PNASNet-5 with 54 channels times ``width`` and ``cells`` cells, a multiple of three."""
-    inputs = image_input(input_shape, batch_size)
-    x = stacked(
-        inputs,
-        CELL,
-        CELL,
-        stem=divisible(32 * width),
-        filters=divisible(54 * width, 2),
+    return build_cells(
+        BODY,
+        input_shape=input_shape,
+        classes=classes,
+        width=width,
         cells=cells,
+        dropout=dropout,
         drop_rate=drop_rate,
-        separate_reductions=False,
+        batch_size=batch_size,
+        name=name,
     )
-    return finish(inputs, classify(x, classes, dropout=dropout), name)
 
 
 _PAPER = "Liu et al. 2018, PNASNet, arXiv:1712.00559, figure 1"
