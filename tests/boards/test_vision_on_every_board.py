@@ -30,7 +30,8 @@ def test_it_builds_fits_and_is_proven(board: Board, toolchain: str, model: Path,
     options = Options(app="vww", toolchain=require_toolchain(toolchain), inputs=1)
     result = build(str(model), board, tmp_path / "project", options)
     assert result.check.fits and result.emulation is not None and result.emulation.equal
-    estimated = app_ram_bytes("vww", compile_model(str(model), board, options).program, board)
+    compiled = compile_model(str(model), board, options)
+    estimated = app_ram_bytes("vww", compiled.program, compiled.board)
     measured = measure(Path(result.elf), board).bss_bytes
     assert estimated <= measured < estimated + 512, "buffers, and the drivers' state"
 
