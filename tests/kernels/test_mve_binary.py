@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.kernels.arithmetic_cases import Draw
+from tests.kernels.arithmetic_cases import binary as random_binary
 from tests.kernels.cases import Rng, model
 from tests.kernels.in_qemu import prove_on_m55
 from tests.kernels.on_core import Expected, assert_equal, lowered
@@ -17,6 +19,7 @@ from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Isa
 
 LINEAR, SUM, MUL = "tml_linear_sum_mve", "tml_sum_mve", "tml_mul_mve"
+BROADCAST_SUM, BROADCAST_MUL = "tml_broadcast_sum_mve", "tml_broadcast_mul_mve"
 
 
 @pytest.mark.parametrize(("kind", "compiler"), [("ADD", "gcc"), ("SUB", "zig"), ("MUL", "gcc")])
@@ -91,13 +94,37 @@ def test_an_operand_that_is_the_same_in_every_row(tmp_path: Path) -> None:
     prove_on_m55([Expected(broadcast("MUL", a, b), MUL, f"{a} by {b}") for a, b in pairs], tmp_path)
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+def test_other_broadcasts(compiler: str, tmp_path: Path) -> None:
+    """Over channels, over rows and over both; whole vectors and remainders, in place over either operand."""
+    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+        ((1, 3, 3, 8), (1, 3, 3, 1)),
+        ((1, 3, 1, 1), (1, 3, 2, 7)),
+        ((2, 1, 5), (1, 3, 5)),
+        ((1, 2, 3, 9), (1,)),
+        ((3, 1, 6), (4, 1)),
+    ]
+    cases = [Expected(broadcast("MUL", a, b), BROADCAST_MUL, f"{a} by {b}") for a, b in pairs[:3]]
+    cases += [Expected(broadcast(k, a, b), BROADCAST_SUM, f"{k} {a}, {b}") for k in ("ADD", "SUB") for a, b in pairs]
+    prove_on_m55([*cases, Expected(broadcast("ADD", (1, 3, 3, 8), (8,)), BROADCAST_SUM, "rows")], tmp_path,
+                 compiler=compiler)  # fmt: skip
+
+
 def test_what_the_kernels_cannot_do_stays_portable(tmp_path: Path) -> None:
     scaled_up = two_inputs("MUL", (1, 9), (0.5, 0.5, 0.01), (1, 2, 3), "NONE")
     prove_on_m55(
         [
-            Expected(broadcast("MUL", (1, 3, 3, 8), (1, 3, 3, 1)), "tml_mul", "a broadcast over channels"),
-            Expected(broadcast("ADD", (1, 3, 3, 8), (1, 1, 1, 8)), "tml_add", "a sum with broadcasting"),
+            Expected(broadcast("ADD", (1, 5, 4, 3), (1, 5, 1, 3)), "tml_add", "rows of three"),
             Expected(scaled_up, "tml_mul", "a scale above one"),
         ],
         tmp_path,
     )
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("first", range(10_000, 12_000, 200))
+def test_sweep_of_broadcasts(first: int, tmp_path: Path) -> None:
+    seeds = range(first, first + 200)
+    made = [(k, seed, random_binary(k)(Draw(seed))) for k in ("ADD", "SUB", "MUL") for seed in seeds]
+    cases = [Expected(data, lowered(data, isa=Isa.MVE)[2].kernel, f"{k} {seed}") for k, seed, data in made]
+    prove_on_m55(cases, tmp_path, count=1)

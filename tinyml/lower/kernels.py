@@ -27,6 +27,7 @@ from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
+from tinyml.lower.mve import broadcast as mve_broadcast
 from tinyml.lower.mve import conv_2d as mve_conv_2d
 from tinyml.lower.mve import depthwise_conv_2d as mve_depthwise_conv_2d
 from tinyml.lower.mve import elementwise as mve_elementwise
@@ -172,6 +173,9 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("ADD", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("SUB", mve_binary.sum_applies, mve_binary.build_sum, "eight elements at a time, three roundings"),
     _mve("MUL", mve_binary.mul_applies, mve_binary.build_mul, "eight elements at a time"),
+    _mve("ADD", mve_broadcast.applies, mve_broadcast.build_sum, "four elements at a time, three roundings"),
+    _mve("SUB", mve_broadcast.applies, mve_broadcast.build_sum, "four elements at a time, three roundings"),
+    _mve("MUL", mve_broadcast.applies, mve_broadcast.build_mul, "four elements at a time"),
     _dsp("UNIDIRECTIONAL_SEQUENCE_LSTM", always, dsp_lstm.build, "SMLAD on 2 cells"),
     _mve("UNIDIRECTIONAL_SEQUENCE_LSTM", always, mve_lstm.build, "VMLADAVA on 16 inputs"),
     _mve("LAYER_NORM", mve_layer_norm.applies, mve_layer_norm.build, "four elements at a time"),

@@ -86,6 +86,11 @@ def with_constant(b: Builder) -> int:
     return b.binary("ADD", x, b.constant(full(1, 4, 4, 4, value=3), scale=0.05))
 
 
+def sum_of_three(b: Builder) -> int:
+    x, y = b.input((1, 5, 4, 3), scale=0.05), b.input((1, 5, 1, 3), scale=0.25)
+    return b.binary("ADD", x, y, scale=0.1)
+
+
 def pool(kind: str, shape: tuple[int, ...], size: tuple[int, int], padding: str = "VALID") -> Layer:
     return lambda b: b.pool_2d(kind, b.input(shape), size=size, stride=(1, 1), padding=padding)
 
@@ -187,6 +192,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "many keys": (attention(600), (Isa.DSP,), "600 keys, the kernel takes 511"),
     "norm of six": (norm(0.1, 0.1, 6), (Isa.MVE,), "elements in fours, here 6"),
     "norm's left shift": (norm(1.0, 2e-6), (Isa.MVE,), "shifts of [0], the vector forms hold for -31 to -1"),
+    "sum of three": (sum_of_three, (Isa.MVE,), "at least 4 elements in the innermost loop, here 3"),
     "three columns": (product((1, 3, 8), (1, 8, 3)), (Isa.MVE,), "at least 4 columns, here 3"),
     "many products": (product((1, 3, 16_001), (1, 4, 16_001), True), (Isa.MVE,), "after 16001 products"),
     "many keys in vectors": (attention(600), (Isa.MVE,), "at most 511 keys, here 600"),
