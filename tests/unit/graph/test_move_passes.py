@@ -160,3 +160,12 @@ def test_random_chains_of_moves(seed: int) -> None:
             case _:
                 taps.append(b.elementwise("RELU", x, scale=0.2))
     folded(b.build([b.elementwise("RELU6", x), *taps]))
+
+
+def test_a_slice_that_leaves_a_scalar() -> None:
+    """A vector's element without a dimension is no order of channels."""
+    b = Builder()
+    x = b.input((3,), scale=0.1)
+    element = mb.strided_slice(b, x, (1,), (2,), (1,), (), shrinkAxisMask=1)
+    graph = run_passes(read_graph(b.build([element])))
+    assert graph.tensors[graph.outputs[0]].shape == ()

@@ -53,7 +53,7 @@ class FoldChannelMoves(Pass):
 def channel_order(graph: Graph, op: Op) -> Order | None:
     """The channel of the input that each channel of the output is; None where ``op`` moves more than channels."""
     x, y = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    if not x or x[:-1] != y[:-1]:
+    if not x or len(x) != len(y) or x[:-1] != y[:-1]:
         return None
     rows = moved(op.attrs).flat().reshape(-1, y[-1])
     order: Order = rows[0]
