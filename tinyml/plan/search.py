@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from math import inf
 
 from tinyml.lower.program import Program
 from tinyml.lower.rows import RowSteps
@@ -125,6 +127,8 @@ class Search:
             for start in range(end - 1, -1, -1):
                 if not self._bounds(start, end, best[end]):
                     break
+                if best[start] >= best[end]:
+                    continue
                 inner_bytes = 0
                 for edge in self._edges(start, end, best[end], (1,)):
                     best[end] = min(best[end], max(best[start], edge.peak_bytes))
@@ -147,11 +151,12 @@ class Search:
     def _least_work(self, limit: int) -> Path | None:
         labels: list[list[_Label]] = [[] for _ in range(self.steps + 1)]
         labels[0] = [_Label(0.0, 0, -1, 0, 0, None, None)]
+        full = self._full_before(limit)
         for end in range(1, self.steps + 1):
             for start in range(end - 1, -1, -1):
                 if not self._bounds(start, end, limit):
                     break
-                if not labels[start]:
+                if not labels[start] or (end > start + 1 and full[start] == full[end]):
                     continue
                 least_inner_bytes = 0
                 for edge in self._edges(start, end, limit):
@@ -170,6 +175,14 @@ class Search:
             edges.append(at.edge)
             at = at.before
         return Path(tuple(reversed(edges)), best.height_bytes)
+
+    def _full_before(self, limit: int) -> list[int]:
+        """How many of the steps before each cut do not run alone within ``limit``, nothing overlapping.
+
+        Steps that all do are never better off by rows, which takes more work.
+        """
+        apart = ([e.peak_bytes for e in self.cuts.whole(i) if e.overlap is None] for i in range(self.steps))
+        return list(accumulate((min(peaks, default=inf) > limit for peaks in apart), initial=0))
 
     def _extended(self, label: _Label, edge: Edge) -> _Label:
         work, parts = label.work + edge.work, label.parts + 1
