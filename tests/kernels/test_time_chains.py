@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.core_networks import CoreProgram
 from tests.support.host_build import Network, Result, host_program, run_program
 from tests.support.shared import require_module
+from tests.support.tflite_builder import Builder
 from tests.support.time_chains import MORE_HOPS, hopping, prove_hops, time_chain, windows_of
+from tinyml.graph.ops import ViewAttrs
+from tinyml.graph.passes import run_passes
 from tinyml.lower.program import Isa
+from tinyml.lower.streaming import stream
+from tinyml.tflite.read import read_graph
 
 CORES = (("cortex-m4", Isa.DSP, range(40, 50)), ("cortex-m0plus", Isa.V6M, range(60, 65)))
 
@@ -48,3 +54,16 @@ def test_on_a_core(core: str, isa: Isa, seeds: range, tmp_path: Path) -> None:
             return program.run(network, content)
 
         assert prove_hops(network, seed, run) >= MORE_HOPS
+
+
+def test_a_kernel_shorter_than_its_stride_reads_the_last_of_a_hop_and_keeps_nothing() -> None:
+    model = Builder()
+    x = model.reshape(model.input((1, 17, 4)), (1, 17, 1, 4))
+    x = model.conv_2d(x, np.ones((4, 1, 1, 4), np.int64), 0.004, stride=(2, 1), padding="VALID")
+    x = model.conv_2d(x, np.ones((4, 3, 1, 4), np.int64), 0.004, padding="VALID")
+    found = stream(run_passes(read_graph(model.build([model.reduce("MEAN", x, [1, 2])]))), 4)
+    windows = [window for windows in found.windows.values() for window in windows]
+    assert len(windows) == 2 and min(window.kept_bytes for window in windows) > 0
+    (piece,) = (op for op in found.graph.ops if op.kind == "STRIDED_SLICE")
+    assert found.graph.tensors[piece.outputs[0]].elements == 3 * 4
+    assert piece.attrs == ViewAttrs(1 * 4, (3 * 4,), (1,))
