@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tinyml.compression.distill import DistillOptions, check_distill, distill_options
-from tinyml.data.base import TRAIN
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
 from tinyml.training.balance import balance_best
@@ -21,6 +20,7 @@ from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
 from tinyml.training.forgetting import Forgetting, measure, old_data, open_old_data
 from tinyml.training.generations import fit_generations, teacher_entry
+from tinyml.training.manifest import counts_of, data_entry, model_entry, transfer_entry
 from tinyml.training.qat import QatOptions, check_qat, qat_options, train_quantised
 from tinyml.training.quantize import check_matches
 from tinyml.training.recipes import DataOptions, open_data
@@ -131,36 +131,16 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
     run = Run.create(
         path,
         {
-            "model": {
-                "source": definition.source,
-                "name": definition.name,
-                "parameters": int(model.count_params()),
-                "options": dict(definition.options),
-            },
+            "model": model_entry(definition, model),
             "task": recipe.name,
             "command": request.command,
-            "data": {
-                "folder": str(request.data.resolve()),
-                "words": list(request.data_options.words),
-                "unknown": [str(folder.resolve()) for folder in request.data_options.unknown],
-                "words_alone": request.data_options.words_alone,
-                "counts": _counts(data),
-            },
+            "data": data_entry(request.data, request.data_options, data),
             "place": place.describe(),
             "seed": options.seed,
             "options": asdict(options),
             "qat": None if request.qat is None else asdict(request.qat),
             "distill": None if request.distill is None else teacher_entry(request.distill),
-            "transfer": None
-            if request.transfer is None or source is None or taken is None
-            else {
-                **request.transfer.to_json(),
-                **taken.to_json(),
-                "name": source.name,
-                "labels": None if source.labels is None else list(source.labels),
-                "folded": source.folded,
-                "frontend": dict(source.frontend),
-            },
+            "transfer": transfer_entry(request.transfer, source, taken),
             "scaled": None if request.scaled is None else dict(request.scaled),
         },
     )
@@ -224,7 +204,7 @@ def run_data(run: Run, folder: Path | None, input_shape: tuple[int, ...], *, to_
     )
     dataset, recipe = open_data(place, options)
     data = replace(recipe.prepare(dataset, options, input_shape), own_part=options.worker is not None)
-    counts, recorded = _counts(data), told.get("counts")
+    counts, recorded = counts_of(data), told.get("counts")
     if not isinstance(recorded, Mapping) or any(
         counts.get(split, recorded[split]) != recorded[split] for split in recorded
     ):
@@ -339,11 +319,6 @@ def _check_options(options: FitOptions) -> None:
     for name in ("epochs", "batch_size", "learning_rate", "patience"):
         if getattr(options, name) <= 0:
             raise UsageError(f"{name.replace('_', ' ')} is {getattr(options, name)}: it has to be above 0")
-
-
-def _counts(data: TrainingData) -> dict[str, dict[str, int]]:
-    """The examples of each class in each split; not of the training split where this worker has a part of it alone."""
-    return {split: dict(counts) for split, counts in data.counts.items() if split != TRAIN or not data.own_part}
 
 
 def _entry(manifest: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
