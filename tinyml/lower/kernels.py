@@ -120,10 +120,15 @@ KERNELS: tuple[KernelRow, ...] = (
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
     _no_simd("CONV_2D", v6m_grouped.applies, v6m_grouped.build, "3 pixels by 3 channels, group by group"),
     _no_simd(
-        "DEPTHWISE_CONV_2D", v6m_depthwise_conv_2d.applies, v6m_depthwise_conv_2d.build, "3 outputs in 2 words",
+        "DEPTHWISE_CONV_2D",
+        v6m_depthwise_conv_2d.applies,
+        v6m_depthwise_conv_2d.build,
+        "3 outputs in 2 words",
     ),
     _no_simd(
-        "DEPTHWISE_CONV_2D", v6m_grouped.depthwise_applies, v6m_grouped.build_depthwise,
+        "DEPTHWISE_CONV_2D",
+        v6m_grouped.depthwise_applies,
+        v6m_grouped.build_depthwise,
         "3 pixels at a time, channel by channel",
     ),
     _mve("CONV_2D", mve_conv_2d.single_pixel_applies, mve_conv_2d.build_single_pixel, "VMLADAVA on 8 channels"),
@@ -134,7 +139,11 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("CONV_2D", dsp_conv_2d.pointwise_applies, dsp_conv_2d.build_pointwise, "SMLAD on 3 pixels by 2 channels"),
     _dsp("CONV_2D", dsp_conv_2d.few_pixels_applies, dsp_conv_2d.build_few_pixels, "SMLAD on 4 channels, row by row"),
     KernelRow(
-        "CONV_2D", frozenset({Isa.DSP}), frozenset({Optimize.SPEED}), dsp_winograd.applies, dsp_winograd.build,
+        "CONV_2D",
+        frozenset({Isa.DSP}),
+        frozenset({Optimize.SPEED}),
+        dsp_winograd.applies,
+        dsp_winograd.build,
         "Winograd's F(2x2, 3x3) in integers, SMLAD on 3 tiles by 2 channels",
     ),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
@@ -142,18 +151,26 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("CONV_2D", dsp_grouped.general_applies, dsp_grouped.build_general, "SMLAD on 3 patches, group by group"),
     _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
     _mve(
-        "DEPTHWISE_CONV_2D", mve_grouped.depthwise_applies, mve_grouped.build_depthwise,
+        "DEPTHWISE_CONV_2D",
+        mve_grouped.depthwise_applies,
+        mve_grouped.build_depthwise,
         "VMLADAVA on 2 patches, by groups of channels",
     ),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
     _dsp(
-        "DEPTHWISE_CONV_2D", dsp_grouped.depthwise_applies, dsp_grouped.build_depthwise,
+        "DEPTHWISE_CONV_2D",
+        dsp_grouped.depthwise_applies,
+        dsp_grouped.build_depthwise,
         "SMLAD on 3 patches, channel by channel",
     ),
     KernelRow(
-        "FULLY_CONNECTED", ANY_ISA, ANY_GOAL, fully_connected.needs_float64, fully_connected.build_float64,
+        "FULLY_CONNECTED",
+        ANY_ISA,
+        ANY_GOAL,
+        fully_connected.needs_float64,
+        fully_connected.build_float64,
         "portable C, software float64",
     ),
     _mve("FULLY_CONNECTED", mve_fully_connected.applies, mve_fully_connected.build, "VMLADAVA on 8 channels"),
@@ -186,8 +203,21 @@ KERNELS: tuple[KernelRow, ...] = (
     *(
         _mve(kind, always, mve_elementwise.build, "sixteen values at a time")
         for kind in (
-            "LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "DIV", "GELU", "EXP",
-            "LOG", "RSQRT", "SQRT", "ABS", "LOOKUP",
+            "LOGISTIC",
+            "TANH",
+            "HARD_SWISH",
+            "LEAKY_RELU",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "DIV",
+            "GELU",
+            "EXP",
+            "LOG",
+            "RSQRT",
+            "SQRT",
+            "ABS",
+            "LOOKUP",
         )
     ),
     _dsp("TRANSPOSE_CONV", dsp_transpose_conv.applies, dsp_transpose_conv.build, "SMLAD on 3 windows by 2 channels"),
@@ -258,9 +288,7 @@ KERNELS: tuple[KernelRow, ...] = (
 def candidates(op: Op, target: Target) -> list[KernelRow]:
     """The rows of ``op``'s kind on ``target``, in the order in which they are tried."""
     return [
-        row
-        for row in KERNELS
-        if row.kind == op.kind and target.isa in row.isas and target.optimize in row.optimize
+        row for row in KERNELS if row.kind == op.kind and target.isa in row.isas and target.optimize in row.optimize
     ]
 
 

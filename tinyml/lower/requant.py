@@ -51,9 +51,7 @@ def double_rounding(scales: Sequence[float]) -> Multipliers:
     return Multipliers(tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
 
 
-def single_rounding(
-    scales: Sequence[float], reach: Sequence[Range], clamps: Range, zero_point: int
-) -> Multipliers:
+def single_rounding(scales: Sequence[float], reach: Sequence[Range], clamps: Range, zero_point: int) -> Multipliers:
     """Integers for which ``(acc * multiplier + 2^(30 - shift)) >> (31 - shift)`` is LiteRT's float64 rounding.
 
     LiteRT 2.x rounds ``acc * scale`` in float64, halves away from zero. Both functions are monotonic in ``acc`` and

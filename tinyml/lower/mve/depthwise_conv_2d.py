@@ -188,9 +188,7 @@ def op_product(graph: Graph, op: Op) -> Product | str:
     flat = weights.reshape(-1, weights.shape[2]).T
     bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
     clamps = activation_range(cast(DepthwiseConv2DAttrs, op.attrs).activation, output)
-    return product(
-        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps
-    )
+    return product(flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

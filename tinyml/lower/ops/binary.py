@@ -66,9 +66,7 @@ def padded_loops(graph: Graph, op: Op) -> Loops:
             f" {len(loops.sizes)} nested loops and {MAX_LOOPS} are supported",
             hint="reshape an operand so that neighbouring dimensions broadcast alike",
         )
-    return Loops(
-        (1,) * missing + loops.sizes, (0,) * missing + loops.strides_a, (0,) * missing + loops.strides_b
-    )
+    return Loops((1,) * missing + loops.sizes, (0,) * missing + loops.strides_a, (0,) * missing + loops.strides_b)
 
 
 def operands(graph: Graph, op: Op) -> tuple[tuple[Arg, Arg], tuple[int, ...], tuple[Const, ...]]:
@@ -118,7 +116,13 @@ def broadcast_step(graph: Graph, op: Op, kernel: str, header: str, ints: dict[st
         *(Int(name, value) for name, value in (zero_points | ints).items()),
     )
     return make_step(
-        graph, op, kernel=kernel, header=header, inputs=inputs, args=args, consts=consts,
+        graph,
+        op,
+        kernel=kernel,
+        header=header,
+        inputs=inputs,
+        args=args,
+        consts=consts,
         in_place=in_place(graph, inputs, output),
     )
 
@@ -143,9 +147,12 @@ def multipliers_of_sum(scale_a: float, scale_b: float, scale_out: float) -> dict
     multiplier_b, shift_b = quantize_multiplier(scale_b / twice_max)
     out_multiplier, out_shift = quantize_multiplier(twice_max / (2.0**_LEFT_SHIFT * scale_out))
     return {
-        "a_multiplier": multiplier_a, "a_shift": shift_a,
-        "b_multiplier": multiplier_b, "b_shift": shift_b,
-        "out_multiplier": out_multiplier, "out_shift": out_shift,
+        "a_multiplier": multiplier_a,
+        "a_shift": shift_a,
+        "b_multiplier": multiplier_b,
+        "b_shift": shift_b,
+        "out_multiplier": out_multiplier,
+        "out_shift": out_shift,
     }
 
 

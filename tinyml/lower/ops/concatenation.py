@@ -42,6 +42,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         Out(0),
     )
     return make_step(
-        graph, op, kernel="tml_concatenate", header="tml_concatenate.h", inputs=inputs, args=args,
+        graph,
+        op,
+        kernel="tml_concatenate",
+        header="tml_concatenate.h",
+        inputs=inputs,
+        args=args,
         consts=tuple(consts),
     )

@@ -38,9 +38,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     weights = constant(graph, op, 1)
     out_c, kernel_h, kernel_w, group_c = weights.shape
     requant = requantisation(graph, op)
-    bias = fold_input_zero_point(
-        optional_bias(graph, op), weights.astype(np.int64).sum(axis=(1, 2, 3)), x.zero_point
-    )
+    bias = fold_input_zero_point(optional_bias(graph, op), weights.astype(np.int64).sum(axis=(1, 2, 3)), x.zero_point)
     clamps = activation_range(attrs.activation, output)
     consts = (
         Const("weights", weights, Role.WEIGHTS),
@@ -48,22 +46,43 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         *requant.consts(),
     )
     ints: dict[str, int] = {
-        "in_h": x.shape[1], "in_w": x.shape[2], "in_c": x.shape[3],
-        "out_h": output.shape[1], "out_w": output.shape[2], "out_c": out_c,
-        "kernel_h": kernel_h, "kernel_w": kernel_w,
-        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
-        "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
-        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
-        "groups": attrs.groups, "out_pitch": out_c,
+        "in_h": x.shape[1],
+        "in_w": x.shape[2],
+        "in_c": x.shape[3],
+        "out_h": output.shape[1],
+        "out_w": output.shape[2],
+        "out_c": out_c,
+        "kernel_h": kernel_h,
+        "kernel_w": kernel_w,
+        "stride_h": attrs.stride_h,
+        "stride_w": attrs.stride_w,
+        "dilation_h": attrs.dilation_h,
+        "dilation_w": attrs.dilation_w,
+        "pad_top": attrs.pad_top,
+        "pad_left": attrs.pad_left,
+        "groups": attrs.groups,
+        "out_pitch": out_c,
         "gather": int(not is_pointwise(graph, op)),
-        "in_zero_point": x.zero_point, "out_zero_point": output.zero_point,
-        "out_min": clamps.low, "out_max": clamps.high,
+        "in_zero_point": x.zero_point,
+        "out_zero_point": output.zero_point,
+        "out_min": clamps.low,
+        "out_max": clamps.high,
         "max_shift": requant.max_shift,
     }
     args: tuple[Arg, ...] = (
-        In(0), Out(0), Scratch(), *(ConstRef(i) for i in range(4)), *(Int(k, v) for k, v in ints.items()),
+        In(0),
+        Out(0),
+        Scratch(),
+        *(ConstRef(i) for i in range(4)),
+        *(Int(k, v) for k, v in ints.items()),
     )
     return make_step(
-        graph, op, kernel="tml_conv2d", header="tml_conv2d.h", inputs=op.inputs[:1], args=args, consts=consts,
+        graph,
+        op,
+        kernel="tml_conv2d",
+        header="tml_conv2d.h",
+        inputs=op.inputs[:1],
+        args=args,
+        consts=consts,
         scratch_bytes=0 if is_pointwise(graph, op) else kernel_h * kernel_w * group_c,
     )

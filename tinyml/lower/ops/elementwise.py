@@ -71,11 +71,21 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     clamped = [max(low, min(high, value)) for value in values]
     if x.dtype is out.dtype is DType.INT8 and table == clamped:
         return make_step(
-            graph, op, kernel="tml_clamp", header="tml_elementwise.h", inputs=op.inputs[:1], in_place=((0, 0),),
+            graph,
+            op,
+            kernel="tml_clamp",
+            header="tml_elementwise.h",
+            inputs=op.inputs[:1],
+            in_place=((0, 0),),
             args=(In(0), Out(0), *runs(x.elements), Int("out_min", low), Int("out_max", high)),
         )
     return make_step(
-        graph, op, kernel="tml_lookup", header="tml_elementwise.h", inputs=op.inputs[:1], in_place=((0, 0),),
+        graph,
+        op,
+        kernel="tml_lookup",
+        header="tml_elementwise.h",
+        inputs=op.inputs[:1],
+        in_place=((0, 0),),
         args=(In(0), Out(0), ConstRef(0), *runs(x.elements)),
         consts=(Const("table", by_bit_pattern(table, x, out), Role.TABLE, align_bytes=1),),
     )

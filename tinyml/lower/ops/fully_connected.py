@@ -90,23 +90,29 @@ def build_float64(graph: Graph, op: Op, target: Target) -> Step:
     assert weights.quant is not None
     out_c, depth = weights.shape
     clamps = activation_range(cast(FullyConnectedAttrs, op.attrs).activation, output)
-    scales = effective_scales(
-        x.scale, weights.quant, output.scale, out_c if weights.quant.per_channel else 1
-    )
+    scales = effective_scales(x.scale, weights.quant, output.scale, out_c if weights.quant.per_channel else 1)
     consts = (
         *weights_and_bias(graph, op),
         Const("scales", np.array(scales, np.float64), Role.REQUANT, align_bytes=8),
     )
     ints: dict[str, int] = {
-        "batches": x.elements // depth, "depth": depth, "out_c": out_c,
+        "batches": x.elements // depth,
+        "depth": depth,
+        "out_c": out_c,
         "per_channel": int(len(scales) > 1),
         "out_zero_point": output.zero_point,
-        "out_min": clamps.low, "out_max": clamps.high,
+        "out_min": clamps.low,
+        "out_max": clamps.high,
     }
     args: tuple[Arg, ...] = (In(0), Out(0), *(ConstRef(i) for i in range(3)), *(Int(k, v) for k, v in ints.items()))
     return make_step(
-        graph, op, kernel="tml_fully_connected_float64", header="tml_fully_connected.h", inputs=op.inputs[:1],
-        args=args, consts=consts,
+        graph,
+        op,
+        kernel="tml_fully_connected_float64",
+        header="tml_fully_connected.h",
+        inputs=op.inputs[:1],
+        args=args,
+        consts=consts,
     )
 
 
@@ -128,16 +134,24 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     consts = (*weights_and_bias(graph, op), *requant.consts())
     single = attrs.rounding is Rounding.SINGLE
     ints: dict[str, int] = {
-        "batches": x.elements // depth, "depth": depth, "out_c": out_c,
+        "batches": x.elements // depth,
+        "depth": depth,
+        "out_c": out_c,
         "per_channel": int(len(requant.multipliers) > 1),
         "single_rounding": int(single),
         "out_zero_point": output.zero_point,
-        "out_min": clamps.low, "out_max": clamps.high,
+        "out_min": clamps.low,
+        "out_max": clamps.high,
         "max_shift": requant.max_shift,
         "may_overflow": int(single and may_leave_int32(graph, op, requant)),
     }
     args: tuple[Arg, ...] = (In(0), Out(0), *(ConstRef(i) for i in range(4)), *(Int(k, v) for k, v in ints.items()))
     return make_step(
-        graph, op, kernel="tml_fully_connected", header="tml_fully_connected.h", inputs=op.inputs[:1], args=args,
+        graph,
+        op,
+        kernel="tml_fully_connected",
+        header="tml_fully_connected.h",
+        inputs=op.inputs[:1],
+        args=args,
         consts=consts,
     )

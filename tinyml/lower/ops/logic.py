@@ -20,7 +20,15 @@ from tinyml.lower.verdict import APPLIES, Verdict, unfit
 LOOPS = 5
 HEADER = "tml_logic.h"
 OF_TWO = (
-    "MAXIMUM", "MINIMUM", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL", "LOGICAL_AND",
+    "MAXIMUM",
+    "MINIMUM",
+    "GREATER",
+    "GREATER_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LOGICAL_AND",
     "LOGICAL_OR",
 )
 Shape = tuple[int, ...]
@@ -69,9 +77,16 @@ def _broadcast(graph: Graph, op: Op, kernel: str, shapes: tuple[Shape, ...], num
     over = tuple(i for i, t in enumerate(inputs) if graph.tensor(t).size_bytes == output.size_bytes)
     alike = [i for i in over if graph.tensor(inputs[i]).dtype.size_bytes == output.dtype.size_bytes]
     return make_step(
-        graph, op, kernel=kernel, header=HEADER, inputs=inputs, consts=consts, in_place=tuple((i, 0) for i in alike),
+        graph,
+        op,
+        kernel=kernel,
+        header=HEADER,
+        inputs=inputs,
+        consts=consts,
+        in_place=tuple((i, 0) for i in alike),
         args=(
-            *args, Out(0),
+            *args,
+            Out(0),
             Ints("sizes", sizes),
             *(Ints(name, s) for name, s in zip(names, strides, strict=True)),
             *numbers,
@@ -119,7 +134,12 @@ def build_select(graph: Graph, op: Op, target: Target) -> Step:
 def build_not(graph: Graph, op: Op, target: Target) -> Step:
     """LOGICAL_NOT."""
     return make_step(
-        graph, op, kernel="tml_logical_not", header=HEADER, inputs=op.inputs, in_place=((0, 0),),
+        graph,
+        op,
+        kernel="tml_logical_not",
+        header=HEADER,
+        inputs=op.inputs,
+        in_place=((0, 0),),
         args=(In(0), Out(0), Int("elements", first_input(graph, op).elements)),
     )
 
@@ -128,9 +148,14 @@ def build_arg(graph: Graph, op: Op, target: Target) -> Step:
     """ARG_MAX and ARG_MIN."""
     x, output, axis = first_input(graph, op), first_output(graph, op), cast(ArgAttrs, op.attrs).axis
     return make_step(
-        graph, op, kernel=f"tml_arg_{x.dtype.value}_{output.dtype.value}", header=HEADER, inputs=op.inputs,
+        graph,
+        op,
+        kernel=f"tml_arg_{x.dtype.value}_{output.dtype.value}",
+        header=HEADER,
+        inputs=op.inputs,
         args=(
-            In(0), Out(0),
+            In(0),
+            Out(0),
             Int("outer", prod(x.shape[:axis])),
             Int("axis", x.shape[axis]),
             Int("inner", prod(x.shape[axis + 1 :])),
@@ -144,9 +169,14 @@ def build_extreme(graph: Graph, op: Op, target: Target) -> Step:
     x = first_input(graph, op)
     pairs = padded_pairs(op, x.shape, cast(ReduceAttrs, op.attrs).axes)
     return make_step(
-        graph, op, kernel=f"tml_extreme_{x.dtype.value}", header=HEADER, inputs=op.inputs,
+        graph,
+        op,
+        kernel=f"tml_extreme_{x.dtype.value}",
+        header=HEADER,
+        inputs=op.inputs,
         args=(
-            In(0), Out(0),
+            In(0),
+            Out(0),
             Ints("kept", tuple(p[0] for p in pairs)),
             Ints("reduced", tuple(p[1] for p in pairs)),
             Int("sign", 1 if op.kind == "REDUCE_MAX" else -1),
@@ -159,9 +189,16 @@ def build_cast(graph: Graph, op: Op, target: Target) -> Step:
     x, output = first_input(graph, op), first_output(graph, op)
     same = x.dtype.size_bytes == output.dtype.size_bytes
     return make_step(
-        graph, op, kernel="tml_cast", header=HEADER, inputs=op.inputs, in_place=((0, 0),) if same else (),
+        graph,
+        op,
+        kernel="tml_cast",
+        header=HEADER,
+        inputs=op.inputs,
+        in_place=((0, 0),) if same else (),
         args=(
-            In(0), Out(0), Int("elements", x.elements),
+            In(0),
+            Out(0),
+            Int("elements", x.elements),
             Int("input_bytes", x.dtype.size_bytes),
             Int("output_bytes", output.dtype.size_bytes),
             Int("to_bool", int(output.dtype is DType.BOOL)),

@@ -39,9 +39,15 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     if isinstance(attrs, ViewAttrs):
         missing = MAX_LOOPS - len(attrs.sizes)
         return make_step(
-            graph, op, kernel="tml_move", header="tml_move.h", inputs=inputs, consts=consts,
+            graph,
+            op,
+            kernel="tml_move",
+            header="tml_move.h",
+            inputs=inputs,
+            consts=consts,
             args=(
-                argument, Out(0),
+                argument,
+                Out(0),
                 Ints("sizes", (1,) * missing + attrs.sizes),
                 Ints("strides", (0,) * missing + attrs.strides),
                 Int("offset", attrs.offset),
@@ -53,10 +59,16 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     padded = [(0,)] * (MAX_TABLES - len(tables)) + tables
     offsets = np.array([offset * element_bytes for table in padded for offset in table], np.int32)
     return make_step(
-        graph, op, kernel="tml_move_tables", header="tml_move.h", inputs=inputs,
+        graph,
+        op,
+        kernel="tml_move_tables",
+        header="tml_move.h",
+        inputs=inputs,
         consts=(*consts, Const("offsets", offsets, Role.TABLE)),
         args=(
-            argument, Out(0), ConstRef(len(consts)),
+            argument,
+            Out(0),
+            ConstRef(len(consts)),
             Ints("sizes", tuple(map(len, padded))),
             Int("run_bytes", run * element_bytes),
         ),
@@ -71,9 +83,16 @@ def build_gather(graph: Graph, op: Op, target: Target) -> Step:
     argument, inputs, consts = source(graph, op)
     axis = op.attrs.axis
     return make_step(
-        graph, op, kernel="tml_gather", header="tml_move.h", inputs=(*inputs, op.inputs[1]), consts=consts,
+        graph,
+        op,
+        kernel="tml_gather",
+        header="tml_move.h",
+        inputs=(*inputs, op.inputs[1]),
+        consts=consts,
         args=(
-            argument, In(len(inputs)), Out(0),
+            argument,
+            In(len(inputs)),
+            Out(0),
             Int("outer", prod(x.shape[:axis])),
             Int("rows", x.shape[axis]),
             Int("count", indices.elements),

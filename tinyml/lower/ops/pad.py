@@ -36,9 +36,14 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         )
     dims = [(1, 0, 0)] * (MAX_DIMS - len(dims)) + dims
     return make_step(
-        graph, op, kernel="tml_pad", header="tml_pad.h", inputs=op.inputs[:1],
+        graph,
+        op,
+        kernel="tml_pad",
+        header="tml_pad.h",
+        inputs=op.inputs[:1],
         args=(
-            In(0), Out(0),
+            In(0),
+            Out(0),
             Ints("sizes", tuple(d[0] for d in dims)),
             Ints("before", tuple(d[1] for d in dims)),
             Ints("after", tuple(d[2] for d in dims)),

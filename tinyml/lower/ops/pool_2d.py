@@ -16,12 +16,20 @@ def _build(graph: Graph, op: Op, kernel: str) -> Step:
     x, output = first_input(graph, op), first_output(graph, op)
     clamps = activation_range(attrs.activation, output)
     ints: dict[str, int] = {
-        "in_h": x.shape[1], "in_w": x.shape[2], "channels": x.shape[3],
-        "out_h": output.shape[1], "out_w": output.shape[2],
-        "filter_h": attrs.filter_h, "filter_w": attrs.filter_w,
-        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
-        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_pitch": x.shape[3],
-        "out_min": clamps.low, "out_max": clamps.high,
+        "in_h": x.shape[1],
+        "in_w": x.shape[2],
+        "channels": x.shape[3],
+        "out_h": output.shape[1],
+        "out_w": output.shape[2],
+        "filter_h": attrs.filter_h,
+        "filter_w": attrs.filter_w,
+        "stride_h": attrs.stride_h,
+        "stride_w": attrs.stride_w,
+        "pad_top": attrs.pad_top,
+        "pad_left": attrs.pad_left,
+        "out_pitch": x.shape[3],
+        "out_min": clamps.low,
+        "out_max": clamps.high,
     }
     args: tuple[Arg, ...] = (In(0), Out(0), *(Int(k, v) for k, v in ints.items()))
     return make_step(graph, op, kernel=kernel, header="tml_pool2d.h", inputs=op.inputs[:1], args=args)

@@ -14,9 +14,16 @@ def build_quantize(graph: Graph, op: Op, target: Target) -> Step:
     if x.dtype is not DType.FLOAT32:
         return elementwise.build(graph, op, target)
     return make_step(
-        graph, op, kernel=f"tml_quantize_float_{output.dtype.value}", header="tml_quantize.h", inputs=op.inputs[:1],
+        graph,
+        op,
+        kernel=f"tml_quantize_float_{output.dtype.value}",
+        header="tml_quantize.h",
+        inputs=op.inputs[:1],
         args=(
-            In(0), Out(0), Int("elements", x.elements), Float("scale", output.scale),
+            In(0),
+            Out(0),
+            Int("elements", x.elements),
+            Float("scale", output.scale),
             Int("zero_point", output.zero_point),
         ),
     )
@@ -26,6 +33,10 @@ def build_dequantize(graph: Graph, op: Op, target: Target) -> Step:
     """The portable step: ``scale * (q - zero_point)`` in float32."""
     x = first_input(graph, op)
     return make_step(
-        graph, op, kernel=f"tml_dequantize_{x.dtype.value}", header="tml_quantize.h", inputs=op.inputs[:1],
+        graph,
+        op,
+        kernel=f"tml_dequantize_{x.dtype.value}",
+        header="tml_quantize.h",
+        inputs=op.inputs[:1],
         args=(In(0), Out(0), Int("elements", x.elements), Float("scale", x.scale), Int("zero_point", x.zero_point)),
     )

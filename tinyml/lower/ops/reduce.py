@@ -70,7 +70,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         multiplier, shift = quantize_multiplier(x.scale / output.scale)
     clamps = dtype_range(output.dtype)
     args: tuple[Arg, ...] = (
-        In(0), Out(0),
+        In(0),
+        Out(0),
         Ints("kept", tuple(p[0] for p in pairs)),
         Ints("reduced", tuple(p[1] for p in pairs)),
         Int("in_zero_point", x.zero_point),

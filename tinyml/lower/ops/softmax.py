@@ -71,9 +71,7 @@ def exponentials(input_scale: float, beta: float) -> list[int]:
     """``exp(-d * scale * beta)`` as Q0.31 for d = 0, 1, … as long as TFLite does not take it for zero."""
     multiplier, left_shift = difference_multiplier(input_scale, beta)
     radius = math.floor(((1 << _INTEGER_BITS) - 1) * (1 << _FRACTION_BITS) / (1 << left_shift))
-    return [
-        exp_on_negative_values(high_mul(wrap32(-d << left_shift), multiplier)) for d in range(min(radius, 255) + 1)
-    ]
+    return [exp_on_negative_values(high_mul(wrap32(-d << left_shift), multiplier)) for d in range(min(radius, 255) + 1)]
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
@@ -82,9 +80,18 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     table = exponentials(x.scale, cast(SoftmaxAttrs, op.attrs).beta)
     depth = x.shape[-1]
     return make_step(
-        graph, op, kernel="tml_softmax", header="tml_softmax.h", inputs=op.inputs[:1], in_place=((0, 0),),
+        graph,
+        op,
+        kernel="tml_softmax",
+        header="tml_softmax.h",
+        inputs=op.inputs[:1],
+        in_place=((0, 0),),
         args=(
-            In(0), Out(0), ConstRef(0), Int("entries", len(table)), Int("rows", x.elements // depth),
+            In(0),
+            Out(0),
+            ConstRef(0),
+            Int("entries", len(table)),
+            Int("rows", x.elements // depth),
             Int("depth", depth),
         ),
         consts=(Const("exponentials", np.array(table, np.int32), Role.TABLE),),

@@ -79,9 +79,7 @@ def _bounds(steps: Steps, needed: Ints64, at: Ints64, before: Ints64) -> tuple[I
     return low, high
 
 
-def line_words(
-    steps: Steps, scales: Ints64, moving: Bools, constant: Ints64, isa: Isa
-) -> Words | None:
+def line_words(steps: Steps, scales: Ints64, moving: Bools, constant: Ints64, isa: Isa) -> Words | None:
     """The words of LINE for all channels, of which those not ``moving`` are ``constant``; None without them."""
     if isa is Isa.V7M:
         return _line_v7m(steps, scales, moving, constant)
@@ -117,9 +115,7 @@ def _line_v7m(steps: Steps, scales: Ints64, moving: Bools, constant: Ints64) -> 
     return None if open_.any() or not fits else words.astype(np.uint32).view(np.int32)
 
 
-def _line_v6m(
-    steps: Steps, scales: Ints64, moving: Bools, offset: Ints64, late: Ints64
-) -> Ints64 | None:
+def _line_v6m(steps: Steps, scales: Ints64, moving: Bools, offset: Ints64, late: Ints64) -> Ints64 | None:
     """``m0, m1, constant, shift`` for ``(acc * m1 + (acc * m0 >> limb_bits) + constant) >> shift``; None without one.
 
     Level ``j`` is needed at ``(j - offset + late / 2^20) * 2^shift``.
@@ -174,9 +170,7 @@ def _fits_int32(steps: Steps, m0: Ints64, m1: Ints64, constant: Ints64, offset: 
     return np.asarray(fits, np.bool_)
 
 
-def two_roundings_v6m(
-    steps: Steps, scales: Ints64, moving: Bools, constant: Ints64, zero_point: int
-) -> Words | None:
+def two_roundings_v6m(steps: Steps, scales: Ints64, moving: Bools, constant: Ints64, zero_point: int) -> Words | None:
     """``m0, m1, constant, shift, late, zero``: with ``v`` from the line, ``(v - (v < 0 ? late : 0) + zero) >> shift``.
 
     ``v`` is the output less its zero point and a half; below zero it has to lie one unit of the first rounding,
@@ -200,9 +194,7 @@ def two_roundings_v6m(
     return np.where(moving[:, None], words, still).astype(np.int32)
 
 
-def two_roundings_v7m(
-    bias: Ints64, scales: Ints64, moving: Bools, constant: Ints64, zero_point: int
-) -> Words | None:
+def two_roundings_v7m(bias: Ints64, scales: Ints64, moving: Bools, constant: Ints64, zero_point: int) -> Words | None:
     """``multiplier, 64-bit start, c, r``: ``y = (acc * multiplier + start) >> 31`` and ``(y + (y >> 31) + c) >> r``."""
     right = -scales[:, 1]
     if bool(((right < 1) | (right > _MOST_EXACT_SHIFT))[moving].any()):
