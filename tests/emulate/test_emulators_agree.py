@@ -141,7 +141,7 @@ def test_inputs_of_another_size_are_refused(tmp_path_factory: pytest.TempPathFac
     "statement",
     [
         "*(volatile int *)0x90000000u = 1;",
-        "__asm__ volatile(\"udf #0\");",
+        '__asm__ volatile("udf #0");',
         "((void (*)(void))0x90000001u)();",
     ],
     ids=["store", "undefined", "jump"],
@@ -159,7 +159,7 @@ def test_a_fault_is_reported_with_its_place(tmp_path: Path, emulator: str, state
 @pytest.mark.parametrize("emulator", ["unicorn", "qemu"])
 def test_a_firmware_that_never_ends_is_stopped(tmp_path: Path, emulator: str) -> None:
     require_module("unicorn") if emulator == "unicorn" else require_tool("qemu-system-arm")
-    source = SOURCE.replace("int8_t copy[16];", "int8_t copy[16];\n    for (;;) __asm__ volatile(\"nop\");", 1)
+    source = SOURCE.replace("int8_t copy[16];", 'int8_t copy[16];\n    for (;;) __asm__ volatile("nop");', 1)
     source = source.replace("int8_t *y = (int8_t *)(network_arena + 32);\n    int8_t copy", "int8_t copy")
     source = source.replace("int8_t copy[16];", "int8_t *y = (int8_t *)(network_arena + 32);\n    int8_t copy[16];", 1)
     project = render(tmp_path / "p", sources={**SOURCES, "network.c": source}, toolchain=any_toolchain())

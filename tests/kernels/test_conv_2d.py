@@ -60,8 +60,16 @@ def test_convolutions_of_every_shape(prove: Prove) -> None:
         def build(b: Builder) -> int:
             x = b.input((1, h, w, c), scale=0.05, zero_point=rng.zero_point())
             return b.conv_2d(
-                x, rng.weights(o, *kernel, c // groups), rng.scales(o), rng.bias(o), scale=0.3,
-                zero_point=rng.zero_point(), stride=stride, dilation=dilation, padding=padding, activation=activation,
+                x,
+                rng.weights(o, *kernel, c // groups),
+                rng.scales(o),
+                rng.bias(o),
+                scale=0.3,
+                zero_point=rng.zero_point(),
+                stride=stride,
+                dilation=dilation,
+                padding=padding,
+                activation=activation,
             )
 
         return model(build)
@@ -78,8 +86,16 @@ def test_depthwise_convolutions_of_every_shape(prove: Prove) -> None:
             x = b.input((1, h, w, c), scale=0.05, zero_point=rng.zero_point())
             o = c * multiplier
             return b.depthwise_conv_2d(
-                x, rng.weights(1, *kernel, o), rng.scales(o), rng.bias(o), scale=0.1, zero_point=rng.zero_point(),
-                stride=stride, dilation=dilation, padding=padding, activation=activation,
+                x,
+                rng.weights(1, *kernel, o),
+                rng.scales(o),
+                rng.bias(o),
+                scale=0.1,
+                zero_point=rng.zero_point(),
+                stride=stride,
+                dilation=dilation,
+                padding=padding,
+                activation=activation,
             )
 
         return model(build)

@@ -20,8 +20,13 @@ def test_shapes(prove: Prove) -> None:
         def build(b: Builder) -> int:
             x = b.input(shape, scale=0.04, zero_point=rng.zero_point())
             return b.fully_connected(
-                x, rng.weights(out, shape[-1]), rng.scales(out) if per_channel else 0.004,
-                rng.bias(out) if bias else None, scale=0.2, zero_point=rng.zero_point(), keep_num_dims=keep,
+                x,
+                rng.weights(out, shape[-1]),
+                rng.scales(out) if per_channel else 0.004,
+                rng.bias(out) if bias else None,
+                scale=0.2,
+                zero_point=rng.zero_point(),
+                keep_num_dims=keep,
                 activation=activation,
             )
 

@@ -98,9 +98,7 @@ def test_every_form_of_requantisation(core: str, isa: Isa, tmp_path: Path) -> No
     cases, forms = [], set()
     for zero_out in (-128, -4):
         for exponent in (-40, -33, -31, -20, -15, -9, -6, -3, -2, -1, 0, 1, 12):
-            made = single(
-                rng.weights(3, 5), rng.bias(3), scale=0.05 * 0.01 * 2.0**-exponent * 0.9, zero_out=zero_out
-            )
+            made = single(rng.weights(3, 5), rng.bias(3), scale=0.05 * 0.01 * 2.0**-exponent * 0.9, zero_out=zero_out)
             forms.add(argument(lowered(made, isa=isa)[2], "form"))
             cases.append(Expected(made, POINTWISE, f"a multiplier of about 2^{exponent}, zero point {zero_out}"))
     for exponents in ((-36, -20, -9, -3, 0, 3), (-12, -11, -10, -9, -8, -7)):
