@@ -146,8 +146,13 @@ def _read(path: Path, elf: ELFFile) -> Image:
             data = section.data() if has_data else b""
             sections.append(
                 Section(
-                    section.name, section["sh_addr"], section["sh_size"], bool(flags & _SHF_WRITE),
-                    bool(flags & _SHF_EXECINSTR), has_data, data,
+                    section.name,
+                    section["sh_addr"],
+                    section["sh_size"],
+                    bool(flags & _SHF_WRITE),
+                    bool(flags & _SHF_EXECINSTR),
+                    has_data,
+                    data,
                 )
             )
     table = elf.get_section_by_name(".symtab")
@@ -163,7 +168,11 @@ def _read(path: Path, elf: ELFFile) -> Image:
             symbols.append(Symbol(symbol.name, address, symbol["st_size"], kind, local))
     stack_sizes = elf.get_section_by_name(".stack_sizes")
     return Image(
-        path, segments, tuple(sections), tuple(symbols), tuple(sorted(markers)),
+        path,
+        segments,
+        tuple(sections),
+        tuple(symbols),
+        tuple(sorted(markers)),
         () if stack_sizes is None else tuple(_parse_stack_sizes(stack_sizes.data())),
     )
 

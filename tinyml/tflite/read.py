@@ -209,9 +209,7 @@ class _GraphParser:
         inputs = numbers(operator, "Inputs", self._budget, np.int32, f"{where}'s inputs").tolist()
         outputs = numbers(operator, "Outputs", self._budget, np.int32, f"{where}'s outputs").tolist()
         if kind == LSTM:
-            return lstm_ops(
-                where, index, operator, inputs, outputs, self._budget, self.index, self._state, self._added
-            )
+            return lstm_ops(where, index, operator, inputs, outputs, self._budget, self.index, self._state, self._added)
         if kind in STATE_KINDS:
             return self._variable(index, kind, inputs, outputs, where)
         if not inputs or not outputs or (len(outputs) > 1 and kind not in MANY_OUTPUTS):
