@@ -21,8 +21,9 @@ test: $(VENV)/.installed-all ## run every test but the long sweep
 check: $(VENV)/.installed-all lint ## lint, types and the fast tests, in under a minute
 	$(BIN)/python -m pytest -q -m "$(FAST)" -n 2
 
-lint: $(VENV)/.installed-all ## lint and types alone
+lint: $(VENV)/.installed-all ## lint, formatting and types alone
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-all ## instructions and memory of the MLPerf Tiny models beside other engines'
