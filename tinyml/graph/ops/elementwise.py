@@ -34,7 +34,19 @@ class RescalingSpec(ElementwiseSpec):
         return multiplier_facts(graph.tensors[op.inputs[0]].scale / graph.tensors[op.outputs[0]].scale)
 
 
-class Logistic(CurveSpec):
+class SigmoidalSpec(CurveSpec):
+    """A function that is flat beyond a few units and that TFLite computes in float32: scales far below its step occur.
+
+    A squeeze-and-excitation block whose units are all dead has its gate's input calibrated on zeros.
+    """
+
+    def constraint_input_scale(self, graph: Graph, op: Op) -> str | None:
+        """The input scale is from 2^-64 to 2^16."""
+        scale = graph.tensors[op.inputs[0]].scale
+        return None if 2**-64 <= scale <= 2**16 else f"got {scale:g}"
+
+
+class Logistic(SigmoidalSpec):
     """Sigmoid."""
 
     kind = "LOGISTIC"
@@ -45,7 +57,7 @@ class Logistic(CurveSpec):
         return None if (y.scale, y.zero_point) == (1 / 256, -128) else f"got {y.scale:g}, {y.zero_point}"
 
 
-class Tanh(CurveSpec):
+class Tanh(SigmoidalSpec):
     """Hyperbolic tangent."""
 
     kind = "TANH"
