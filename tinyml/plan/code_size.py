@@ -71,12 +71,13 @@ def _table() -> dict[str, Any]:
 def estimate_sizes(program: Program, board: Board, app: str, toolchain: str) -> Sizes:
     """Estimate what the plan does not know: code, stack, ``.data``, ``.bss`` and read-only data besides weights.
 
-    Steps that share a kernel count it once, and a call each. A board that was not measured is taken for the measured
+    Steps that share a kernel count it once, and a call each. A kernel that was measured with GCC only is taken to be as
+    large with zig. A board that was not measured is taken for the measured
     one of its instruction set with the largest firmware, a kernel that was not measured for the largest of its op.
     """
     measured = _table()[assumed_toolchain(toolchain)]
     base = _base(measured["boards"], board, app)
-    kernels = measured["kernels"].get(board.isa_name, {})
+    kernels = _table()["gcc"]["kernels"].get(board.isa_name, {}) | measured["kernels"].get(board.isa_name, {})
     copies = {index for group in shared_groups(program) for index in group[1:]}
     code = [
         SHARED_CALL_BYTES if index in copies else _predict(kernels, step, "code")
