@@ -49,9 +49,13 @@ def _pixels(graph: Graph, op: Op) -> int:
 
 def _fits(graph: Graph, op: Op) -> Verdict:
     """One group, an output pixel that a halfword offset spans, and a vector form."""
-    groups, channels = cast(Conv2DAttrs, op.attrs).groups, first_output(graph, op).shape[3]
-    if groups != 1:
-        return unfit(f"{groups} groups")
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    return product_fits(graph, op) if groups == 1 else unfit(f"{groups} groups")
+
+
+def product_fits(graph: Graph, op: Op) -> Verdict:
+    """An output pixel that a halfword offset spans, and a vector form."""
+    channels = first_output(graph, op).shape[3]
     if channels + 4 > 0xFFFF:
         return unfit(f"output pixels that a halfword spans, here {channels:,} channels")
     found = op_product(graph, op)

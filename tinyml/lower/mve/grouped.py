@@ -13,13 +13,13 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.lower.mve.conv_2d import choose_block, is_pointwise, op_product
+from tinyml.lower.mve.conv_2d import choose_block, is_pointwise, op_product, product_fits
 from tinyml.lower.mve.gemm import LANES, pack_fours, places, stream, vectors_of
 from tinyml.lower.mve.product import Ints64, Product
 from tinyml.lower.ops.as_groups import as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Scratch, Step, Target
-from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
+from tinyml.lower.verdict import Verdict, unfit
 
 _HEADER = "tml_grouped_conv2d_mve.h"
 _OVERREAD = LANES - 1
@@ -88,13 +88,8 @@ def pack(graph: Graph, op: Op, found: Product, joined: Joined) -> Const:
 
 def _fits(graph: Graph, op: Op) -> Verdict:
     """Several groups, an output pixel that a halfword offset spans, and a vector form."""
-    groups, channels = cast(Conv2DAttrs, op.attrs).groups, first_output(graph, op).shape[3]
-    if groups == 1:
-        return unfit("several groups, here one")
-    if channels + 4 > 0xFFFF:
-        return unfit(f"output pixels that a halfword spans, here {channels:,} channels")
-    found = op_product(graph, op)
-    return unproven(found) if isinstance(found, str) else APPLIES
+    several = cast(Conv2DAttrs, op.attrs).groups > 1
+    return product_fits(graph, op) if several else unfit("several groups, here one")
 
 
 def pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from tinyml.graph.ir import Graph, Op
-from tinyml.graph.ops import Conv2DAttrs
+from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs
 from tinyml.graph.quantisation import activation_range, effective_scales
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
@@ -31,6 +31,20 @@ def is_pointwise(graph: Graph, op: Op) -> bool:
     return kernel_h == kernel_w == 1 and not padded
 
 
+def window_numbers(attrs: Conv2DAttrs | DepthwiseConv2DAttrs, kernel_h: int, kernel_w: int) -> dict[str, int]:
+    """The window's arguments of the portable convolutions, in their order."""
+    return {
+        "kernel_h": kernel_h,
+        "kernel_w": kernel_w,
+        "stride_h": attrs.stride_h,
+        "stride_w": attrs.stride_w,
+        "dilation_h": attrs.dilation_h,
+        "dilation_w": attrs.dilation_w,
+        "pad_top": attrs.pad_top,
+        "pad_left": attrs.pad_left,
+    }
+
+
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The portable step: patches are gathered into scratch, padded with the zero point folded into the bias."""
     attrs = cast(Conv2DAttrs, op.attrs)
@@ -52,14 +66,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "out_h": output.shape[1],
         "out_w": output.shape[2],
         "out_c": out_c,
-        "kernel_h": kernel_h,
-        "kernel_w": kernel_w,
-        "stride_h": attrs.stride_h,
-        "stride_w": attrs.stride_w,
-        "dilation_h": attrs.dilation_h,
-        "dilation_w": attrs.dilation_w,
-        "pad_top": attrs.pad_top,
-        "pad_left": attrs.pad_left,
+        **window_numbers(attrs, kernel_h, kernel_w),
         "groups": attrs.groups,
         "out_pitch": out_c,
         "gather": int(not is_pointwise(graph, op)),

@@ -10,7 +10,7 @@ from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.conv_2d import requantisation, window_numbers
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 
@@ -38,14 +38,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "out_h": output.shape[1],
         "out_w": output.shape[2],
         "multiplier": attrs.multiplier,
-        "kernel_h": kernel_h,
-        "kernel_w": kernel_w,
-        "stride_h": attrs.stride_h,
-        "stride_w": attrs.stride_w,
-        "dilation_h": attrs.dilation_h,
-        "dilation_w": attrs.dilation_w,
-        "pad_top": attrs.pad_top,
-        "pad_left": attrs.pad_left,
+        **window_numbers(attrs, kernel_h, kernel_w),
         "padded": int(padded),
         "out_pitch": output.shape[3],
         "in_zero_point": x.zero_point,
