@@ -15,6 +15,8 @@ from tinyml.lower.ops.conv_2d import requantisation
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Ints, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
 
+_LEAST_WEIGHTS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -49,8 +51,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     bias = [fold_input_zero_point(given, p.astype(np.int64).sum(axis=(1, 2, 3)), x.zero_point) for p in parts]
     requant = requantisation(graph, op)
     clamps = activation_range(attrs.activation, output)
+    packed = np.concatenate([part.reshape(-1) for part in parts])
+    # GCC 12 warns of loops of four that never run on fewer weights.
+    packed = np.pad(packed, (0, max(0, _LEAST_WEIGHTS - len(packed))))
     consts = (
-        Const("weights", np.concatenate([part.reshape(-1) for part in parts]), Role.WEIGHTS),
+        Const("weights", packed, Role.WEIGHTS),
         Const("bias", np.stack(bias), Role.BIAS),
         *requant.consts(),
     )
