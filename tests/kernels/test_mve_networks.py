@@ -80,17 +80,22 @@ def prove_networks(networks: list[Network], directory: Path, compiler: str) -> N
     assert not differences, "\n".join(differences)
 
 
-@pytest.mark.train
-@pytest.mark.slow
-@pytest.mark.parametrize("compiler", ["gcc", "zig"])
-def test_random_graphs(compiler: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def random_networks() -> list[Network]:
+    """Drawn once for both compilers."""
     require_module("tensorflow")
     goals = list(Optimize)
-    networks = [
+    return [
         compile_network(random_tflite(seed).model, f"net{seed}", isa=Isa.MVE, optimize=goals[seed % len(goals)])
         for seed in GRAPHS
     ]
-    prove_networks(networks, tmp_path, compiler)
+
+
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+def test_random_graphs(compiler: str, random_networks: list[Network], tmp_path: Path) -> None:
+    prove_networks(random_networks, tmp_path, compiler)
 
 
 @pytest.mark.shared
