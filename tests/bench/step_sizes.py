@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.kernels import arithmetic_cases, layer_cases, logic_cases, move_cases
+from tests.kernels import arithmetic_cases, grouped_cases, layer_cases, logic_cases, move_cases
 from tests.kernels import test_fused as fused
 from tests.kernels import test_layer_norm as layer_norm
 from tests.kernels import test_lstm as lstm
@@ -67,6 +67,9 @@ def models(seeds: int = SEEDS) -> Iterator[bytes]:
             yield b.build([made] if isinstance(made, int) else made)
         draw = arithmetic_cases.Draw(seed)
         yield from (layer_norm.case(draw), fused.swish(draw), fused.chain(draw), lstm.case(draw))
+        yield grouped_cases.grouped_model(grouped_cases.drawn_shape(draw), draw)
+    shapes = enumerate(grouped_cases.SHAPES)
+    yield from (grouped_cases.grouped_model(shape, arithmetic_cases.Draw(seed)) for seed, shape in shapes)
     yield from (fused.attention(True), fused.attention(False), sample_of_every_op())
 
 
