@@ -17,8 +17,9 @@ Parameters are the trainable ones; MACs are counted as MLPerf Tiny counts, convo
 and arena are bytes on {REFERENCE_BOARD} (Cortex-M4F), exact, of the int8 network; instructions are those of one
 inference on a Cortex-M4F, counted in emulation. "–" stands for what has not been measured: networks as published for
 telephones, with millions of parameters, take long to convert and to plan and hardly any fits a board here, so that most
-are only counted; `python -m tinyml.models_table NAME` measures one. A family's name stands for its first row. Any option
-of a definition can be replaced: `tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`. A board with an asterisk holds the network with `--optimize size` only.
+are only counted; `python -m tinyml.models_table NAME` measures one. A family's name stands for its first row. Any
+option of a definition can be replaced: `tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`.
+A board with an asterisk holds the network with `--optimize size` only.
 """
 
 
