@@ -40,12 +40,16 @@ def from_patches(x: Layer, size: tuple[int, int], patch: int, *, name: str) -> L
 def self_attention(x: Layer, heads: int, *, name: str, output: bool = True) -> Layer:
     """Multi-head attention, softmax(q k^T / sqrt(d)) v, of every group's tokens (arXiv:1706.03762, section 3.2).
 
+    A token that is alone in its group attends to itself, whatever it asks: there the values are all there is.
     ``output=False`` leaves the dense layer behind it to the caller.
     """
     import keras
 
     groups, tokens, channels = x.shape[1:]
     size = channels // heads
+    if tokens == 1:
+        y = keras.layers.Dense(channels, name=f"{name}_value")(x)
+        return keras.layers.Dense(channels, name=f"{name}_output")(y) if output else y
 
     def projected(part: str, order: tuple[int, ...]) -> Layer:
         y = keras.layers.Dense(channels, name=f"{name}_{part}")(x)
