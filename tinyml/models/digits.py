@@ -1,9 +1,9 @@
 """A small convolutional network for handwritten digits, after LeNet-5's plan: a few convolutions, each over less area.
 
 LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", 1998, section II.B, with
-strides in place of subsampling layers, batch norms (Ioffe and Szegedy 2015, arXiv:1502.03167) and a mean over the
-picture in place of the dense layers. With the default widths weights and generated code take less than 10 KB of flash
-on a Cortex-M0 or M3 with ``--optimize size`` and ``--max-slowdown 0``.
+strides in place of subsampling layers, small kernels on top of each other (Simonyan and Zisserman 2014,
+arXiv:1409.1556, section 2.3), batch norms (Ioffe and Szegedy 2015, arXiv:1502.03167) and a mean over the picture in
+place of the dense layers.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def build(
     *,
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
-    filters: tuple[int, ...] = (8, 16, 26),
-    kernels: tuple[int, ...] = (5, 3, 3),
-    strides: tuple[int, ...] = (2, 2, 1),
+    filters: tuple[int, ...] = (8, 8, 12, 12, 14),
+    kernels: tuple[int, ...] = (3, 3, 3, 3, 3),
+    strides: tuple[int, ...] = (1, 2, 1, 2, 1),
     batch_size: int | None = None,
     name: str = "digits_cnn",
 ) -> Any:

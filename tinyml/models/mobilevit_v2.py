@@ -18,17 +18,18 @@ from tinyml.models.norms import whole_norm
 def separable_attention(x: Any, *, name: str) -> Any:
     """One score a token; the keys' mean by these scores multiplies the values (equations 3 to 6).
 
-    ``x`` is (batch, groups, tokens, channels).
+    ``x`` is (batch, groups, tokens, channels). A token that is alone in its group needs no score: its weight is 1.
     """
     import keras
 
-    channels = x.shape[-1]
-    scores = keras.layers.Dense(1, name=f"{name}_query")(x)
-    weights = keras.layers.Softmax(axis=2, name=f"{name}_softmax")(scores)
-    key = keras.layers.Dense(channels, name=f"{name}_key")(x)
+    tokens, channels = x.shape[2:]
+    key = context = keras.layers.Dense(channels, name=f"{name}_key")(x)
     value = keras.layers.Dense(channels, activation="relu", name=f"{name}_value")(x)
-    weighted = keras.layers.Multiply(name=f"{name}_weigh")([key, weights])
-    context = keras.ops.sum(weighted, axis=2, keepdims=True)
+    if tokens > 1:
+        scores = keras.layers.Dense(1, name=f"{name}_query")(x)
+        weights = keras.layers.Softmax(axis=2, name=f"{name}_softmax")(scores)
+        weighted = keras.layers.Multiply(name=f"{name}_weigh")([key, weights])
+        context = keras.ops.sum(weighted, axis=2, keepdims=True)
     y = keras.layers.Multiply(name=f"{name}_spread")([value, context])
     return keras.layers.Dense(channels, name=f"{name}_output")(y)
 

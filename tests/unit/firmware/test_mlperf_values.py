@@ -51,7 +51,11 @@ def test_the_benchmarks_models(file: str, name: str, feed: str, buffer_bytes: st
 def test_the_applications_buffers_count_before_it_is_built() -> None:
     model = require_shared("models/vww_96_int8.tflite")
     alone, served = (
-        next(region for region in check(model, "nano33ble", Options(app=app)).budget.regions if region.kind == "ram")
+        next(
+            region
+            for region in check(model, "nano33ble", Options(app=app, console="board")).budget.regions
+            if region.kind == "ram"
+        )
         for app in ("benchmark", "mlperf_tiny")
     )
     assert served.used_bytes - alone.used_bytes == 27_648 + 256
