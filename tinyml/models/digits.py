@@ -19,16 +19,20 @@ def build(
     input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
     filters: tuple[int, ...] = (8, 8, 12, 12, 14),
-    kernels: tuple[int, ...] = (3, 3, 3, 3, 3),
-    strides: tuple[int, ...] = (1, 2, 1, 2, 1),
+    kernels: tuple[int, ...] = (3,),
+    strides: tuple[int, ...] = (1, 2),
     batch_size: int | None = None,
     name: str = "digits_cnn",
 ) -> Any:
-    """As many convolutions as there are ``filters``, each with its kernel's side and stride; means; a dense layer."""
+    """As many convolutions as there are ``filters``; means; a dense layer.
+
+    The kernels' sides and the strides are taken in turn: fewer than ``filters`` begin again, more are left over.
+    """
     inputs = image_input(input_shape, batch_size)
     x = inputs
-    for index, (channels, side, step) in enumerate(zip(filters, kernels, strides, strict=True), start=1):
-        x = conv(x, channels, side, strides=step, activation=RELU, name=f"conv{index}")
+    for index, channels in enumerate(filters):
+        side, step = kernels[index % len(kernels)], strides[index % len(strides)]
+        x = conv(x, channels, side, strides=step, activation=RELU, name=f"conv{index + 1}")
     return finish(inputs, classify(x, classes, dropout=0.0), name)
 
 

@@ -62,7 +62,15 @@ def _from_catalog(name: str, chosen: Mapping[str, Any]) -> Definition:
     def build(**options: Any) -> Any:
         import_keras()
         known = {key: value for key, value in options.items() if key in entry.defaults}
-        return build_model(entry.name, **{**known, **chosen})
+        try:
+            return build_model(entry.name, **{**known, **chosen})
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+            if not chosen:
+                raise
+            raise UsageError(
+                f"{entry.name} can't be built with {_shown(chosen)}: {str(error).splitlines()[0]}",
+                hint=f"its defaults are {_shown({key: entry.defaults[key] for key in chosen})}",
+            ) from error
 
     shape = tuple(chosen.get("input_shape", entry.input_shape))
     return Definition(entry.name, entry.name, shape, entry.task, build, chosen)
@@ -119,5 +127,5 @@ def _import_build_model(path: Path) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _shown(options: dict[str, Any]) -> str:
+def _shown(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in options.items())
