@@ -47,10 +47,7 @@ void report_result(void) {
 
 #else
 
-/* The value of a heatmap's byte in 1/10,000, rounded; APP_SCORE_FACTOR is its scale in 2^-16 of that. */
-static int32_t score(int8_t output) {
-    return (int32_t)(((int64_t)(output - APP_SCORE_ZERO) * APP_SCORE_FACTOR + 32768) >> 16);
-}
+#include "score.h"
 
 void report_result(void) {
     static tml_keypoint keypoints[APP_NAME_COUNT];

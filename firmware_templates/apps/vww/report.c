@@ -5,15 +5,11 @@
 
 #include "app_config.h"
 #include "network.h"
+#include "score.h"
 #include "tml_console.h"
 #include "tml_led.h"
 
 static const char *const classes[APP_CLASS_COUNT] = APP_CLASS_NAMES; /* as JSON strings */
-
-/* The value of an output byte in 1/10,000, rounded; APP_SCORE_FACTOR is its scale in 2^-16 of that. */
-static int32_t score(int8_t output) {
-    return (int32_t)(((int64_t)(output - APP_SCORE_ZERO) * APP_SCORE_FACTOR + 32768) >> 16);
-}
 
 static uint32_t best_class(const int8_t *output) {
     uint32_t best = 0;
