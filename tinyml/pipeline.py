@@ -23,7 +23,7 @@ from tinyml.emulate.run import choose_emulator, run_firmware
 from tinyml.emulate.stimuli import proof_stimuli
 from tinyml.errors import BuildError, DoesNotFitError
 from tinyml.firmware.app_memory import estimate_app_sizes
-from tinyml.firmware.app_values import app_sources, app_values
+from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import measure_sizes
@@ -188,8 +188,8 @@ def default_output(board: Board, app: str) -> Path:
 def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan, sections=arena_sections(compiled.board))
-    values = app_values(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
-    sources |= app_sources(options.app, compiled.program.graph, labels, compiled.source.manifest)
+    own, values = app_parts(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
+    sources |= own
     if (keywords := keyword_plan(compiled, options)) is not None:
         sources, values = sources | keywords.sources, keywords.values
     return render_project(
@@ -200,6 +200,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         manifest=_manifest(compiled, options),
         model_name=compiled.source.name,
         toolchain=options.toolchain,
+        network_flags=network_flags(options.optimize),
         app_values=values,
     )
 

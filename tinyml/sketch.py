@@ -10,7 +10,7 @@ from tinyml.boards import Board
 from tinyml.codegen import generate
 from tinyml.compiled import Options, compile_model
 from tinyml.errors import UsageError
-from tinyml.firmware.app_values import app_sources, app_values
+from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.project import Project, render_project
@@ -33,8 +33,8 @@ def write_sketch(model: Any, board: str | Board, output: Path | None = None, opt
     compiled = compile_model(model, board, options)
     labels = compiled.source.labels or compiled.graph.labels or options.labels
     sources = generate(compiled.program, compiled.plan)
-    values = app_values(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
-    sources |= app_sources(options.app, compiled.program.graph, labels, compiled.source.manifest)
+    own, values = app_parts(options.app, compiled.board, compiled.program.graph, labels, compiled.source.manifest)
+    sources |= own
     if options.app == KEYWORDS:
         keywords = plan_keywords(compiled.program, compiled.board, labels, compiled.source.manifest)
         sources, values = sources | keywords.sources, keywords.values

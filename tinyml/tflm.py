@@ -9,7 +9,7 @@ from tinyml import __version__
 from tinyml.boards import Board, load_board, with_console
 from tinyml.compiled import Options
 from tinyml.errors import BuildError, UsageError
-from tinyml.firmware.app_values import app_sources, app_values
+from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.apps import require_app
 from tinyml.firmware.build import build_project
 from tinyml.firmware.elf import measure
@@ -51,8 +51,8 @@ def render_over_tflm(
     graph = read_graph(source.content, name=source.name)
     labels = source.labels or graph.labels or options.labels
     sources = tflm_sources(graph, source.content, source.name, c_string(source.name), mve="mve" in target.features)
-    values = app_values(options.app, target, graph, labels, source.manifest)
-    sources |= app_sources(options.app, graph, labels, source.manifest)
+    own, values = app_parts(options.app, target, graph, labels, source.manifest)
+    sources |= own
     if options.app == KEYWORDS:
         instructions = estimate_instructions(graph, target.isa_name)
         keywords = plan_listening(graph, instructions, target, labels, source.manifest)

@@ -1,4 +1,4 @@
-"""What an application's C has to know of the model and the board: macros of ``app_config.h``."""
+"""What an application's C has to know of the model and the board: macros of ``app_config.h``, and tables."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ from tinyml.graph.ir import DType, Graph, Tensor
 VISION = "vww"
 
 
-def app_values(
+def app_parts(
     app: str, board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]
-) -> dict[str, str]:
-    """The macros that ``app`` needs besides those of every application, as C text.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """C files that ``app`` needs besides the network's, and macros besides those of every application, as C text.
 
     ``labels`` are the classes' names, ``manifest`` what training wrote beside the model. Raises UsageError where the
     model is not one the application can serve.
     """
-    values = _VALUES.get(app)
-    return {} if values is None else values(board, graph, labels, manifest)
-
-
-def app_sources(app: str, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
-    """C files that ``app`` needs of the model besides the network's. The arguments are those of :func:`app_values`."""
-    return {CONFIG: detector(graph, labels, manifest).config} if app == DETECTION else {}
+    if app == DETECTION:
+        values = _camera(app, board, graph)
+        found = detector(graph, labels, manifest)
+        return {CONFIG: found.config}, values | found.values
+    own = _VALUES.get(app)
+    return {}, {} if own is None else own(board, graph, labels, manifest)
 
 
 def class_names(graph: Graph, labels: Sequence[str]) -> tuple[str, ...]:
@@ -94,10 +93,6 @@ def _vww(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[st
     return values
 
 
-def _detect(board: Board, graph: Graph, labels: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
-    return _camera(DETECTION, board, graph) | detector(graph, labels, manifest).values
-
-
 def _camera(app: str, board: Board, graph: Graph) -> dict[str, str]:
     """What every application with a camera has to know. Raises UsageError where its pictures are too small."""
     config, sensor = image_config(graph), sensor_of(board)
@@ -122,7 +117,7 @@ def _camera(app: str, board: Board, graph: Graph) -> dict[str, str]:
 def vision_ram_bytes(graph: Graph, board: Board, *, fed_by_rows: bool) -> int:
     """RAM of an application with a camera: its buffers, the sums of a row, and the rows that wait for a network.
 
-    Raises as :func:`app_values` does.
+    Raises as :func:`app_parts` does.
     """
     config, sensor = image_config(graph), sensor_of(board)
     colours = 1 if sensor.pixels == "grey" else 3
@@ -139,7 +134,6 @@ def brightness_codes(config: ImageConfig, tensor: Tensor) -> list[int]:
 
 _VALUES: dict[str, Callable[[Board, Graph, Sequence[str], Mapping[str, Any]], dict[str, str]]] = {
     VISION: _vww,
-    DETECTION: _detect,
     "mlperf_tiny": mlperf_values,
     "mlperf_tiny_energy": partial(mlperf_values, energy=True),
 }

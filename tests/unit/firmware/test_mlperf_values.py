@@ -10,7 +10,7 @@ import pytest
 from tests.support.shared import require_shared
 from tinyml.boards import load_board
 from tinyml.errors import UsageError
-from tinyml.firmware.app_values import app_values
+from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.apps import require_app
 from tinyml.firmware.mlperf import benchmark_of, mlperf_ram_bytes
 from tinyml.graph.ir import DType, Graph, Quant, Tensor
@@ -29,7 +29,7 @@ def graph_of(given: Tensor, result: Tensor, name: str = "my model [v1] 100%") ->
 
 
 def macros(graph: Graph, app: str = "mlperf_tiny") -> dict[str, str]:
-    return app_values(app, BOARD, graph, (), {})
+    return app_parts(app, BOARD, graph, (), {})[1]
 
 
 @pytest.mark.parametrize(
