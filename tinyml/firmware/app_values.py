@@ -18,8 +18,8 @@ from tinyml.firmware.detect import APP as DETECTION
 from tinyml.firmware.detect import CONFIG, detector
 from tinyml.firmware.mlperf import mlperf_values
 from tinyml.firmware.parts.camera import camera_ram_bytes, sensor_of
-from tinyml.firmware.render import c_string
-from tinyml.firmware.scores import score_factor
+from tinyml.firmware.render import c_list, c_string, c_strings
+from tinyml.firmware.scores import names_of, score_factor
 from tinyml.graph.ir import DType, Graph, Tensor
 
 VISION = "vww"
@@ -43,9 +43,7 @@ def app_parts(
 
 def class_names(graph: Graph, labels: Sequence[str]) -> tuple[str, ...]:
     """The names of the first output's classes: ``labels`` where there is one for each, else their numbers."""
-    count = graph.tensors[graph.outputs[0]].elements
-    known = tuple(labels) or graph.labels
-    return known if len(known) == count else tuple(str(index) for index in range(count))
+    return names_of(labels or graph.labels, graph.tensors[graph.outputs[0]].elements)
 
 
 def output_defines(graph: Graph, labels: Sequence[str]) -> dict[str, str]:
@@ -63,7 +61,7 @@ def output_defines(graph: Graph, labels: Sequence[str]) -> dict[str, str]:
     names = class_names(graph, labels)
     return {
         "APP_CLASS_COUNT": f"{len(names)}u",
-        "APP_CLASS_NAMES": "{" + ", ".join(c_string(name) for name in names) + "}",
+        "APP_CLASS_NAMES": c_strings(names),
         "APP_SCORE_ZERO": f"({tensor.zero_point})",
         "APP_SCORE_FACTOR": f"{score_factor(tensor)}",
     }
@@ -110,7 +108,7 @@ def _camera(app: str, board: Board, graph: Graph) -> dict[str, str]:
     }
     tensor = graph.tensors[graph.inputs[0]]
     if not same_codes(config.input_scale, config.input_zero_point, tensor):
-        values["APP_IMAGE_CODES"] = "{" + ", ".join(map(str, brightness_codes(config, tensor))) + "}"
+        values["APP_IMAGE_CODES"] = c_list(brightness_codes(config, tensor))
     return values
 
 

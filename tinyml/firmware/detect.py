@@ -23,8 +23,8 @@ from tinyml.detection.boxes import BOX_VALUES, BoxDecoder, decode_boxes
 from tinyml.detection.keypoints import decode_keypoints, render_shift
 from tinyml.detection.tables import ONE
 from tinyml.errors import UsageError
-from tinyml.firmware.render import c_string
-from tinyml.firmware.scores import SCORE_UNITS, score, score_factor
+from tinyml.firmware.render import c_strings
+from tinyml.firmware.scores import SCORE_UNITS, names_of, score, score_factor
 from tinyml.graph.ir import DType, Graph, Tensor
 
 APP = "detect"
@@ -179,7 +179,7 @@ def _boxes(outputs: Sequence[Tensor], labels: tuple[str, ...], known: Mapping[st
     given = {name: float(known[name]) for name in ("least_score", "most_overlap") if name in known}
     limit = int(known.get("limit", BoxDecoder.limit))
     decoder = BoxDecoder(tensor.scale, tensor.zero_point, anchors, classes, limit=limit, **given)
-    return Boxes(tensor, decoder, _names(labels, classes), cell_pixels)
+    return Boxes(tensor, decoder, names_of(labels, classes), cell_pixels)
 
 
 def _keypoints(
@@ -193,7 +193,7 @@ def _keypoints(
         )
     places = values.index(min(values)), values.index(2 * min(values))
     heatmap, offsets = (outputs[place] for place in places)
-    names = _names(labels, heatmap.shape[3])
+    names = names_of(labels, heatmap.shape[3])
     units, least = float(known.get("cell_units", 1.0)), float(known.get("least_score", 0.5))
     return Keypoints(heatmap, offsets, places, names, units, least, cell_pixels)
 
@@ -201,14 +201,10 @@ def _keypoints(
 _KINDS = {"boxes": _boxes, "keypoints": _keypoints}
 
 
-def _names(labels: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return labels if len(labels) == count else tuple(str(index) for index in range(count))
-
-
 def _values(names: Sequence[str], cell_pixels: int) -> dict[str, str]:
     return {
         "APP_NAME_COUNT": f"{len(names)}u",
-        "APP_NAMES": "{" + ", ".join(c_string(name) for name in names) + "}",
+        "APP_NAMES": c_strings(names),
         "APP_CELL_PIXELS": str(cell_pixels),
     }
 

@@ -16,7 +16,7 @@ from tinyml.features.mfcc import MfccConfig
 from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.parts.microphone import check_rate, microphone_ram_bytes
-from tinyml.firmware.render import c_string
+from tinyml.firmware.render import c_list, c_strings
 from tinyml.graph.ir import DType, Graph
 from tinyml.lower.program import Hop, Program
 from tinyml.plan.realtime import (
@@ -75,10 +75,10 @@ class KeywordPlan:
             "APP_STRIDE_HOPS": f"{load.stride_hops}u",
             "APP_RING_SAMPLES": f"{load.ring_samples}u",
             "APP_LABEL_COUNT": str(len(model.labels)),
-            "APP_LABELS": _braces(c_string(label) for label in model.labels),
+            "APP_LABELS": c_strings(model.labels),
             "APP_AVERAGED": f"{table.averaged}u",
-            "APP_LIMITS": _braces(f"{limit}u" for limit in table.limits),
-            "APP_REFRACTORY": _braces(f"{count}u" for count in table.refractory),
+            "APP_LIMITS": c_list(f"{limit}u" for limit in table.limits),
+            "APP_REFRACTORY": c_list(f"{count}u" for count in table.refractory),
             "APP_FRAME_US": f"{round(1000 * load.frame_ms)}u",
             "APP_INFERENCE_US": f"{round(1000 * load.network_ms)}u",
             "APP_LIGHT_FRAMES": f"{max(1, round(LIGHT_MS / load.hop_ms))}u",
@@ -188,7 +188,3 @@ def usual_ram_bytes(program: Program, board: Board) -> int:
     ring = ring_samples(rhythm, frame_instructions(rhythm, isa) * ms, network_instructions(program) * ms)
     window_bytes = sum(program.graph.tensors[index].elements for index in program.graph.inputs)
     return audio_source(config).ram_bytes + 2 * ring + window_bytes + microphone_ram_bytes(board)
-
-
-def _braces(items: Any) -> str:
-    return "{" + ", ".join(items) + "}"

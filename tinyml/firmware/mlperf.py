@@ -16,6 +16,7 @@ from tinyml.boards import Board
 from tinyml.codegen.literals import c_float
 from tinyml.errors import UsageError
 from tinyml.features.codes import as_input, same_codes
+from tinyml.firmware.render import c_list
 from tinyml.graph.ir import DType, Graph, Tensor
 
 VENDOR = "tinyml"
@@ -91,7 +92,7 @@ def mlperf_values(
         if same_codes(*test.quantisation, inputs[0]):
             feed = RAW
         else:
-            values["APP_MLPERF_CODES"] = "{" + ", ".join(map(str, _codes(*test.quantisation, inputs[0]))) + "}"
+            values["APP_MLPERF_CODES"] = c_list(_codes(*test.quantisation, inputs[0]))
     return {
         "APP_MLPERF_VENDOR": f'"{VENDOR}"',
         "APP_MLPERF_FIRMWARE": f'"{FIRMWARE}"',
@@ -99,7 +100,7 @@ def mlperf_values(
         "APP_MLPERF_FEED": str(feed),
         "APP_MLPERF_ERROR": str(int(test is not None and test.error)),
         "APP_MLPERF_BUFFER_BYTES": f"{buffer_bytes(graph)}u",
-        "APP_MLPERF_OUTPUTS": "{" + ", ".join(_format(graph.tensors[index]) for index in graph.outputs) + "}",
+        "APP_MLPERF_OUTPUTS": c_list(_format(graph.tensors[index]) for index in graph.outputs),
         "APP_MLPERF_ENERGY": str(int(energy)),
     } | values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,16 @@ def c_string(text: str) -> str:
     """``text`` as a C string literal whose value is its JSON string: both escaped, in ASCII, safe against trigraphs."""
     escaped = json.dumps(text, ensure_ascii=True).replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
     return f'"{escaped}"'
+
+
+def c_list(items: Iterable[object]) -> str:
+    """What initialises a C array with ``items``, C text each."""
+    return "{" + ", ".join(map(str, items)) + "}"
+
+
+def c_strings(texts: Iterable[str]) -> str:
+    """What initialises a C array with each of ``texts`` as :func:`c_string` has it."""
+    return c_list(map(c_string, texts))
 
 
 def _environment() -> jinja2.Environment:
