@@ -9,7 +9,7 @@ import numpy as np
 from tests.kernels.move_cases import Draw
 from tests.support import logic_builder as lb
 from tests.support.tflite_builder import Builder
-from tinyml.lower.ops.logic import OF_TWO
+from tinyml.graph.ops.logic import OF_TWO
 
 ORDERED = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "MAXIMUM", "MINIMUM")
 

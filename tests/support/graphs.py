@@ -33,8 +33,8 @@ from tinyml.graph.ops import (
     VariableAttrs,
     ViewAttrs,
 )
+from tinyml.graph.ops.logic import OF_TWO
 from tinyml.graph.ops.move import MOVES
-from tinyml.lower.ops.logic import OF_TWO
 
 IMAGE = (1, 6, 5, 4)
 

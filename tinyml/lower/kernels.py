@@ -7,11 +7,11 @@ it is correct; its ``build`` function turns the op into a :class:`~tinyml.lower.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ops.logic import OF_TWO
 from tinyml.graph.ops.move import MOVES
 from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import broadcast as dsp_broadcast
@@ -62,6 +62,7 @@ from tinyml.lower.ops import (
     state,
     transpose_conv,
 )
+from tinyml.lower.ops.common import Build, Condition
 from tinyml.lower.program import Isa, Optimize, PassedOver, Step, Target
 from tinyml.lower.v6m import binary as v6m_binary
 from tinyml.lower.v6m import conv_2d as v6m_conv_2d
@@ -69,9 +70,6 @@ from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 from tinyml.lower.v6m import fully_connected as v6m_fully_connected
 from tinyml.lower.v6m import grouped as v6m_grouped
 from tinyml.lower.verdict import APPLIES, Verdict
-
-Condition = Callable[[Graph, Op, Target], Verdict]
-Build = Callable[[Graph, Op, Target], Step]
 
 ANY_ISA = frozenset(Isa)
 ANY_GOAL = frozenset(Optimize)
@@ -273,7 +271,7 @@ KERNELS: tuple[KernelRow, ...] = (
     *(_portable(spec.kind, move.build) for spec in MOVES),
     _portable("GATHER", move.build_gather),
     _portable("PACK", concatenation.build),
-    *(_portable(kind, logic.build_of_two) for kind in logic.OF_TWO),
+    *(_portable(kind, logic.build_of_two) for kind in OF_TWO),
     _portable("LOGICAL_NOT", logic.build_not),
     _portable("SELECT", logic.build_select),
     _portable("SELECT_V2", logic.build_select),

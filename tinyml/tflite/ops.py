@@ -23,6 +23,7 @@ from tinyml.graph.ops import (
     ReduceAttrs,
     SoftmaxAttrs,
 )
+from tinyml.graph.ops.logic import OF_TWO
 from tinyml.tflite.arithmetic import ARITHMETIC_PARSERS
 from tinyml.tflite.context import Context, Parsed, normal_axes, same_or_valid
 from tinyml.tflite.flatbuffer import damaged
@@ -188,20 +189,6 @@ def _leaky_relu(context: Context) -> Parsed:
 
 def _plain(context: Context) -> Parsed:
     return Attrs(), 1
-
-
-OF_TWO = (
-    "MAXIMUM",
-    "MINIMUM",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "EQUAL",
-    "NOT_EQUAL",
-    "LOGICAL_AND",
-    "LOGICAL_OR",
-)
 
 
 def _of_two(context: Context) -> Parsed:

@@ -15,6 +15,20 @@ MAX_DIMS = 4
 
 LEAST_SCALE, MOST_SCALE = 2**-24, 0.999
 
+OF_TWO = (
+    "MAXIMUM",
+    "MINIMUM",
+    "GREATER",
+    "GREATER_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+)
+"""The ops of two operands that broadcast."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArgAttrs(Attrs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,13 @@ import numpy.typing as npt
 from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import ABSENT, Graph, Op, Tensor
 from tinyml.graph.ops import SPECS
-from tinyml.lower.program import Arg, Const, Int, Step
+from tinyml.lower.program import Arg, Const, Int, Step, Target
+from tinyml.lower.verdict import Verdict
+
+Condition = Callable[[Graph, Op, Target], Verdict]
+"""Whether a kernel may run an op; its docstring's first paragraph is its row's in ``docs/kernels.md``."""
+
+Build = Callable[[Graph, Op, Target], Step]
 
 
 def constant(graph: Graph, op: Op, index: int) -> npt.NDArray[Any]:

@@ -19,18 +19,6 @@ from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 LOOPS = 5
 HEADER = "tml_logic.h"
-OF_TWO = (
-    "MAXIMUM",
-    "MINIMUM",
-    "GREATER",
-    "GREATER_EQUAL",
-    "LESS",
-    "LESS_EQUAL",
-    "EQUAL",
-    "NOT_EQUAL",
-    "LOGICAL_AND",
-    "LOGICAL_OR",
-)
 Shape = tuple[int, ...]
 
 
