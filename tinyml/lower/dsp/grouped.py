@@ -27,7 +27,7 @@ from tinyml.lower.dsp.gemm import (
     why_not,
 )
 from tinyml.lower.dsp.requant import Layer, Words
-from tinyml.lower.ops.as_groups import as_groups
+from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
@@ -155,11 +155,9 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
 
 def depthwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Several channels; any kernel, stride, dilation and padding; with a multiplier weights that pack in twos."""
-    if first_input(graph, op).shape[3] == 1:
-        return unfit("several channels, here one")
-    return _fits(*as_groups(graph, op))
+    return applies_as_groups(graph, op, target, general_applies)
 
 
 def build_depthwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_grouped_conv2d_dsp`` for DEPTHWISE_CONV_2D."""
-    return replace(build_general(*as_groups(graph, op), target), kind=op.kind)
+    return build_as_groups(graph, op, target, build_general)

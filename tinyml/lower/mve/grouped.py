@@ -16,7 +16,7 @@ from tinyml.graph.ops import Conv2DAttrs
 from tinyml.lower.mve.conv_2d import choose_block, is_pointwise, op_product, product_fits
 from tinyml.lower.mve.gemm import LANES, pack_fours, places, stream, vectors_of
 from tinyml.lower.mve.product import Ints64, Product
-from tinyml.lower.ops.as_groups import as_groups
+from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.verdict import Verdict, unfit
@@ -108,14 +108,12 @@ def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
 
 def depthwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Several channels, rows of at least two pixels, and a vector form; any kernel, stride, dilation and padding."""
-    if first_input(graph, op).shape[3] == 1:
-        return unfit("several channels, here one")
-    return general_applies(*as_groups(graph, op), target)
+    return applies_as_groups(graph, op, target, general_applies)
 
 
 def build_depthwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_grouped_conv2d_mve`` for DEPTHWISE_CONV_2D."""
-    return replace(build_general(*as_groups(graph, op), target), kind=op.kind)
+    return build_as_groups(graph, op, target, build_general)
 
 
 def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:

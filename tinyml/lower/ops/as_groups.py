@@ -1,4 +1,4 @@
-"""Depthwise convolutions as grouped ones, for kernels that go group by group."""
+"""Depthwise convolutions as grouped ones, for kernels that go group by group: the conditions and builders of both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs, DepthwiseConv2DAttrs
-from tinyml.lower.ops.common import constant, first_input
+from tinyml.lower.ops.common import Build, Condition, constant, first_input
+from tinyml.lower.program import Step, Target
+from tinyml.lower.verdict import Verdict, unfit
 
 
 def as_groups(graph: Graph, op: Op) -> tuple[Graph, Op]:
@@ -26,3 +28,15 @@ def as_groups(graph: Graph, op: Op) -> tuple[Graph, Op]:
     )  # fmt: skip
     made = replace(op, kind="CONV_2D", attrs=grouped, inputs=(op.inputs[0], len(graph.tensors), *op.inputs[2:]))
     return replace(graph, tensors=tensors, ops=tuple(made if o is op else o for o in graph.ops)), made
+
+
+def applies_as_groups(graph: Graph, op: Op, target: Target, grouped: Condition) -> Verdict:
+    """Whether a kernel for several groups, of which ``grouped`` is the condition, takes a depthwise convolution."""
+    if first_input(graph, op).shape[3] == 1:
+        return unfit("several channels, here one")
+    return grouped(*as_groups(graph, op), target)
+
+
+def build_as_groups(graph: Graph, op: Op, target: Target, grouped: Build) -> Step:
+    """A depthwise convolution's step on a kernel for several groups, whose builder is ``grouped``."""
+    return replace(grouped(*as_groups(graph, op), target), kind=op.kind)

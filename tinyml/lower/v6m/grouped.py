@@ -13,7 +13,7 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.lower.dsp.conv_2d import is_pointwise
-from tinyml.lower.ops.as_groups import as_groups
+from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.v6m.conv_2d import op_layer
@@ -43,14 +43,12 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
 
 def depthwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Several channels, and weights whose sums unpack in at most 64 parts."""
-    if first_input(graph, op).shape[3] == 1:
-        return unfit("several channels, here one")
-    return applies(*as_groups(graph, op), target)
+    return applies_as_groups(graph, op, target, applies)
 
 
 def build_depthwise(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ``tml_grouped_conv2d_v6m`` for DEPTHWISE_CONV_2D."""
-    return replace(build(*as_groups(graph, op), target), kind=op.kind)
+    return build_as_groups(graph, op, target, build)
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
