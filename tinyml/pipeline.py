@@ -28,8 +28,9 @@ from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
-from tinyml.firmware.project import Project, forget_in_manifest, record_in_manifest, render_project
+from tinyml.firmware.project import Project, forget_in_manifest, network_flags, record_in_manifest, render_project
 from tinyml.listening import along_time, audio_report, keyword_plan, slow_warning
+from tinyml.lower.program import Optimize
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.cost import waits_unknown
 from tinyml.plan.regions import place
@@ -200,7 +201,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         manifest=_manifest(compiled, options),
         model_name=compiled.source.name,
         toolchain=options.toolchain,
-        network_flags=network_flags(options.optimize),
+        network_flags=network_flags(Optimize(options.optimize)),
         app_values=values,
     )
 

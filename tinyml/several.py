@@ -23,8 +23,8 @@ from tinyml.firmware.build import build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.measure import measure_beside
 from tinyml.firmware.memory_map import arena_sections
-from tinyml.firmware.project import Project, record_in_manifest, render_project
-from tinyml.lower.program import Program
+from tinyml.firmware.project import Project, network_flags, record_in_manifest, render_project
+from tinyml.lower.program import Optimize, Program
 from tinyml.pipeline import default_output
 from tinyml.plan.budget import require_fits
 from tinyml.plan.code_size import estimate_sizes
@@ -138,6 +138,7 @@ def _project(networks: _Networks, options: Options, folder: Path) -> Project:
         },
         model_name=" + ".join(names),
         toolchain=options.toolchain,
+        network_flags=network_flags(Optimize(options.optimize)),
     )
 
 

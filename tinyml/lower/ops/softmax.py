@@ -74,10 +74,19 @@ def exponentials(input_scale: float, beta: float) -> list[int]:
     return [exp_on_negative_values(high_mul(wrap32(-d << left_shift), multiplier)) for d in range(min(radius, 255) + 1)]
 
 
+def _felt_exponentials(input_scale: float, beta: float) -> list[int]:
+    """Those of :func:`exponentials` that can change an int8 output; they fall, so that the others end the table.
+
+    An exponential below 2^11 adds nothing to the row's sum, which takes it shifted right by 12 with rounding, and
+    comes out as zero: times a reciprocal of at most 1, shifted right by 23 or more.
+    """
+    return [value for value in exponentials(input_scale, beta) if value >= 1 << 11]
+
+
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The portable step; a row is read twice before it is written, so that it is correct in place."""
     x = first_input(graph, op)
-    table = exponentials(x.scale, cast(SoftmaxAttrs, op.attrs).beta)
+    table = _felt_exponentials(x.scale, cast(SoftmaxAttrs, op.attrs).beta)
     depth = x.shape[-1]
     return make_step(
         graph,
