@@ -13,7 +13,8 @@ from tinyml.errors import UsageError
 from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.kws import plan_keywords
-from tinyml.firmware.project import Project, render_project
+from tinyml.firmware.project import Project, network_flags, render_project
+from tinyml.lower.program import Optimize
 from tinyml.pipeline import default_output
 
 APPS = ("benchmark", "kws", "vww", "detect", "mlperf_tiny")
@@ -53,6 +54,7 @@ def write_sketch(model: Any, board: str | Board, output: Path | None = None, opt
             "app": options.app,
         },
         model_name=compiled.source.name,
+        network_flags=network_flags(Optimize(options.optimize)),
         app_values=values,
         framework="arduino",
     )

@@ -37,12 +37,18 @@ _BOARDS = ("nano33ble",)
 
 
 def render_arduino(
-    board: Board, sources: Mapping[str, str], *, app: str, model_name: str, app_values: Mapping[str, str]
+    board: Board,
+    sources: Mapping[str, str],
+    *,
+    app: str,
+    model_name: str,
+    network_flags: tuple[str, ...],
+    app_values: Mapping[str, str],
 ) -> dict[str, str]:
     """Every file of the project but its manifest, by its path inside the project.
 
-    The arguments are those of :func:`tinyml.firmware.render.render_files`. Raises UsageError for a board whose Arduino
-    core tinyml has no drivers for.
+    The arguments are those of :func:`tinyml.firmware.render.render_files`; ``network_flags`` are for all files, as the
+    core's build knows no flags for one. Raises UsageError for a board whose Arduino core tinyml has no drivers for.
     """
     framework = next((f for f in board.frameworks if f.name == "arduino"), None)
     if framework is None or board.name not in _BOARDS:
@@ -70,6 +76,7 @@ def render_arduino(
         "baud": baud,
         "platform": PLATFORMS[framework.platform],
         "board_id": framework.board,
+        "flags": network_flags,
         "libraries": [name for part in application.parts for name in LIBRARIES[part]],
     }
     files["platformio.ini"] = render("arduino.ini.j2", **values)

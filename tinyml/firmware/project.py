@@ -73,7 +73,14 @@ def render_project(
     ``force``), and where it can't be written.
     """
     if framework == "arduino":
-        files = render_arduino(board, sources, app=app, model_name=model_name, app_values=app_values or {})
+        files = render_arduino(
+            board,
+            sources,
+            app=app,
+            model_name=model_name,
+            network_flags=tuple(network_flags),
+            app_values=app_values or {},
+        )
     else:
         files = render_files(
             board,

@@ -133,6 +133,9 @@ def test_versions_are_pinned_and_the_drivers_are_the_cores(model: Path, tmp_path
     ini = (project / "platformio.ini").read_text()
     assert re.search(r"^platform = nordicnrf52@\d+\.\d+\.\d+$", ini, re.MULTILINE)
     assert "framework = arduino" in ini and "board = nano33ble" in ini
+    assert "build_unflags = -Os\nbuild_flags = -O2\n" in ini
+    small = write_sketch(str(model), "nano33ble", tmp_path / "small", Options(app="vww", optimize="size")).directory
+    assert "build_flags" not in (small / "platformio.ini").read_text(), "the core's own flag is -Os"
     assert re.search(r"^    arduino-libraries/Arduino_OV767X@\d+\.\d+\.\d+$", ini, re.MULTILINE)
     names = {path.name for path in project.rglob("*") if path.is_file()}
     assert {"tml_sketch.cpp", "tml_arduino_camera.cpp", "network.c", "tml_vision.c", "main.c"} <= names
