@@ -104,27 +104,22 @@ TML_INLINE void tml_gemm_mve(const int8_t *x, int stride, int pairs, const int8_
     }
 }
 
-/* 1x1, stride 1, at least two pixels; with an odd number the last two overlap those before. Where a pixel is no whole
- * number of vectors the last `staged` pixels run from scratch, which holds them and 15 bytes more; neither those nor the
- * others are ever a single one. */
-TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
-                                  void *scratch, int pixels, int depth, int channels, int vectors, int staged,
-                                  int rounding, int zp, int lo, int hi) {
-    int8_t *const stage = (int8_t *)scratch;
+/* All output channels of `pixels` pixels, at least two; with an odd number the last two overlap those before. The last
+ * `staged` pixels lie in `stage`, not in the input; neither those nor the others are ever a single one. */
+TML_INLINE void tml_gemm_staged_mve(const int8_t *x, const int8_t *stage, int stride, int pixels, int staged,
+                                    const int8_t *stream, const uint16_t *places, int8_t *y, int channels, int pitch,
+                                    int vectors, int rounding, int zp, int lo, int hi) {
     const int direct = pixels - staged;
     int first = direct > 0 ? 0 : direct;
     int count = direct > 0 ? direct : staged;
     const int8_t *from = direct > 0 ? x : stage;
-    if (staged > 0) {
-        tml_copy_mve(stage, x + direct * depth, staged * depth);
-    }
     TML_MVE_NO_UNROLL
     while (count != 0) {
-        tml_gemm_mve(from, depth, count / 2, stream, places, y + first * channels, channels, channels, vectors, rounding,
-                     zp, lo, hi);
+        tml_gemm_mve(from, stride, count / 2, stream, places, y + first * pitch, channels, pitch, vectors, rounding, zp,
+                     lo, hi);
         if (count % 2 != 0) {
             first += count - 2;
-            from += (count - 2) * depth;
+            from += (count - 2) * stride;
             count = 2;
         } else if (first < direct && staged > 0) {
             first = direct;
@@ -134,6 +129,19 @@ TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stre
             count = 0;
         }
     }
+}
+
+/* 1x1, stride 1, at least two pixels. Where a pixel is no whole number of vectors the last `staged` pixels run from
+ * scratch, which holds them and 15 bytes more. */
+TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
+                                  void *scratch, int pixels, int depth, int channels, int vectors, int staged,
+                                  int rounding, int zp, int lo, int hi) {
+    int8_t *const stage = (int8_t *)scratch;
+    if (staged > 0) {
+        tml_copy_mve(stage, x + (pixels - staged) * depth, staged * depth);
+    }
+    tml_gemm_staged_mve(x, stage, depth, pixels, staged, stream, places, y, channels, channels, vectors, rounding, zp,
+                        lo, hi);
 }
 
 /* The window at (row, column), all of it inside the input, to `to`: kernel_h runs, the last vector of each a whole one. */

@@ -9,39 +9,21 @@
 /* Bytes of one group's streams. */
 #define TML_MVE_GROUP_BYTES(channels, vectors) (((channels) + 3) / 4 * (48 + 64 * (vectors)))
 
-/* 1x1, stride 1, at least two pixels; with an odd number the last two overlap those before. The last `staged` pixels run
- * from scratch, which holds them and 15 bytes more, where a group's vectors would read behind the input. */
+/* 1x1, stride 1, at least two pixels. The last `staged` pixels run from scratch, which holds them and 15 bytes more, where a
+ * group's vectors would read behind the input. */
 TML_INLINE void tml_grouped_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
                                           void *scratch, int pixels, int depth, int channels, int groups, int vectors,
                                           int staged, int rounding, int zp, int lo, int hi) {
     const int stride = groups * depth;
     const int pitch = groups * channels;
-    const int direct = pixels - staged;
     int8_t *const stage = (int8_t *)scratch;
     if (staged > 0) {
-        tml_copy_mve(stage, x + direct * stride, staged * stride);
+        tml_copy_mve(stage, x + (pixels - staged) * stride, staged * stride);
     }
     TML_MVE_NO_UNROLL
     for (int g = 0; g < groups; g++) {
-        int first = direct > 0 ? 0 : direct;
-        int count = direct > 0 ? direct : staged;
-        const int8_t *from = (direct > 0 ? x : stage) + g * depth;
-        TML_MVE_NO_UNROLL
-        while (count != 0) {
-            tml_gemm_mve(from, stride, count / 2, stream, places, y + first * pitch, channels, pitch, vectors, rounding,
-                         zp, lo, hi);
-            if (count % 2 != 0) {
-                first += count - 2;
-                from += (count - 2) * stride;
-                count = 2;
-            } else if (first < direct && staged > 0) {
-                first = direct;
-                from = stage + g * depth;
-                count = staged;
-            } else {
-                count = 0;
-            }
-        }
+        tml_gemm_staged_mve(x + g * depth, stage + g * depth, stride, pixels, staged, stream, places, y, channels, pitch,
+                            vectors, rounding, zp, lo, hi);
         y += channels;
         stream += TML_MVE_GROUP_BYTES(channels, vectors);
     }
