@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def model(build: Callable[[Builder], int | list[int]]) -> bytes:
     builder = Builder()
     outputs = build(builder)
     return builder.build([outputs] if isinstance(outputs, int) else outputs)
+
+
+def sweep(directory: Path, cases: int, together: int) -> Iterator[tuple[range, Path]]:
+    """Seeds of so many cases that no other test takes, ``together`` at a time, each with a folder of its own."""
+    for first in range(10_000, 10_000 + cases, together):
+        folder = directory / str(first)
+        folder.mkdir()
+        yield range(first, first + together), folder
 
 
 @pytest.fixture

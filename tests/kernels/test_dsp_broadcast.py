@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.arithmetic_cases import CASES, Draw, binary
+from tests.kernels.cases import sweep
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 
 KERNELS = {"MUL": "tml_mul_dsp", "ADD": "tml_sum_dsp", "SUB": "tml_sum_dsp"}
@@ -28,7 +29,5 @@ def test_random_cases(core: str, compiler: str, tmp_path: Path) -> None:
 
 @pytest.mark.sweep
 def test_sweep(tmp_path: Path) -> None:
-    for first in range(10_000, 10_000 + SWEEP, TOGETHER):
-        folder = tmp_path / str(first)
-        folder.mkdir()
-        prove_on_core(cases(range(first, first + TOGETHER)), folder, optimise="-O2", count=1)
+    for seeds, folder in sweep(tmp_path, SWEEP, TOGETHER):
+        prove_on_core(cases(seeds), folder, optimise="-O2", count=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.arithmetic_cases import CASES, Draw
-from tests.kernels.cases import model
+from tests.kernels.cases import model, sweep
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support import arithmetic_builder as add
 from tests.support.tflite_builder import Builder
@@ -42,10 +42,8 @@ def test_random_cases(kind: str, core: str, compiler: str, tmp_path: Path) -> No
 @pytest.mark.sweep
 @pytest.mark.parametrize("kind", KERNELS)
 def test_sweep(kind: str, tmp_path: Path) -> None:
-    for first in range(10_000, 10_000 + SWEEP, TOGETHER):
-        folder = tmp_path / str(first)
-        folder.mkdir()
-        prove_on_core(random_cases(kind, range(first, first + TOGETHER)), folder, optimise="-O2", count=1)
+    for seeds, folder in sweep(tmp_path, SWEEP, TOGETHER):
+        prove_on_core(random_cases(kind, seeds), folder, optimise="-O2", count=1)
 
 
 def test_every_remainder(tmp_path: Path) -> None:

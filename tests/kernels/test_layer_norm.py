@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.kernels.arithmetic_cases import Draw
-from tests.kernels.cases import Prove, model
+from tests.kernels.cases import Prove, model, sweep
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support import arithmetic_builder as add
 from tests.support.native_kernels import prove_steps
@@ -111,10 +111,8 @@ def test_random_cases_on_the_dsp_extension(core: str, compiler: str, tmp_path: P
 
 @pytest.mark.sweep
 def test_sweep_on_the_dsp_extension(tmp_path: Path) -> None:
-    for first in range(10_000, 10_000 + SWEEP, TOGETHER):
-        folder = tmp_path / str(first)
-        folder.mkdir()
-        made = ((seed, case(Draw(seed))) for seed in range(first, first + TOGETHER))
+    for seeds, folder in sweep(tmp_path, SWEEP, TOGETHER):
+        made = ((seed, case(Draw(seed))) for seed in seeds)
         cases = [Expected(data, lowered(data)[2].kernel, f"norm {seed}") for seed, data in made]
         prove_on_core(cases, folder, optimise="-O2", count=1)
 

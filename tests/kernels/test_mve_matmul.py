@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.arithmetic_cases import CASES, Draw
+from tests.kernels.cases import sweep
 from tests.kernels.in_qemu import prove_on_m55
 from tests.kernels.on_core import Expected, lowered
 from tests.kernels.test_layer_norm import case as norm
@@ -39,7 +40,5 @@ def test_random_cases(kind: str, compiler: str, tmp_path: Path) -> None:
 @pytest.mark.sweep
 @pytest.mark.parametrize("kind", KERNELS)
 def test_sweep(kind: str, tmp_path: Path) -> None:
-    for first in range(10_000, 10_000 + SWEEP, TOGETHER):
-        folder = tmp_path / str(first)
-        folder.mkdir()
-        prove_on_m55(cases(kind, range(first, first + TOGETHER)), folder, count=1)
+    for seeds, folder in sweep(tmp_path, SWEEP, TOGETHER):
+        prove_on_m55(cases(kind, seeds), folder, count=1)
