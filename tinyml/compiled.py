@@ -20,8 +20,9 @@ from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower, target_of
 from tinyml.lower.program import Optimize, Program, Target
 from tinyml.lower.streaming import stream
-from tinyml.plan.budget import Limits
-from tinyml.plan.choose import Goal, choose_plan
+from tinyml.plan.budget import Budget, Limits, flash_overflows_by_code, make_budget
+from tinyml.plan.choose import Goal, Planned, choose_plan, roomier_plans
+from tinyml.plan.packed_weights import Choice as PackedChoice
 from tinyml.plan.packed_weights import PackedWeights, arena_room_bytes, choose_packed
 from tinyml.plan.planner import Plan, check_plan
 from tinyml.plan.realtime import network_instructions
@@ -109,17 +110,46 @@ def compile_model(model: Any, board: str | Board, options: Options | None = None
     choice_of_hop = _choose_hop(graph, target, target_board, source, options)
     program = lower(graph, target, choice_of_hop.streamed)
     debug.show(3, "lowered", program)
-    sizes = estimate_app_sizes(program, target_board, options.app, options.toolchain)
-    planned = choose_plan(program, options.memory)
-    room_bytes = arena_room_bytes(target_board, sizes, options.limits)
-    choice = choose_packed(planned.program, planned.plan, room_bytes)
-    plan = place(choice.program, choice.plan, target_board, sizes, options.limits)
-    check_plan(choice.program, plan)
-    debug.show(4, "plan", plan)
+    fitted = fit_to_board(program, choose_plan(program, options.memory), target_board, options)
+    choice, planned = fitted.choice, fitted.planned
+    check_plan(choice.program, fitted.plan)
+    debug.show(4, "plan", fitted.plan)
     return Compiled(
-        source, target_board, graph, choice.program, plan, choice.plan, choice.packed, planned.more_work,
+        source, target_board, graph, choice.program, fitted.plan, choice.plan, choice.packed, planned.more_work,
         planned.least_bytes, _whole(graph, target, options) if program.hop else None, choice_of_hop.cause,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A plan on a board: what of its weights is packed, where its arena lies, and its budget, partly estimated."""
+
+    planned: Planned
+    choice: PackedChoice
+    plan: Plan
+    budget: Budget
+
+
+def fit_to_board(program: Program, planned: Planned, board: Board, options: Options) -> Fitted:
+    """``planned``, the plan of ``program`` for ``options.memory``, in ``board``'s memory, its weights packed.
+
+    Running by rows takes code. Where that code is what overflows the flash, a plan of a larger arena and fewer steps
+    by rows is taken that fits, the smallest that is tried.
+    """
+    sizes = estimate_app_sizes(program, board, options.app, options.toolchain)
+    room_bytes = arena_room_bytes(board, sizes, options.limits)
+
+    def fitted(one: Planned) -> Fitted:
+        choice = choose_packed(one.program, one.plan, room_bytes)
+        plan = place(choice.program, choice.plan, board, sizes, options.limits)
+        estimated = estimate_app_sizes(choice.program, board, options.app, options.toolchain)
+        return Fitted(one, choice, plan, make_budget(board, choice.program, plan, estimated, options.limits))
+
+    found = fitted(planned)
+    if flash_overflows_by_code(found.budget) and planned.program.segments:
+        others = (fitted(other) for other in roomier_plans(program, planned, options.memory))
+        return next((other for other in others if other.budget.fits), found)
+    return found
 
 
 def _choose_hop(graph: Graph, target: Target, board: Board, source: ModelSource, options: Options) -> Choice:

@@ -1,9 +1,8 @@
 """Measures the catalogue: entries, untrained, through conversion, planning, each board's budget and emulation.
 
 ``python -m tinyml.models_table [--counts] [NAME ...]`` rewrites ``tinyml/models/figures.json``, the named entries only
-where names are given; ``--counts`` counts parameters and MACs and goes no further, which is what networks as published
-for telephones get. Without names, entries that have only counts so far get only counts again. It needs TensorFlow and
-a GCC for Cortex-M.
+where names are given; ``--counts`` counts parameters and MACs and goes no further. Without names, entries that have
+only counts so far get only counts again. It needs TensorFlow and a GCC for Cortex-M.
 """
 
 from __future__ import annotations
@@ -14,8 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tinyml.boards import Board, list_boards, load_board
-from tinyml.errors import DoesNotFitError, UnsupportedError
+from tinyml.compiled import Fitted, fit_to_board
+from tinyml.emulate.compare import compare
+from tinyml.emulate.run import run_firmware
+from tinyml.emulate.stimuli import proof_stimuli
+from tinyml.errors import DoesNotFitError, MismatchError, UnsupportedError
 from tinyml.files import write_file
 from tinyml.graph.check import check_supported
 from tinyml.graph.ir import Graph
@@ -25,20 +30,23 @@ from tinyml.lower.program import Optimize, Program, Target
 from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count, count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, read_figures
-from tinyml.pipeline import Options, emulate
-from tinyml.plan.budget import Limits, make_budget
-from tinyml.plan.choose import choose_plan
-from tinyml.plan.code_size import estimate_sizes
-from tinyml.plan.planner import Plan
-from tinyml.plan.regions import place
-from tinyml.sources import UNTRAINED_SEED, ModelSource, convert_random
+from tinyml.pipeline import Options, application, emulate
+from tinyml.plan.choose import Planned, choose_plan
+from tinyml.sources import UNTRAINED_SEED, ModelSource
+from tinyml.sources import convert_untrained as convert_to_int8
 from tinyml.tflite.quiet import import_keras
 from tinyml.tflite.read import read_graph
+from tinyml.tflite.reference import Reference
 
 APP = "benchmark"
 TOOLCHAIN = "gcc"
 ROOMY_BOARD = "mps2-an386"
 """Where instructions are counted of what does not fit the reference board: the same core and kernels."""
+ROOMY_FLASH_BYTES, ROOMY_RAM_BYTES = 128 << 20, 64 << 20
+LARGE_MACS = 100_000_000
+"""Networks with more are run on one random input, and at once where there is memory for everything."""
+COUNTING_TIMEOUT_S = 1800.0
+_FILTERED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ def convert_untrained(entry: Entry) -> Untrained:
     keras = import_keras()
     keras.utils.set_random_seed(UNTRAINED_SEED)
     model = build_model(entry.name, batch_size=1)
-    source = ModelSource(entry.name, convert_random(model), f"tinyml:{entry.name} (untrained)", calibrated=False)
+    source = ModelSource(entry.name, convert_to_int8(model), f"tinyml:{entry.name} (untrained)", calibrated=False)
     found = Untrained(source, count_parameters(model), count_macs(model))
     keras.backend.clear_session()
     return found
@@ -77,36 +85,48 @@ def measure(entry: Entry, boards: Iterable[Board], network: Untrained | None = N
     fitting = [board.name for board in ordered if plans.fit(board, Optimize.BALANCED)]
     smaller = [board.name for board in ordered if board.name not in fitting and plans.fit(board, Optimize.SIZE)]
     reference = next(board for board in ordered if board.name == REFERENCE_BOARD)
-    program, plan = plans.get(reference, Optimize.BALANCED)
+    choice = plans.get(reference, Optimize.BALANCED).choice
     return Figures(
         entry.name,
         network.parameters,
         network.macs,
-        program.weights_bytes,
-        plan.arena_bytes,
+        choice.program.weights_bytes,
+        choice.plan.arena_bytes,
         boards=tuple(fitting),
         boards_optimize_size=tuple(smaller),
     )
 
 
 class _Plans:
-    """A graph's programs and plans, made once for each target."""
+    """A graph's programs and plans, made once for each target, on boards."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._known: dict[Target, tuple[Program, Plan]] = {}
+        self._known: dict[Target, tuple[Program, Planned]] = {}
+        self._filters_bytes = least_filter_bytes(graph)
 
-    def get(self, board: Board, optimize: Optimize) -> tuple[Program, Plan]:
+    def get(self, board: Board, optimize: Optimize) -> Fitted:
         target = target_of(board, optimize)
         if target not in self._known:
-            planned = choose_plan(lower(self._graph, target))
-            self._known[target] = planned.program, planned.plan
-        return self._known[target]
+            program = lower(self._graph, target)
+            self._known[target] = program, choose_plan(program)
+        options = Options(app=APP, toolchain=TOOLCHAIN, optimize=optimize.value)
+        return fit_to_board(*self._known[target], board, options)
 
     def fit(self, board: Board, optimize: Optimize) -> bool:
-        program, plan = self.get(board, optimize)
-        sizes = estimate_sizes(program, board, APP, TOOLCHAIN)
-        return make_budget(board, program, place(program, plan, board, sizes, Limits()), sizes).fits
+        """Whether ``board`` holds it; without a plan where the filters alone fill the flash."""
+        return self._filters_bytes <= board.flash.available_bytes and self.get(board, optimize).budget.fits
+
+
+def least_filter_bytes(graph: Graph) -> int:
+    """What the filters take in flash at least, whatever the kernels: a byte a weight, identical arrays once.
+
+    Those of two values, which kernels may keep as bits, are left out.
+    """
+    tensors = {op.inputs[1] for op in graph.ops if op.kind in _FILTERED}
+    arrays = [data for index in sorted(tensors) if (data := graph.tensors[index].data) is not None]
+    contents = {np.ascontiguousarray(array).tobytes() for array in arrays if array.dtype == np.int8}
+    return sum(len(content) for content in contents if len(set(content)) > 2)
 
 
 def count_only(entry: Entry) -> Figures:
@@ -115,15 +135,43 @@ def count_only(entry: Entry) -> Figures:
     return Figures(entry.name, counts.parameters, counts.macs)
 
 
-def count_instructions(network: Untrained) -> int | None:
-    """Instructions of one inference on a Cortex-M4F, in emulation, outputs proven equal to the reference's."""
-    options = Options(toolchain=TOOLCHAIN, inputs=1)
-    for name in (REFERENCE_BOARD, ROOMY_BOARD):
-        try:
-            return emulate(network.source, load_board(name), options=options).instructions
-        except DoesNotFitError:
-            continue
-    return None
+def roomy_board() -> Board:
+    """The core of :data:`ROOMY_BOARD` with as much memory as any network here takes: for counting, no chip has it."""
+    board = load_board(ROOMY_BOARD)
+    flash = replace(board.flash, size_bytes=ROOMY_FLASH_BYTES)
+    ram = replace(board.ram, size_bytes=ROOMY_RAM_BYTES)
+    emulators = tuple(emulator for emulator in board.emulators if emulator.kind == "unicorn")
+    return replace(board, regions=(flash, ram), emulators=emulators)
+
+
+def count_instructions(network: Untrained) -> int:
+    """Instructions of one inference on a Cortex-M4F, in emulation, outputs proven equal to the reference's.
+
+    Raises MismatchError where an output differs, BuildError where it takes longer than :data:`COUNTING_TIMEOUT_S`.
+    """
+    if network.macs <= LARGE_MACS:
+        options = Options(toolchain=TOOLCHAIN, inputs=1)
+        for name in (REFERENCE_BOARD, ROOMY_BOARD):
+            try:
+                found = emulate(network.source, load_board(name), options=options).instructions
+            except DoesNotFitError:
+                continue
+            assert found is not None
+            return found
+    return _count_once(network)
+
+
+def _count_once(network: Untrained) -> int:
+    """As :func:`count_instructions`, on one random input."""
+    reference = Reference(network.source.content)
+    with application(network.source, roomy_board(), options=Options(toolchain=TOOLCHAIN)) as (compiled, built):
+        drawn = proof_stimuli(compiled.graph, 1)[::-1]
+        stimulus = next((one for one in drawn if reference.defined(one.arrays)), drawn[0])
+        run = run_firmware(built.elf, compiled.board, [stimulus.content], timeout_s=COUNTING_TIMEOUT_S)
+        comparison = compare(compiled.graph, run, reference, [stimulus])
+    if not comparison.equal or run.instructions is None:
+        raise MismatchError(f"{network.source.name} differs from the reference: {comparison.first}")
+    return run.instructions
 
 
 def write_figures(names: Iterable[str], *, counts: bool = False, path: Path = FIGURES_PATH) -> None:

@@ -10,15 +10,16 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyml import __version__
-from tinyml.errors import UsageError
+from tinyml.errors import UnsupportedError, UsageError
 from tinyml.paths import cache_dir
 
 MAX_MODEL_BYTES = 64 << 20
@@ -156,7 +157,7 @@ def _from_catalog(name: str) -> ModelSource:
         import_keras().utils.set_random_seed(UNTRAINED_SEED)
         return build_model(entry.name)
 
-    content = _converted(f"catalog-{entry.name}-{_definitions_key()}", build)
+    content = _converted(f"catalog-{entry.name}-{_definitions_key()}", build, convert_untrained)
     origin = f"tinyml:{entry.name} (untrained)"
     return ModelSource(entry.name, content, origin, dict(entry.manifest), calibrated=False)
 
@@ -169,12 +170,12 @@ def _definitions_key() -> str:
     return digest.hexdigest()[:24]
 
 
-def _converted(key: str, load: Callable[[], Any]) -> bytes:
+def _converted(key: str, load: Callable[[], Any], convert: Callable[[Any], bytes] | None = None) -> bytes:
     """The ``.tflite`` kept under ``key``, or a new conversion of what ``load()`` gives."""
     cached = cache_dir() / "converted" / f"{key}.tflite"
     if cached.is_file():
         return cached.read_bytes()
-    content = convert_random(load())
+    content = (convert or convert_random)(load())
     _keep(cached, content)
     return content
 
@@ -183,12 +184,32 @@ def convert_random(model: Any) -> bytes:
     """Convert with seeded random samples, for models whose data is not at hand."""
     from tinyml.tflite.convert import convert
 
+    return convert(model, _random_samples(model))
+
+
+def convert_untrained(model: Any) -> bytes:
+    """As :func:`convert_random`, for a new network of the catalogue.
+
+    Where its values grow from layer to layer beyond what int8 kernels take, because nothing has taught its batch
+    normalisations their statistics, they get those of random samples, and it is converted again.
+    """
+    from tinyml.tflite.convert import settle_batch_norms
+    from tinyml.tflite.read import read_graph
+
+    content = convert_random(model)
+    try:
+        read_graph(content)
+    except UnsupportedError:
+        settle_batch_norms(model, _random_samples(model))
+        return convert_random(model)
+    return content
+
+
+def _random_samples(model: Any) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
     source = np.random.default_rng(UNTRAINED_SEED)
     shapes = [tuple(int(n or 1) for n in tensor.shape[1:]) for tensor in model.inputs or ()]
-    samples = (
-        tuple(source.uniform(-1, 1, shape).astype(np.float32) for shape in shapes) for _ in range(UNTRAINED_SAMPLES)
-    )
-    return convert(model, samples)
+    for _ in range(UNTRAINED_SAMPLES):
+        yield tuple(source.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
 
 
 def _keep(path: Path, content: bytes) -> None:

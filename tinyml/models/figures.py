@@ -21,8 +21,7 @@ class Figures:
 
     ``weights_bytes`` (all constants of the network) and ``arena_bytes`` (activations and scratch) are exact for the
     kernels of :data:`REFERENCE_BOARD`, a Cortex-M4F; ``instructions`` are those of one inference, counted in emulation.
-    None stands for what was not measured: a network may hold ops that the compiler does not know yet, or be too large
-    to be worth emulating. ``boards`` are those whose flash and RAM hold the ``benchmark``
+    None stands for what was not measured. ``boards`` are those whose flash and RAM hold the ``benchmark``
     firmware, smallest RAM first, each planned with its own kernels; ``boards_optimize_size`` hold it with
     ``--optimize size`` only.
     """

@@ -170,6 +170,12 @@ def _use(region: MemoryRegion, parts: tuple[Part, ...], limit: int | None) -> Re
     return RegionUse(region.name, region.kind, limit, used, region.available_bytes)
 
 
+def flash_overflows_by_code(budget: Budget) -> bool:
+    """Whether the primary flash is all that overflows, and by less than the firmware's code."""
+    over = [region for region in budget.regions if region.left_bytes < 0]
+    return [region.kind for region in over] == ["flash"] and -over[0].left_bytes < budget.sizes.code_bytes
+
+
 def require_fits(
     budget: Budget, fitting_boards: Mapping[str, str] | None = None, *, optimize: str = "balanced"
 ) -> None:

@@ -8,6 +8,7 @@ placing them can take more, and then paths with other peaks are placed as well.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tinyml.errors import UnsupportedError
@@ -21,6 +22,7 @@ from tinyml.plan.search import Path, Search
 DEFAULT_MORE_WORK = 0.05
 LEAST_SAVED_PART = 0.03
 """What of the arena running by rows has to save to be worth its code, unless the least memory is wanted."""
+ROOMIER_FACTOR = 1.15
 _PLACED_PATHS = 4
 
 
@@ -93,6 +95,33 @@ def choose_plan(program: Program, goal: Goal | None = None) -> Planned:
         whole = Planned(program, make_plan(program))
         best = whole if whole.plan.arena_bytes <= enough_bytes else best
     return replace(_in_place(best, links), least_bytes=search.least_bytes())
+
+
+def roomier_plans(program: Program, planned: Planned, goal: Goal | None = None) -> Iterator[Planned]:
+    """Plans of ``program`` with larger arenas and less code than ``planned``, its plan for ``goal``: smallest first.
+
+    Each is that of the least work whose peak is up to a :data:`ROOMIER_FACTOR` higher than the one before, so that ever
+    fewer steps run by rows; the last runs one step after the other. None where the input comes by rows.
+    """
+    if not planned.program.segments or program.hop is not None or (goal or Goal()).fed_by_rows:
+        return
+    search = Search(program, row_steps_of(program))
+    base_work = sum(search.cuts.step_works)
+    segments = planned.program.segments
+    peak_bytes, least_whole_bytes = planned.plan.arena_bytes, least_bytes_at_once(program)
+    while (peak_bytes := int(peak_bytes * ROOMIER_FACTOR)) < least_whole_bytes:
+        path = search.least_work(peak_bytes)
+        if path is None:
+            continue
+        chosen = program_of(search.cuts, path.edges)
+        if not chosen.segments:
+            break
+        if chosen.segments != segments:
+            segments = chosen.segments
+            more_work = max(0.0, path.work / base_work - 1)
+            found = _in_place(Planned(chosen, make_plan(chosen, path.links), more_work), path.links)
+            yield replace(found, least_bytes=planned.least_bytes)
+    yield replace(_in_place(Planned(program, make_plan(program))), least_bytes=planned.least_bytes)
 
 
 def _in_place(planned: Planned, links: Links = None) -> Planned:

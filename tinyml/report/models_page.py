@@ -6,26 +6,42 @@ from tinyml.boards import list_boards
 from tinyml.models.catalog import CATALOG, Entry, families
 from tinyml.models.figures import REFERENCE_BOARD, Figures, load_figures
 
-_HEAD = f"""# Models
+
+def _head() -> str:
+    return f"""# Models
 
 Generated from the catalogue in `tinyml/models/`, do not edit; this brings it up to date, after
 `python -m tinyml.models_table` where definitions, kernels or plans have changed:
 
     python -m tinyml.report.models_page > docs/models.md
 
-Parameters are the trainable ones; MACs are counted as MLPerf Tiny counts, convolutions and dense layers only. Weights
-and arena are bytes on {REFERENCE_BOARD} (Cortex-M4F), exact, of the int8 network; instructions are those of one
-inference on a Cortex-M4F, counted in emulation. "–" stands for what has not been measured: networks as published for
-telephones, with millions of parameters, take long to convert and to plan and hardly any fits a board here, so that most
-are only counted; `python -m tinyml.models_table NAME` measures one. A family's name stands for its first row. Any
-option of a definition can be replaced: `tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`.
-A board with an asterisk holds the network with `--optimize size` only.
-"""
+Every network is built with random weights, converted to int8 and compiled. Parameters are the trainable ones; MACs are
+counted as MLPerf Tiny counts, convolutions and dense layers only. Weights and arena are bytes on {REFERENCE_BOARD}
+(Cortex-M4F), exact; instructions are those of one inference on a Cortex-M4F, counted in emulation, its outputs equal to
+LiteRT's reference kernels byte for byte. Networks that were published for telephones fit hardly any board here: they
+are counted on the same core with as much memory as they take, which no such chip has. A family's name stands for its
+first row. Any option of a definition can be replaced:
+`tinyml.models.catalog.build_model("mobilenet_v2", width=0.5, classes=10)`. A board with an asterisk holds the network
+with `--optimize size` only.
+{_unmeasured()}"""
+
+
+def _unmeasured() -> str:
+    """A sentence on the rows that have dashes, empty where all are measured."""
+    figures = load_figures()
+    lacking = [e.name for e in CATALOG if (row := figures.get(e.name)) is None or row.instructions is None]
+    if not lacking:
+        return ""
+    names = ", ".join(f"`{name}`" for name in lacking)
+    return (
+        f'\n"–" stands for what has not been measured, which takes the largest networks many minutes each:\n{names};\n'
+        "`python -m tinyml.models_table NAME` measures one.\n"
+    )
 
 
 def models_page() -> str:
     """The page, as Markdown."""
-    lines = [_HEAD]
+    lines = [_head()]
     for family in families():
         lines += [f"## {family}", ""]
         entries = [entry for entry in CATALOG if entry.family == family]

@@ -85,6 +85,23 @@ def convert(
     return content
 
 
+def settle_batch_norms(model: Any, samples: Iterable[Sample]) -> None:
+    """Give every batch normalisation of ``model`` the statistics of ``samples``, as ``convert`` takes them, in place.
+
+    A model of a fixed batch takes its first samples alone.
+    """
+    keras = import_keras()
+    layers = model._flatten_layers(include_self=False)
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    known = [norm.momentum for norm in norms]
+    inputs = [np.stack(arrays)[: model.inputs[0].shape[0]] for arrays in zip(*samples, strict=True)]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(inputs if len(inputs) > 1 else inputs[0], training=True)
+    for norm, momentum in zip(norms, known, strict=True):
+        norm.momentum = momentum
+
+
 def check_full_integer(content: bytes) -> None:
     """Check that inputs and outputs are int8 and that no tensor is float.
 

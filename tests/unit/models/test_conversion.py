@@ -96,3 +96,32 @@ def _graph_macs(graph: Any) -> int:
 
     counted = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
     return sum(SPECS[op.kind].macs(graph, op) for op in graph.ops if op.kind in counted)
+
+
+def _growing(batch_size: int) -> Any:
+    """A network whose values grow a millionfold where its batch normalisations know no statistics, then a ReLU6."""
+    import keras
+
+    steep = keras.initializers.RandomUniform(-4e3, 4e3, seed=1)
+    inputs = keras.Input((8, 8, 4), batch_size=batch_size)
+    x = inputs
+    for _ in range(2):
+        x = keras.layers.Conv2D(4, 3, kernel_initializer=steep, use_bias=False)(x)
+        x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.Add()([x, keras.layers.MaxPooling2D(1)(x)])
+    return keras.Model(inputs, keras.layers.ReLU(6.0)(x))
+
+
+def test_what_grows_too_far_untrained_is_converted_with_settled_batch_norms() -> None:
+    import keras
+
+    from tinyml.errors import UnsupportedError
+    from tinyml.sources import convert_random, convert_untrained
+
+    with pytest.raises(UnsupportedError, match="output scales"):
+        read_graph(convert_random(_growing(1)))
+    model = _growing(1)
+    check_supported(read_graph(convert_untrained(model)))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert all(float(np.max(norm.moving_variance)) > 1e5 for norm in norms[:1])
+    assert [norm.momentum for norm in norms] == [0.99, 0.99]

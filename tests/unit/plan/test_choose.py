@@ -12,7 +12,7 @@ from tests.support.row_chains import lowered, random_chain
 from tests.support.tflite_builder import Builder
 from tinyml.errors import UnsupportedError
 from tinyml.lower.program import Isa, Program
-from tinyml.plan.choose import Goal, Planned, choose_plan
+from tinyml.plan.choose import Goal, Planned, choose_plan, roomier_plans
 from tinyml.plan.planner import check_plan, make_plan
 
 SEEDS = range(300, 312)
@@ -162,3 +162,23 @@ def test_a_thousand_steps_are_planned_within_a_minute() -> None:
     program = lowered(mobile_chain(250))
     assert len(program.steps) > 1000
     assert planning_seconds(program) < 60
+
+
+@pytest.mark.parametrize("goal", [Goal(), Goal(math.inf)])
+def test_roomier_plans_take_ever_more_memory_and_end_with_none_by_rows(goal: Goal) -> None:
+    program = lowered(mobile_chain(6))
+    least = choose_plan(program, goal)
+    found = [least, *roomier_plans(program, least, goal)]
+    assert len(found) > 2
+    arenas, works = [one.plan.arena_bytes for one in found], [one.more_work for one in found]
+    assert arenas == sorted(arenas) and works == sorted(works, reverse=True)
+    assert found[-1].program.segments == () and found[-1].more_work == 0
+    for one in found:
+        check_plan(one.program, one.plan)
+
+
+def test_no_plan_is_roomier_than_one_without_rows_or_fed_by_rows() -> None:
+    program = lowered(mobile_chain(1))
+    assert list(roomier_plans(program, choose_plan(program, Goal(0.0)))) == []
+    fed = Goal(math.inf, fed_by_rows=True)
+    assert list(roomier_plans(program, choose_plan(program, fed), fed)) == []
