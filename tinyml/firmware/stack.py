@@ -23,7 +23,6 @@ from tinyml.firmware.thumb import (
 )
 
 BASIC_FRAME_BYTES, FPU_FRAME_BYTES, ALIGNMENT_BYTES = 32, 104, 4
-_VECTOR_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,12 @@ def _lookup(reported: dict[str, int], name: str) -> int:
 
 
 def _vectors(image: Image) -> list[int]:
+    """Reset and the handlers, those of peripherals too."""
     table = image.address("tml_vectors")
+    count = image.by_name["tml_vectors"].size_bytes // 4
     section = next(s for s in image.sections if s.address <= table < s.address + s.size_bytes)
     start = table - section.address
-    words = [int.from_bytes(section.data[start + 4 * i : start + 4 * i + 4], "little") for i in range(_VECTOR_WORDS)]
+    words = [int.from_bytes(section.data[start + 4 * i : start + 4 * i + 4], "little") for i in range(count)]
     return [word & ~1 for word in words[1:] if word]
 
 
