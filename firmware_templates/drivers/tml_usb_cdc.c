@@ -99,12 +99,8 @@ static void set_line_state(bool ready) {
     const bool hangs_up = open && !ready;
     open = ready;
     tml_usb_confirm();
-#ifdef TML_USB_BOOTLOADER_MAGIC
     const uint32_t baud = line_coding[0] | (uint32_t)line_coding[1] << 8 | (uint32_t)line_coding[2] << 16;
     if (hangs_up && baud == TOUCH_BAUD && line_coding[3] == 0) tml_usb_enter_bootloader();
-#else
-    (void)hangs_up;
-#endif
 }
 
 void tml_usb_request(const uint8_t request[TML_USB_REQUEST_BYTES]) {

@@ -13,7 +13,7 @@ enum { TML_USB_PACKET = 64, TML_USB_REQUEST_BYTES = 8 };
 /* Endpoint 0 is for control; 1 in would carry notifications; 2 carries the line's bytes both ways. */
 enum { TML_USB_NOTIFY = 1, TML_USB_DATA = 2 };
 
-/* What a controller does. All but the first two and the last are also called by its own interrupt. */
+/* What a controller does. All but the first two are also called by its own interrupt. */
 
 /* Connects to the bus, once; false where it can't. */
 bool tml_usb_start(void);
@@ -34,6 +34,8 @@ void tml_usb_open_endpoints(void);
 void tml_usb_receive(void);
 /* A packet to the host on endpoint 2; not before the last one is gone. */
 void tml_usb_send(const uint8_t *data, uint32_t bytes);
+/* To the board's bootloader, as a host asks for that opens the line at 1200 baud and hangs up. Returns where there is none. */
+void tml_usb_enter_bootloader(void);
 
 /* What a controller tells of. */
 
@@ -46,11 +48,6 @@ void tml_usb_control_received(const uint8_t *data, uint32_t bytes);
 void tml_usb_packet_sent(void);
 /* A packet of endpoint 2; whether there is room for another. */
 bool tml_usb_packet_received(const uint8_t *data, uint32_t bytes);
-
-#ifdef TML_USB_BOOTLOADER_MAGIC
-/* To the board's bootloader, as a host asks for that opens the line at 1200 baud and hangs up. Does not return. */
-void tml_usb_enter_bootloader(void);
-#endif
 
 void tml_usb_irq(void);
 

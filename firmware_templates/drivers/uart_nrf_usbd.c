@@ -238,13 +238,13 @@ bool tml_usb_attached(void) {
 
 bool tml_usb_start(void) { return tml_usb_attached(); }
 
-#ifdef TML_USB_BOOTLOADER_MAGIC
 void tml_usb_enter_bootloader(void) {
+#ifdef TML_USB_BOOTLOADER_MAGIC
     tml_delay_ms(STATUS_MS); /* the host sees its request answered */
     stop();
     POWER_GPREGRET = TML_USB_BOOTLOADER_MAGIC;
     SCB_AIRCR = 0x05FA0004u; /* SYSRESETREQ: Armv7-M Architecture Reference Manual, B3.2.6 */
     for (;;) {
     }
-}
 #endif
+}

@@ -1,7 +1,7 @@
 /* The RP2040's and RP2350's own USB socket, below the serial line of tml_usb_cdc.c.
  *
  * RP2040 datasheet, section 4.1 (buffers, example of a device, registers); RP2350 datasheet, section 12.7, the same but for
- * MAIN_CTRL.PHY_ISO; 2.18 and 8.6 (PLL), 2.15 and 8.1 (clk_usb), 2.14 and 7.5 (resets). */
+ * MAIN_CTRL.PHY_ISO; 2.18 and 8.6 (PLL), 2.15 and 8.1 (clk_usb), 2.14 and 7.5 (resets), 2.8.3 and 5.4 (the boot ROM's functions). */
 #include "board_config.h"
 #include "tml_clock.h"
 #include "tml_registers.h"
@@ -32,6 +32,9 @@ enum { FULL = 1 << 15, DATA1 = 1 << 13, STALL = 1 << 11, AVAILABLE = 1 << 10, LE
 enum { INT_BUFF_STATUS = 1 << 4, INT_BUS_RESET = 1 << 12, INT_SETUP = 1 << 16 };
 enum { STATUS_SETUP = 1 << 17, STATUS_BUS_RESET = 1 << 19 };
 enum { DONE_EP0_IN = 1, DONE_EP0_OUT = 2, DONE_EP2_IN = 16, DONE_EP2_OUT = 32 };
+
+enum { ROM_TABLE = 0x14, ROM_LOOKUP_OF_RP2350 = 0x16, ROM_LOOKUP_OF_RP2040 = 0x18 };
+enum { ROM_SECURE = 0x4, REBOOT_BOOTSEL = 0x2, REBOOT_NO_RETURN = 0x100, STATUS_MS = 10 };
 
 static uint32_t new_address; /* takes effect behind the request's status */
 static bool set_address, control_odd, sent_odd, received_odd;
@@ -181,3 +184,26 @@ bool tml_usb_start(void) {
 }
 
 bool tml_usb_attached(void) { return true; } /* USB_PWR says so, too */
+
+/* A pointer of 16 bits at the boot ROM's start. */
+static uintptr_t rom_pointer(uint32_t place) {
+    uintptr_t address = TML_RP2_ROM + place;
+    __asm__("" : "+r"(address)); /* the compiler would take it for part of a null pointer's object */
+    return *(const volatile uint16_t *)address;
+}
+
+/* The RP2040's reset_to_usb_boot, the RP2350's reboot, which the ROM finds by two letters. Both set the watchdog, with all that the
+ * USB drive and picotool need, and wait 10 ms for it: meanwhile the host sees its request answered. */
+void tml_usb_enter_bootloader(void) {
+#if TML_RP2_ROM_MAGIC == 1 /* RP2040 datasheet, 2.8.3 */
+    typedef uintptr_t lookup(uintptr_t table, uint32_t code);
+    typedef void reset(uint32_t activity_pins, uint32_t interfaces_off);
+    const uintptr_t found = ((lookup *)rom_pointer(ROM_LOOKUP_OF_RP2040))(rom_pointer(ROM_TABLE), 'U' | 'B' << 8);
+    if (found != 0) ((reset *)found)(0, 0);
+#else /* RP2350 datasheet, 5.4.1 and 5.4.8.24 */
+    typedef uintptr_t lookup(uint32_t code, uint32_t availability);
+    typedef int reboot(uint32_t flags, uint32_t delay_ms, uint32_t interfaces_off, uint32_t activity_pin);
+    const uintptr_t found = ((lookup *)rom_pointer(ROM_LOOKUP_OF_RP2350))('R' | 'B' << 8, ROM_SECURE);
+    if (found != 0) ((reboot *)found)(REBOOT_BOOTSEL | REBOOT_NO_RETURN, STATUS_MS, 0, 0);
+#endif
+}

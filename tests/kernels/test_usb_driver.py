@@ -6,13 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels.usb_hosts import POWER_USB, RESET_INT, SETUP_INT, STATUS_INT, USB, USBD, Host, NrfHost, Rp2Host
+from tests.kernels.usb_hosts import (
+    POWER_USB,
+    RESET_INT,
+    ROM_TABLE,
+    SETUP_INT,
+    STATUS_INT,
+    USB,
+    USBD,
+    Host,
+    NrfHost,
+    Rp2Host,
+)
 from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import require_toolchain
 from tinyml.boards import load_board, with_console
 from tinyml.errors import UsageError
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.image import read_image
+from tinyml.firmware.stack import worst_case_stack
 from tinyml.pipeline import Options, build
 
 SET_ADDRESS, SET_CONFIGURATION = bytes([0, 5, 7, 0, 0, 0, 0, 0]), bytes([0, 9, 1, 0, 0, 0, 0, 0])
@@ -187,6 +199,24 @@ def test_1200_baud_and_hanging_up_lead_to_the_nanos_bootloader(nano: NrfHost) ->
     assert nano.core.writes[-2:] == [(0x4000051C, 0xB0), (0xE000ED0C, 0x05FA0004)]
 
 
+@pytest.mark.parametrize(
+    ("board", "asked", "told"),
+    [
+        ("pico", [ROM_TABLE, int.from_bytes(b"UB", "little")], [0, 0]),
+        ("pico2", [int.from_bytes(b"RB", "little"), 0x4], [0x102, 10, 0, 0]),
+    ],
+)
+def test_1200_baud_and_hanging_up_lead_to_the_rp2s_boot_rom(
+    board: str, asked: list[int], told: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = enumerated(Rp2Host(board, tmp_path, monkeypatch))
+    assert host.tell(DTR) and host.tell(SET_CODING, coding(115200)) and host.tell(HANG_UP) and host.tell(DTR)
+    assert host.tell(SET_CODING, coding(1200))
+    assert host.rom_calls == ([0, 0], [0, 0, 0, 0])
+    assert host.tell(HANG_UP), "with its status"
+    assert host.rom_calls[0] == asked and host.rom_calls[1][: len(told)] == told
+
+
 def test_which_applications_print_on_the_socket() -> None:
     nano, pico = load_board("nano33ble"), load_board("pico")
     lines = {app: with_console(nano, "auto", app).console for app in ("kws", "vww", "mlperf_tiny", "benchmark")}
@@ -204,5 +234,7 @@ def test_the_benchmark_builds_for_the_socket_and_is_proven(board: str, toolchain
     options = Options(app="mlperf_tiny", console="usb", toolchain=require_toolchain(toolchain), inputs=1)
     result = build(str(tiny_vww(tmp_path)), board, tmp_path / "p", options)
     assert result.emulation is not None and result.emulation.equal
-    names = read_image(Path(result.elf)).by_name
-    assert "tml_usb_irq" in names
+    image = read_image(Path(result.elf))
+    assert "tml_usb_irq" in image.by_name
+    calls_the_rom = () if board == "nano33ble" else ("tml_usb_enter_bootloader",)
+    assert worst_case_stack(image).indirect == calls_the_rom, "the stack's bound counts the interrupt, too"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.driver_machine import DriverMachine
 from tinyml.boards import load_board, with_console
+from tinyml.firmware import drivers
 
 CODE = """
 uint32_t tml_slower_hz, got, wrote;
@@ -24,11 +26,15 @@ void say(void) { for (uint32_t i = 0; i < wrote; ++i) tml_uart_write((char)text[
 class Host:
     """A host of the serial line. Families differ in ``ask``, ``tell``, ``send``, ``fetch`` and ``bus_reset``."""
 
-    def __init__(self, board: str, driver: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, board: str, driver: str, folder: Path, monkeypatch: pytest.MonkeyPatch, code: str = "", *entries: str
+    ) -> None:
         loaded = with_console(load_board(board), "usb", "kws")
         monkeypatch.setattr("tests.support.driver_machine.load_board", lambda _: loaded)
         monkeypatch.setattr("tinyml.firmware.drivers.USB_HOST_WAIT_MS", 2)
-        self.core = DriverMachine(board, (), [driver, "tml_usb_cdc.c"], CODE, folder, "poll", "say", "tml_usb_irq")
+        self.core = DriverMachine(
+            board, (), [driver, "tml_usb_cdc.c"], CODE + code, folder, "poll", "say", "tml_usb_irq", *entries
+        )
 
     def bus_reset(self) -> None:
         """The host resets the bus."""
@@ -66,13 +72,31 @@ RAM, USB = 0x50100000, 0x50110000
 EP0_IN, EP0_OUT, EP2_IN, EP2_OUT = RAM + 0x80, RAM + 0x84, RAM + 0x90, RAM + 0x94
 AVAILABLE, STALL, DATA1, FULL = 1 << 10, 1 << 11, 1 << 13, 1 << 15
 STATUS_INT, RESET_INT, SETUP_INT = 1 << 4, 1 << 12, 1 << 16
+ROM, ROM_TABLE, GONE = 0x20300000, 0x7A00, 0xD0000FFC
+
+ROM_CODE = f"""
+uint32_t rom_asked[2], rom_told[4];
+uintptr_t rom_lookup(uint32_t first, uint32_t second);
+static void rom_reboot(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {{
+    rom_told[0] = a, rom_told[1] = b, rom_told[2] = c, rom_told[3] = d;
+    *(volatile uint32_t *){GONE:#x} = 1;
+    for (;;) {{}}
+}}
+uintptr_t rom_lookup(uint32_t first, uint32_t second) {{
+    rom_asked[0] = first, rom_asked[1] = second;
+    return (uintptr_t)rom_reboot;
+}}
+"""
 
 
 class Rp2Host(Host):
     """Of the RP2040 and RP2350: requests as packets in the controller's memory, interrupts as calls."""
 
     def __init__(self, board: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__(board, "uart_rp2_usb.c", folder, monkeypatch)
+        family = load_board(board).family
+        monkeypatch.setitem(drivers._RP2_USB, family, drivers._RP2_USB[family] | {"TML_RP2_ROM": f"{ROM:#x}u"})
+        super().__init__(board, "uart_rp2_usb.c", folder, monkeypatch, ROM_CODE, "rom_lookup", "rom_asked", "rom_told")
+        self._write_rom(0x18 if family == "rp2040" else 0x16)
         self.interrupts = self.done = 0
         self.toggle = 0
         self.core.on_read |= {
@@ -81,6 +105,26 @@ class Rp2Host(Host):
             (0x4000C008 if board == "pico" else 0x40020008): lambda _: 0xFFFFFFFF,
             (0x4002C000 if board == "pico" else 0x40058000): lambda value: value | 1 << 31,
         }
+
+    def _write_rom(self, lookup_at: int) -> None:
+        """The boot ROM's pointers: its table's, and at ``lookup_at`` that of the function that looks functions up."""
+        lookup = self.core.machine._symbols["rom_lookup"] | 1
+        for place, value in ((0x14, ROM_TABLE), (lookup_at, lookup)):
+            self.core.machine._uc.mem_write(ROM + place, value.to_bytes(2, "little"))
+
+        def gone(_address: int, _value: int) -> None:
+            self.core.machine._uc.emu_stop()
+
+        self.core.on_write[GONE] = gone
+
+    @property
+    def rom_calls(self) -> tuple[list[int], list[int]]:
+        """What the boot ROM was asked for, and what its function was told."""
+        read = self.core.machine.read
+        asked, told = (
+            np.frombuffer(read(name, 4 * count), "<u4") for name, count in (("rom_asked", 2), ("rom_told", 4))
+        )
+        return asked.tolist(), told.tolist()
 
     def _interrupt(self, interrupts: int, done: int = 0) -> None:
         self.interrupts, self.done = interrupts, done

@@ -114,14 +114,17 @@ USB_HOST_WAIT_MS = 3000
 _RP2_USB = {
     "rp2040": {
         "TML_RP2_PLL_USB_BASE": "0x4002c000u", "TML_RP2_PLL_USB_RESET": "0x2000u", "TML_RP2_USB_RESET": "0x1000000u",
-        "TML_RP2_CLK_USB_CTRL": "0x40008054u", "TML_USB_IRQ": "5",
+        "TML_RP2_CLK_USB_CTRL": "0x40008054u", "TML_USB_IRQ": "5", "TML_RP2_ROM": "0u", "TML_RP2_ROM_MAGIC": "1",
     },
     "rp2350": {
         "TML_RP2_PLL_USB_BASE": "0x40058000u", "TML_RP2_PLL_USB_RESET": "0x8000u", "TML_RP2_USB_RESET": "0x10000000u",
-        "TML_RP2_CLK_USB_CTRL": "0x40010060u", "TML_USB_IRQ": "14",
+        "TML_RP2_CLK_USB_CTRL": "0x40010060u", "TML_USB_IRQ": "14", "TML_RP2_ROM": "0u", "TML_RP2_ROM_MAGIC": "2",
     },
 }  # fmt: skip
-"""RP2040 datasheet, sections 2.2, 2.3.2, 2.14 and 2.15.7; RP2350 datasheet, sections 2.2, 3.2, 7.5 and 8.1."""
+"""RP2040 datasheet, sections 2.2, 2.3.2, 2.8.3, 2.14, 2.15.7; RP2350 datasheet, sections 2.2, 3.2, 5.4.1, 7.5, 8.1.
+
+The boot ROM's start and the byte behind its magic "Mu", which tells one ROM's table of functions from the other's.
+"""
 
 _NRF_BAUD = {
     "nrf_uarte": {9600: 0x00275000, 115200: 0x01D60000, 230400: 0x03B00000, 460800: 0x07400000, 1000000: 0x10000000},
