@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from tinyml.boards import Upload, list_boards
@@ -13,6 +14,8 @@ from tinyml.flash.serial_port import TOUCH_BAUD, check_port, touch
 
 REAPPEAR_S = 10.0
 PORT_PATIENCE_S = 3.0
+SETTLE_S = 0.5
+"""So long udev may take to hand a device that has just appeared to its group; a port's patience is its own."""
 
 
 def port_for_platformio(job: Job, request: Request, lister: Lister) -> str | None:
@@ -68,6 +71,8 @@ def in_bootloader(upload: Upload, backend: Backend, device: UsbDevice, reporter:
             f"the board at {device.port} did not come back in its bootloader within {REAPPEAR_S:g} s",
             hint=f"{press_hint(upload)}, then flash again",
         )
+    if not backend.needs_serial_port:
+        time.sleep(SETTLE_S)
     return _with_open_port(upload, backend, found, PORT_PATIENCE_S)
 
 

@@ -253,7 +253,7 @@ def _wait_for_drive(
         device for device in matching if job.upload.boot_usb_ids and device.usb_id not in job.upload.boot_usb_ids
     ]
     if len(running) == 1 and job.upload.touch_1200bps and running[0].port is not None:
-        in_bootloader(job.upload, DRIVE, running[0], reporter, lister)
+        matching = [in_bootloader(job.upload, DRIVE, running[0], reporter, lister)]
         wait_s = max(wait_s, REAPPEAR_S)
     elif matching and not running:
         wait_s = max(wait_s, drives.SETTLE_S)

@@ -207,6 +207,12 @@ def test_a_running_board_is_sent_to_its_bootloader(tmp_path: Path, monkeypatch: 
         make_drive(folder, RP2040)
 
     monkeypatch.setattr(locate, "touch", touch)
+    monkeypatch.setattr(locate, "SETTLE_S", 0)
+    monkeypatch.setattr(upload_module, "REAPPEAR_S", 0.2)
+    with pytest.raises(BoardError, match=r"2e8a:0003.* is connected, but its drive is not mounted"):
+        copy(bench)
+    shutil.rmtree(folder)
+    bench.devices[:] = [UsbDevice("2e8a:000a", "/dev/ttyACM0", "AA", "Pico", "1-4")]
     with board_behind(folder, "firmware.uf2", lambda content: shutil.rmtree(folder)):
         assert copy(bench, folder).port == str(folder)
 

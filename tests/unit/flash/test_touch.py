@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.flash.bench import Bench, make_bench, open_terminal
-from tinyml.errors import BoardError
+from tinyml.errors import BoardError, WrongBoardError
 from tinyml.flash import locate, serial_port
 from tinyml.flash.ports import UsbDevice
 from tinyml.flash.request import Request
@@ -125,3 +125,51 @@ class TestTouch:
         port = bench.devices[0].port
         with serial.Serial(port, exclusive=True), pytest.raises(BoardError, match="is in use by another program"):
             bench.flash()
+
+
+class TestTouchOfRp2:
+    """pico and pico2 print on their USB socket: after the touch picotool's interface appears, without a port."""
+
+    IDS = (("pico", "2e8a:000a", "2e8a:0003"), ("pico2", "2e8a:0009", "2e8a:000f"))
+
+    @pytest.fixture(params=IDS, ids=lambda ids: ids[0])
+    def bench(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+        board, running, self.boot = request.param
+        made = make_bench(tmp_path, monkeypatch, board, ["picotool"])
+        far, self.port = open_terminal()
+        made.devices[:] = [UsbDevice(running, self.port, None, "console", "1-4")]
+        monkeypatch.setattr(locate, "SETTLE_S", 0)
+        yield made
+        os.close(far)
+
+    def test_picotool_takes_over(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        touched: list[str] = []
+
+        def touch(port: str, upload: object) -> None:
+            touched.append(port)
+            bench.devices[:] = [UsbDevice(self.boot, None, "E0C9125B0D9B", "RP2 Boot", "1-4")]
+
+        monkeypatch.setattr(locate, "touch", touch)
+        for named in (None, self.port):
+            bench.devices[:] = [UsbDevice(bench.board.upload[0].usb_ids[1], self.port, None, "console", "1-4")]
+            result = bench.flash(Request(port=named, timeout_s=20))
+            assert result.verified and bench.written is not None
+            assert bench.written[1][: len(bench.data)] == bench.data
+        assert touched == [self.port, self.port]
+        chosen = [call[call.index("--ser") + 1] if "--ser" in call else None for call in bench.calls]
+        assert chosen == [None, "E0C9125B0D9B"], "the one that was named, by the number of its boot ROM"
+
+    def test_a_firmware_that_does_not_listen(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(locate, "REAPPEAR_S", 0.2)
+        with pytest.raises(BoardError, match="did not come back in its bootloader") as caught:
+            bench.flash()
+        assert "hold BOOTSEL while plugging the board in" in (caught.value.hint or "")
+        assert bench.calls == []
+
+    def test_the_other_chip_is_left_alone(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = next(running for name, running, _ in self.IDS if name != bench.board.name)
+        bench.devices[:] = [UsbDevice(other, self.port, None, "console", "1-4")]
+        monkeypatch.setattr(locate, "touch", lambda port, upload: pytest.fail("another board was touched"))
+        with pytest.raises(WrongBoardError, match=f"has USB {' or '.join(bench.board.upload[0].usb_ids)}"):
+            bench.flash()
+        assert bench.calls == []
