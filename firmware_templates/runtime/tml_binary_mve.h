@@ -1,5 +1,5 @@
 /* ADD, SUB and MUL on cores with MVE, eight elements at a time: operands of one shape, for MUL also one that is the same in
- * every row. The output may be an operand of its shape.
+ * every row. The output may be an operand of its shape; its runs of out_run elements begin out_pitch elements apart.
  *
  * A sum is one linear function of both operands where the compiler finds one that is exact for all 65,536 pairs
  * (tinyml/lower/mve/binary.py), else what TFLite does with its three roundings.
@@ -16,7 +16,7 @@ TML_INLINE int8_t tml_linear_mve(int32_t a, int32_t b, int32_t mul_a, int32_t mu
 
 /* clamp((mul_a * a + mul_b * b + offset) >> shift); shift is 16 to 22. The vectors round, so they begin with half of the
  * last place less: GNU as up to 2.40 at least encodes VQSHRN as VQRSHRN. */
-TML_INLINE void tml_linear_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a,
+TML_INLINE void tml_linear_run_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a,
                                    int32_t mul_b, int32_t offset, int shift, int lo, int hi) {
     const int32x4_t factor = vdupq_n_s32(mul_a);
     /* Elements 0 to 3 and 4 to 7 in turn. */
@@ -43,6 +43,14 @@ TML_INLINE void tml_linear_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, 
     TML_MVE_NO_UNROLL
     for (int i = 0; i < elements % 8; i++) {
         y[i] = tml_linear_mve(a[i], b[i], mul_a, mul_b, offset, shift, lo, hi);
+    }
+}
+
+TML_INLINE void tml_linear_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
+                                   int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int lo, int hi) {
+    TML_MVE_NO_UNROLL
+    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
+        tml_linear_run_mve(a + start, b + start, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
     }
 }
 
@@ -76,9 +84,9 @@ TML_INLINE int16x8_t tml_sum8_mve(int16x8_t xa, int16x8_t xb, int32_t a_multipli
                           zp, lo, hi);
 }
 
-TML_INLINE void tml_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int a_zero_point,
-                            int b_zero_point, int32_t a_multiplier, int a_shift, int32_t b_multiplier, int b_shift,
-                            int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
+TML_INLINE void tml_sum_run_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int a_zero_point,
+                                int b_zero_point, int32_t a_multiplier, int a_shift, int32_t b_multiplier, int b_shift,
+                                int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
     const int rest = elements % 8;
     TML_MVE_NO_UNROLL
     for (int n = elements / 8; n > 0; n--) {
@@ -98,15 +106,27 @@ TML_INLINE void tml_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int ele
     }
 }
 
+TML_INLINE void tml_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
+                            int a_zero_point, int b_zero_point, int32_t a_multiplier, int a_shift, int32_t b_multiplier,
+                            int b_shift, int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
+    TML_MVE_NO_UNROLL
+    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
+        tml_sum_run_mve(a + start, b + start, y, out_run, a_zero_point, b_zero_point, a_multiplier, a_shift,
+                        b_multiplier, b_shift, out_multiplier, out_shift, sign, zp, lo, hi);
+    }
+}
+
 TML_INLINE int16x8_t tml_mul8_mve(int16x8_t xa, int16x8_t xb, int32_t multiplier, int shift, int zp, int lo, int hi) {
     const int32x4_t even = tml_scale_mve(vmullbq_int_s16(xa, xb), multiplier, shift);
     const int32x4_t odd = tml_scale_mve(vmulltq_int_s16(xa, xb), multiplier, shift);
     return tml_narrow_mve(even, odd, zp, lo, hi);
 }
 
-/* `rows` rows of `elements`; a_step and b_step are what an operand advances from row to row, `elements` or 0. */
+/* `rows` rows of `elements`; a_step, b_step and out_pitch are what an operand, `elements` or 0, and the output advance from
+ * row to row. */
 TML_INLINE void tml_mul_mve(const int8_t *a, const int8_t *b, int8_t *y, int rows, int elements, int a_step, int b_step,
-                            int a_zero_point, int b_zero_point, int32_t multiplier, int shift, int zp, int lo, int hi) {
+                            int out_pitch, int a_zero_point, int b_zero_point, int32_t multiplier, int shift, int zp,
+                            int lo, int hi) {
     const int rest = elements % 8;
     TML_MVE_NO_UNROLL
     for (int row = 0; row < rows; row++) {
@@ -126,7 +146,7 @@ TML_INLINE void tml_mul_mve(const int8_t *a, const int8_t *b, int8_t *y, int row
         }
         a += a_step - elements + rest;
         b += b_step - elements + rest;
-        y += rest;
+        y += out_pitch - elements + rest;
     }
 }
 

@@ -38,19 +38,23 @@ TML_COMMON_COPY void tml_linear_sum_loop(const tml_linear_v6m *s) {
 }
 #endif
 
-TML_INLINE void tml_linear_sum_v6m(const int8_t *a, const int8_t *b, int8_t *y, int elements, int32_t mul_a, int32_t mul_b,
-                                   int32_t offset, int shift, int32_t out_min, int32_t out_max) {
+/* y's runs of out_run elements begin out_pitch elements apart. */
+TML_INLINE void tml_linear_sum_v6m(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
+                                   int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int32_t out_min, int32_t out_max) {
     tml_linear_v6m s;
-    s.a = a;
-    s.b = b;
-    s.y = y;
-    s.end = a + elements;
     s.mul_a = mul_a;
     s.mul_b = mul_b;
     s.offset = offset;
     s.shift = shift;
-    tml_linear_sum_loop(&s);
-    tml_clamp_v6m(y, elements, out_min, out_max);
+    TML_LOOP
+    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
+        s.a = a + start;
+        s.b = b + start;
+        s.y = y;
+        s.end = a + start + out_run;
+        tml_linear_sum_loop(&s);
+        tml_clamp_v6m(y, out_run, out_min, out_max);
+    }
 }
 
 #endif

@@ -132,15 +132,15 @@ TML_INLINE void tml_gemm_staged_mve(const int8_t *x, const int8_t *stage, int st
 }
 
 /* 1x1, stride 1, at least two pixels. Where a pixel is no whole number of vectors the last `staged` pixels run from
- * scratch, which holds them and 15 bytes more. */
+ * scratch, which holds them and 15 bytes more. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
                                   void *scratch, int pixels, int depth, int channels, int vectors, int staged,
-                                  int rounding, int zp, int lo, int hi) {
+                                  int out_pitch, int rounding, int zp, int lo, int hi) {
     int8_t *const stage = (int8_t *)scratch;
     if (staged > 0) {
         tml_copy_mve(stage, x + (pixels - staged) * depth, staged * depth);
     }
-    tml_gemm_staged_mve(x, stage, depth, pixels, staged, stream, places, y, channels, channels, vectors, rounding, zp,
+    tml_gemm_staged_mve(x, stage, depth, pixels, staged, stream, places, y, channels, out_pitch, vectors, rounding, zp,
                         lo, hi);
 }
 
@@ -208,12 +208,13 @@ TML_INLINE void tml_border_patch_mve(int8_t *to, const int8_t *x, int row, int c
 
 /* Any kernel, stride, dilation and padding; at least two pixels come out. `block` pixels at a time, an even number, are
  * gathered to scratch: block * 16 * vectors + 16 bytes. The last block overlaps the one before it. A small input is
- * padded first, to `padded_h` rows of `padded_w` pixels behind the patches (both 0 where it is not), and 16 bytes more. */
+ * padded first, to `padded_h` rows of `padded_w` pixels behind the patches (both 0 where it is not), and 16 bytes more.
+ * The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places, void *scratch,
                                int height, int width, int depth, int kernel_h, int kernel_w, int stride_h, int stride_w,
                                int dilation_h, int dilation_w, int pad_top, int pad_left, int out_h, int out_w,
-                               int channels, int vectors, int block, int padded_h, int padded_w, int zero_point,
-                               int rounding, int zp, int lo, int hi) {
+                               int channels, int vectors, int block, int padded_h, int padded_w, int out_pitch,
+                               int zero_point, int rounding, int zp, int lo, int hi) {
     const int is_padded = padded_h > 0;
     const int pixels = out_h * out_w;
     const int run = kernel_w * depth;
@@ -264,8 +265,8 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
             }
             TML_MVE_HIDE(from);
         }
-        tml_gemm_mve((const int8_t *)scratch, 16 * vectors, block / 2, stream, places, y + n * channels, channels,
-                     channels, vectors, rounding, zp, lo, hi);
+        tml_gemm_mve((const int8_t *)scratch, 16 * vectors, block / 2, stream, places, y + n * out_pitch, channels,
+                     out_pitch, vectors, rounding, zp, lo, hi);
     }
 }
 

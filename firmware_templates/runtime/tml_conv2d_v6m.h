@@ -18,11 +18,22 @@ TML_INLINE const uint32_t *tml_weights_v6m(const void *weights, uint32_t *scratc
     return scratch;
 }
 
-/* 1x1, stride 1. A block's inputs are all read before its outputs are written, so y may be x where channels <= in_c.
- * `depth` is in_c filled up to a multiple of `parts`. */
+/* The outputs of a last block that has fewer than three pixels to y, where pixels begin `pitch` bytes apart. */
+TML_INLINE void tml_store_last_v6m(int8_t *y, const int8_t *last, int pixels, int channels, int pitch) {
+    if (pitch == channels) {
+        memcpy(y, last, (size_t)(pixels * channels));
+        return;
+    }
+    TML_LOOP
+    for (int p = 0; p < pixels; ++p) memcpy(y + p * pitch, last + p * channels, (size_t)channels);
+}
+
+/* 1x1, stride 1. A block's inputs are all read before its outputs are written, so y may be x where channels <= in_c and
+ * the output's pixels, which begin out_pitch bytes apart, lie one behind the other. `depth` is in_c filled up to a multiple
+ * of `parts`. */
 TML_INLINE void tml_pointwise_v6m(const int8_t *x, int8_t *y, const void *weights, const int32_t *lines, void *scratch, int pixels,
-                                  int in_c, int channels, int depth, int parts, int bytes, int form, int reach_bits, int single_rounding, int zero_point,
-                                  int out_min, int out_max) {
+                                  int in_c, int channels, int depth, int parts, int bytes, int out_pitch, int form, int reach_bits,
+                                  int single_rounding, int zero_point, int out_min, int out_max) {
     int32_t *const block = (int32_t *)scratch;
     uint32_t *const expanded = (uint32_t *)(block + 3 * depth);
     int8_t *const last = (int8_t *)(expanded + (bytes ? TML_WEIGHT_WORDS(channels, depth) : 0));
@@ -34,11 +45,11 @@ TML_INLINE void tml_pointwise_v6m(const int8_t *x, int8_t *y, const void *weight
         const int left = pixels % 3 != 0 ? pixels - n : 3;
         int8_t *const to = left < 3 ? last : y;
         tml_spread3_v6m(x, left > 1 ? in_c : 0, left > 2 ? 2 * in_c : 0, in_c, block);
-        tml_gemm3_v6m(block, w, lines, to, channels, depth, parts, channels, form, reach_bits, single_rounding, zero_point, out_min,
-                      out_max);
-        if (left < 3) memcpy(y, last, (size_t)(left * channels));
+        tml_gemm3_v6m(block, w, lines, to, channels, depth, parts, left < 3 ? channels : out_pitch, form, reach_bits,
+                      single_rounding, zero_point, out_min, out_max);
+        if (left < 3) tml_store_last_v6m(y, last, left, channels, out_pitch);
         x += 3 * in_c;
-        y += 3 * channels;
+        y += 3 * out_pitch;
     }
 }
 
@@ -67,11 +78,12 @@ TML_INLINE void tml_pad_v6m(const int8_t *x, int8_t *to, int height, int width, 
 }
 
 /* Any kernel, stride, dilation and padding. Three windows inside the input are read row by row of the kernel, others tap by
- * tap. Where `padded` is set the input is first copied to scratch with its padding, so that all windows lie inside. */
+ * tap. Where `padded` is set the input is first copied to scratch with its padding, so that all windows lie inside. The
+ * output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_conv2d_v6m(const int8_t *x, int8_t *y, const void *weights, const int32_t *lines, void *scratch, int height,
                                int width, int in_c, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
                                int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int padded, int channels, int depth,
-                               int parts, int bytes, int in_zero_point, int form, int reach_bits, int single_rounding, int zero_point, int out_min,
+                               int parts, int bytes, int out_pitch, int in_zero_point, int form, int reach_bits, int single_rounding, int zero_point, int out_min,
                                int out_max) {
     int32_t *const block = (int32_t *)scratch;
     uint32_t *const expanded = (uint32_t *)(block + 3 * depth);
@@ -140,10 +152,10 @@ TML_INLINE void tml_conv2d_v6m(const int8_t *x, int8_t *y, const void *weights, 
             }
         }
         const int rest = pixels % 3 != 0 ? pixels - n : 3;
-        tml_gemm3_v6m(block, w, lines, rest < 3 ? last : y, channels, depth, parts, channels, form, reach_bits, single_rounding, zero_point,
-                      out_min, out_max);
-        if (rest < 3) memcpy(y, last, (size_t)(rest * channels));
-        y += 3 * channels;
+        tml_gemm3_v6m(block, w, lines, rest < 3 ? last : y, channels, depth, parts, rest < 3 ? channels : out_pitch, form,
+                      reach_bits, single_rounding, zero_point, out_min, out_max);
+        if (rest < 3) tml_store_last_v6m(y, last, rest, channels, out_pitch);
+        y += 3 * out_pitch;
     }
 }
 

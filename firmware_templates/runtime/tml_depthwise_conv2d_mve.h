@@ -140,12 +140,13 @@ TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t
 }
 
 /* `lanes` is { offsets of the gathers, two for each vector; places of the results }, `blocks` { first input, first output }
- * of each block of a band. Scratch: rows * pitch * depth bytes, with more than one vector 16 + 32 * vectors more. */
+ * of each block of a band, where the output's pixels begin out_pitch bytes apart. Scratch: rows * pitch * depth bytes, with
+ * more than one vector 16 + 32 * vectors more. */
 TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint8_t *taps,
                                          const uint16_t *lanes, const int32_t *blocks, void *scratch, int height, int width, int depth,
                                          int multiplier, int stride_h, int pad_top, int pad_left, int out_h, int out_w,
                                          int tile, int rows, int pitch, int count, int stream_bytes, int vectors, int four, int d1, int e1,
-                                         int e2, int e3, int zero_point, int zp, int lo, int hi) {
+                                         int e2, int e3, int out_pitch, int zero_point, int zp, int lo, int hi) {
     const int channels = depth * multiplier;
     int8_t *const room = (int8_t *)scratch;
     int8_t *const band = room + (vectors > 1 ? 16 + 32 * vectors : 0);
@@ -162,7 +163,7 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
         TML_MVE_NO_UNROLL
         for (int c = 0; c < channels; c++) {
             const int8_t *const at = band + c / multiplier;
-            int8_t *const to = y + oy * out_w * channels + c;
+            int8_t *const to = y + oy * out_w * out_pitch + c;
             if (four) {
                 tml_depthwise_fours_mve(at, to, w, taps, lanes, blocks, count, d1, e1, zp, lo, hi);
             } else if (vectors > 1) {

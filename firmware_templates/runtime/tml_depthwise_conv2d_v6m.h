@@ -227,11 +227,12 @@ TML_INLINE void tml_pack_columns_v6m(const int8_t *x, int32_t *plane, const int 
 
 /* `rows` x `columns` outputs a band; the bands begin at outputs 0, band1 and band2 (rows or columns of the output, by
  * `vertical`). Weights: bytes [channels * multiplier][kernel_h][kernel_w], kernel_w filled up to 3, 5 or 7. Scratch: the
- * plane, 8 bytes a place, then the words of a channel. */
+ * plane, 8 bytes a place, then the words of a channel. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_t *weights, const int32_t *lines, void *scratch,
                                          int height, int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int dilation_h, int pad_top, int pad_left, int out_w,
-                                         int rows, int columns, int band1, int band2, int vertical, int in_zero_point, int form,
+                                         int rows, int columns, int band1, int band2, int vertical, int out_pitch,
+                                         int in_zero_point, int form,
                                          int out_min, int out_max) {
     int8_t *const outputs = y;
     const int plane_h = (rows - 1) * stride_h + (kernel_h - 1) * dilation_h + 1;
@@ -259,11 +260,11 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
     d.plane_step = 8 * stride_w;
     d.plane_skip = 8 * (stride_h * pitch - columns * stride_w);
     d.row_skip = 8 * (dilation_h * pitch - kernel_w);
-    d.y_step = out_c;
-    d.y_pitch = out_w * out_c;
-    d.y_skip = (out_w - columns) * out_c;
-    d.band1 = band1 * (vertical ? out_w : 1) * out_c;
-    d.band2 = band2 * (vertical ? out_w : 1) * out_c;
+    d.y_step = out_pitch;
+    d.y_pitch = out_w * out_pitch;
+    d.y_skip = (out_w - columns) * out_pitch;
+    d.band1 = band1 * (vertical ? out_w : 1) * out_pitch;
+    d.band2 = band2 * (vertical ? out_w : 1) * out_pitch;
     TML_LOOP
     for (int channel = 0; channel < channels; ++channel) {
         if (vertical) {
@@ -280,8 +281,8 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
             weights += taps;
             lines += TML_LINE_WORDS(form, 0);
             d.y = y;
-            d.row_end = y + columns * out_c;
-            d.y_last = (uintptr_t)d.row_end + (uintptr_t)(rows * out_w * out_c);
+            d.row_end = y + columns * out_pitch;
+            d.y_last = (uintptr_t)d.row_end + (uintptr_t)(rows * out_w * out_pitch);
             if (kernel_h == 3 && kernel_w == 3) {
                 if (form == TML_LINE) tml_depthwise_3x3_line_v6m(&d);
                 else tml_depthwise_3x3_two_v6m(&d);
@@ -297,7 +298,13 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
             }
         }
     }
-    tml_clamp_v6m(outputs, out_c * out_w * (vertical ? band2 + rows : rows), out_min, out_max);
+    const int pixels = out_w * (vertical ? band2 + rows : rows);
+    if (out_pitch == out_c) {
+        tml_clamp_v6m(outputs, out_c * pixels, out_min, out_max);
+    } else if (out_min > -128 || out_max < 127) {
+        TML_LOOP
+        for (int i = 0; i < pixels; ++i) tml_clamp_v6m(outputs + i * out_pitch, out_c, out_min, out_max);
+    }
 }
 
 #endif

@@ -10,19 +10,18 @@
 #define TML_MVE_GROUP_BYTES(channels, vectors) (((channels) + 3) / 4 * (48 + 64 * (vectors)))
 
 /* 1x1, stride 1, at least two pixels. The last `staged` pixels run from scratch, which holds them and 15 bytes more, where a
- * group's vectors would read behind the input. */
+ * group's vectors would read behind the input. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_grouped_pointwise_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
                                           void *scratch, int pixels, int depth, int channels, int groups, int vectors,
-                                          int staged, int rounding, int zp, int lo, int hi) {
+                                          int staged, int out_pitch, int rounding, int zp, int lo, int hi) {
     const int stride = groups * depth;
-    const int pitch = groups * channels;
     int8_t *const stage = (int8_t *)scratch;
     if (staged > 0) {
         tml_copy_mve(stage, x + (pixels - staged) * stride, staged * stride);
     }
     TML_MVE_NO_UNROLL
     for (int g = 0; g < groups; g++) {
-        tml_gemm_staged_mve(x + g * depth, stage + g * depth, stride, pixels, staged, stream, places, y, channels, pitch,
+        tml_gemm_staged_mve(x + g * depth, stage + g * depth, stride, pixels, staged, stream, places, y, channels, out_pitch,
                             vectors, rounding, zp, lo, hi);
         y += channels;
         stream += TML_MVE_GROUP_BYTES(channels, vectors);
@@ -87,14 +86,14 @@ TML_INLINE void tml_band_row_mve(const int8_t *band, int8_t *y, const int8_t *st
 
 /* Any kernel, stride, dilation and padding; rows of at least two pixels. `block` pixels of a row at a time, an even
  * number, are gathered to scratch: block * 16 * vectors + 16 bytes, and behind them a band: kernel_h rows of one group's
- * inputs, as wide as all windows reach, and 16 bytes. The last block of a row overlaps the one before it. */
+ * inputs, as wide as all windows reach, and 16 bytes. The last block of a row overlaps the one before it. The output's
+ * pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_grouped_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint16_t *places,
                                        void *scratch, int height, int width, int depth, int groups, int kernel_h,
                                        int kernel_w, int stride_h, int stride_w, int dilation_h, int dilation_w,
                                        int pad_top, int pad_left, int out_h, int out_w, int channels, int vectors,
-                                       int block, int zero_point, int rounding, int zp, int lo, int hi) {
+                                       int block, int out_pitch, int zero_point, int rounding, int zp, int lo, int hi) {
     const int columns = (out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1;
-    const int pitch = groups * channels;
     int8_t *const patches = (int8_t *)scratch;
     int8_t *const band = patches + block * 16 * vectors + 16;
     TML_MVE_NO_UNROLL
@@ -102,11 +101,11 @@ TML_INLINE void tml_grouped_conv2d_mve(const int8_t *x, int8_t *y, const int8_t 
         int8_t *out = y + g * channels;
         int row = -pad_top;
         TML_MVE_NO_UNROLL
-        for (int oy = 0; oy < out_h; oy++, row += stride_h, out += out_w * pitch) {
+        for (int oy = 0; oy < out_h; oy++, row += stride_h, out += out_w * out_pitch) {
             tml_load_slice_mve(band, x + g * depth, row, kernel_h, dilation_h, height, width, groups * depth, depth,
                                pad_left, columns, zero_point);
             tml_band_row_mve(band, out, stream, places, patches, out_w, columns, depth, kernel_h, kernel_w, stride_w,
-                             dilation_w, channels, pitch, vectors, block, rounding, zp, lo, hi);
+                             dilation_w, channels, out_pitch, vectors, block, rounding, zp, lo, hi);
         }
         stream += TML_MVE_GROUP_BYTES(channels, vectors);
     }

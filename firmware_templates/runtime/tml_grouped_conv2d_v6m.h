@@ -4,7 +4,7 @@
  * Scratch, in this order: words of the block's inputs (12 bytes an input), the words of one group's weights where flash has
  * bytes (`bytes`), the outputs of a last block that has fewer than three pixels, and a band: kernel_h rows of one group's
  * inputs with their padding, as wide as all windows reach. `depth` is what a window holds, filled up to a multiple of
- * `parts`. */
+ * `parts`. The output's pixels begin out_pitch bytes apart. */
 #ifndef TML_GROUPED_CONV2D_V6M_H
 #define TML_GROUPED_CONV2D_V6M_H
 
@@ -29,17 +29,14 @@ TML_INLINE void tml_row_v6m(const int8_t *x, const uint32_t *w, const int32_t *l
         }
         tml_gemm3_v6m(block, w, lines, left < 3 ? last : y, channels, depth, parts, left < 3 ? channels : pitch, form, reach_bits,
                       single_rounding, zero_point, out_min, out_max);
-        if (left < 3) {
-            TML_LOOP
-            for (int p = 0; p < left; ++p) memcpy(y + p * pitch, last + p * channels, (size_t)channels);
-        }
+        if (left < 3) tml_store_last_v6m(y, last, left, channels, pitch);
     }
 }
 
 /* 1x1, stride 1; without a band. */
 TML_INLINE void tml_grouped_pointwise_v6m(const int8_t *x, int8_t *y, const void *weights, const int32_t *lines, void *scratch,
                                           int pixels, int group_c, int channels, int groups, int depth, int parts, int bytes,
-                                          int form, int reach_bits, int single_rounding, int zero_point, int out_min,
+                                          int out_pitch, int form, int reach_bits, int single_rounding, int zero_point, int out_min,
                                           int out_max) {
     const int words = TML_WEIGHT_WORDS(channels, depth);
     int32_t *const block = (int32_t *)scratch;
@@ -50,7 +47,7 @@ TML_INLINE void tml_grouped_pointwise_v6m(const int8_t *x, int8_t *y, const void
     TML_LOOP
     for (int g = 0; g < groups; ++g, x += group_c, y += channels) {
         const uint32_t *const w = tml_weights_v6m(stream, expanded, channels, depth, bytes);
-        tml_row_v6m(x, w, lines, y, block, last, pixels, 1, 0, 1, group_c, 0, groups * group_c, channels, groups * channels, depth,
+        tml_row_v6m(x, w, lines, y, block, last, pixels, 1, 0, 1, group_c, 0, groups * group_c, channels, out_pitch, depth,
                     parts, form, reach_bits, single_rounding, zero_point, out_min, out_max);
         stream += bytes ? channels * depth : 4 * words;
         lines += channels * TML_LINE_WORDS(form, reach_bits);
@@ -61,9 +58,9 @@ TML_INLINE void tml_grouped_pointwise_v6m(const int8_t *x, int8_t *y, const void
 TML_INLINE void tml_grouped_conv2d_v6m(const int8_t *x, int8_t *y, const void *weights, const int32_t *lines, void *scratch,
                                        int height, int width, int group_c, int groups, int kernel_h, int kernel_w, int stride_h,
                                        int stride_w, int dilation_h, int dilation_w, int pad_top, int pad_left, int out_h,
-                                       int out_w, int channels, int depth, int parts, int bytes, int in_zero_point, int form,
+                                       int out_w, int channels, int depth, int parts, int bytes, int out_pitch, int in_zero_point, int form,
                                        int reach_bits, int single_rounding, int zero_point, int out_min, int out_max) {
-    const int words = TML_WEIGHT_WORDS(channels, depth), in_c = groups * group_c, pitch = groups * channels;
+    const int words = TML_WEIGHT_WORDS(channels, depth), in_c = groups * group_c;
     const int columns = (out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1, row_bytes = columns * group_c;
     const int inside = columns - pad_left < width ? columns - pad_left : width;
     int32_t *const block = (int32_t *)scratch;
@@ -78,7 +75,7 @@ TML_INLINE void tml_grouped_conv2d_v6m(const int8_t *x, int8_t *y, const void *w
         int8_t *out = y + g * channels;
         int first = -pad_top;
         TML_LOOP
-        for (int oy = 0; oy < out_h; ++oy, first += stride_h, out += out_w * pitch) {
+        for (int oy = 0; oy < out_h; ++oy, first += stride_h, out += out_w * out_pitch) {
             int8_t *to = band;
             int row = first;
             TML_LOOP
@@ -98,8 +95,8 @@ TML_INLINE void tml_grouped_conv2d_v6m(const int8_t *x, int8_t *y, const void *w
                 }
             }
             tml_row_v6m(band, w, lines, out, block, last, out_w, kernel_h, row_bytes, dilation_w == 1 ? 1 : kernel_w,
-                        dilation_w == 1 ? kernel_w * group_c : group_c, dilation_w * group_c, stride_w * group_c, channels, pitch,
-                        depth, parts, form, reach_bits, single_rounding, zero_point, out_min, out_max);
+                        dilation_w == 1 ? kernel_w * group_c : group_c, dilation_w * group_c, stride_w * group_c, channels,
+                        out_pitch, depth, parts, form, reach_bits, single_rounding, zero_point, out_min, out_max);
         }
         stream += bytes ? channels * depth : 4 * words;
         lines += channels * TML_LINE_WORDS(form, reach_bits);

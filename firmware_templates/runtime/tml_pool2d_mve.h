@@ -52,10 +52,10 @@ TML_INLINE void tml_average_channels_mve(const int8_t *x, int8_t *y, int lanes, 
     tml_store_channels_mve(y, tml_clamp_mve(both, lo, hi), lanes);
 }
 
-/* Windows that lie inside the input, 3 to 255 pixels. */
+/* Windows that lie inside the input, 3 to 255 pixels. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_average_pool2d_mve(const int8_t *x, int8_t *y, int width, int channels, int out_h, int out_w,
-                                       int filter_h, int filter_w, int stride_h, int stride_w, int32_t reciprocal,
-                                       int lo, int hi) {
+                                       int filter_h, int filter_w, int stride_h, int stride_w, int out_pitch,
+                                       int32_t reciprocal, int lo, int hi) {
     const int whole = channels / 8 * 8;
     TML_MVE_NO_UNROLL
     for (int oy = 0; oy < out_h; oy++) {
@@ -71,7 +71,7 @@ TML_INLINE void tml_average_pool2d_mve(const int8_t *x, int8_t *y, int width, in
                 tml_average_channels_mve(from + whole, y + whole, channels % 8, width * channels, channels, filter_h,
                                          filter_w, reciprocal, lo, hi);
             }
-            y += channels;
+            y += out_pitch;
         }
     }
 }
@@ -128,10 +128,10 @@ TML_INLINE void tml_max_channels_mve(const int8_t *x, int8_t *y, int lanes, int 
     }
 }
 
-/* Any window; what lies outside of the input is left out. */
+/* Any window; what lies outside of the input is left out. The output's pixels begin out_pitch bytes apart. */
 TML_INLINE void tml_max_pool2d_mve(const int8_t *x, int8_t *y, int height, int width, int channels, int out_h, int out_w,
                                    int filter_h, int filter_w, int stride_h, int stride_w, int pad_top, int pad_left,
-                                   int lo, int hi) {
+                                   int out_pitch, int lo, int hi) {
     const int whole = channels / 16 * 16;
     TML_MVE_NO_UNROLL
     for (int oy = 0; oy < out_h; oy++) {
@@ -152,7 +152,7 @@ TML_INLINE void tml_max_pool2d_mve(const int8_t *x, int8_t *y, int height, int w
                 tml_max_channels_mve(from + whole, y + whole, channels % 16, rows, columns, width * channels, channels,
                                      lo, hi);
             }
-            y += channels;
+            y += out_pitch;
         }
     }
 }

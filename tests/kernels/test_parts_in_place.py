@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.kernels.test_canaries import prove_on_core
+from tests.kernels.test_mve_networks import prove_networks as prove_in_qemu
 from tests.support import move_builder as mb
-from tests.support.host_build import Network, compile_network, prove_networks
-from tests.support.shared import require_module
+from tests.support.host_build import Network, compile_network, lower_model, plan_network, prove_networks
+from tests.support.shared import require_module, require_tool
 from tests.support.tflite_builder import Builder
-from tinyml.lower.program import Ints, Isa, Optimize
+from tinyml.lower.in_place_parts import joined, write_in_place
+from tinyml.lower.program import Ints, Isa, Optimize, Program
 from tinyml.plan.choose import Goal
 
 WHOLE = Goal(0.0)
@@ -26,16 +29,16 @@ class _Layers:
         self.rng = np.random.default_rng(seed)
         self.b = Builder()
 
-    def conv(self, x: int, channels: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> int:
+    def conv(self, x: int, channels: int, kernel: int = 3, stride: int = 1, groups: int = 1, **options: Any) -> int:
         weights = self.rng.integers(-127, 128, (channels, kernel, kernel, self.b.values[x].shape[3] // groups))
         bias = self.rng.integers(-500, 500, channels).astype(np.int32)
-        return self.b.conv_2d(
-            x, weights.astype(np.int8), 0.004, bias, zero_point=-128, stride=(stride, stride), activation="RELU"
-        )
+        given: dict[str, Any] = {"zero_point": -128, "activation": "RELU", "stride": (stride, stride)} | options
+        return self.b.conv_2d(x, weights.astype(np.int8), 0.004, bias, **given)
 
-    def depthwise(self, x: int, kernel: int = 3, stride: int = 1) -> int:
+    def depthwise(self, x: int, kernel: int = 3, stride: int = 1, **options: Any) -> int:
         weights = self.rng.integers(-127, 128, (1, kernel, kernel, self.b.values[x].shape[3])).astype(np.int8)
-        return self.b.depthwise_conv_2d(x, weights, 0.005, zero_point=-128, stride=(stride, stride))
+        given: dict[str, Any] = {"zero_point": -128, "stride": (stride, stride)} | options
+        return self.b.depthwise_conv_2d(x, weights, 0.005, **given)
 
 
 def fire() -> bytes:
@@ -90,15 +93,46 @@ def halves() -> bytes:
     return n.b.build([x])
 
 
-MODELS = {"fire": fire, "mixed": mixed, "rows": rows_and_vectors, "halves": halves}
+def groups() -> bytes:
+    """Grouped convolutions, clamps inside the range, windows that never leave the input, products with a channel's."""
+    n = _Layers(4)
+    b = n.b
+    inside: dict[str, Any] = {"zero_point": -90, "activation": "RELU6"}
+    x = n.conv(b.input((1, 7, 9, 4)), 24, **inside)
+    parts = [n.conv(x, 16, kernel=1, groups=4, **inside), n.conv(x, 20, groups=4, **inside)]
+    parts += [n.conv(x, 12, kernel=1, **inside), n.conv(x, 7, **inside), n.depthwise(x, **inside)]
+    parts.append(n.conv(x, 18, stride=1, groups=2, dilation=(2, 2), **inside))
+    factors = b.constant(n.rng.integers(1, 90, (1, 1, 1, 24)).astype(np.int8), scale=0.01)
+    parts.append(b.binary("MUL", x, factors, scale=0.1, zero_point=-90))
+    joined = n.conv(b.concatenation(parts, 3), 18, kernel=1, **inside)
+    strided = [n.conv(joined, 9, stride=2, padding="VALID", **inside)]
+    strided += [n.depthwise(joined, stride=2, padding="VALID", **inside)]
+    for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        strided.append(b.pool_2d(kind, joined, size=(3, 3), activation="RELU6"))
+    more = n.conv(joined, 18, stride=2, padding="VALID", **inside)
+    strided.append(b.binary("SUB", strided[2], more, scale=0.1, zero_point=-90))
+    strided.append(b.binary("ADD", more, more, scale=0.1, zero_point=-90))
+    return b.build([b.concatenation(strided, 3)])
 
 
-def networks_of(isa: Isa) -> Iterator[Network]:
-    for name, model in MODELS.items():
-        for number, goal in enumerate((WHOLE, ANY)):
-            yield compile_network(model(), f"{name}_{number}", isa=isa, goal=goal, canaries=True)
+MODELS = {"groups": groups, "fire": fire, "mixed": mixed, "rows": rows_and_vectors, "halves": halves}
+
+
+def all_in_place(model: bytes, isa: Isa) -> Program:
+    """Every part that can be is written in place, whatever that does to the arena."""
+    program = lower_model(model, isa=isa)
+    return write_in_place(program, joined(program))
+
+
+def networks_of(isa: Isa, *, canaries: bool = True) -> Iterator[Network]:
+    for name, make in MODELS.items():
+        model = make()
+        yield plan_network(model, all_in_place(model, isa), f"{name}_all", goal=WHOLE, canaries=canaries)
+        yield compile_network(model, f"{name}_any", isa=isa, goal=ANY, canaries=canaries)
+    if isa is not Isa.DSP:
+        return
     for name, optimize in (("speed", Optimize.SPEED), ("size", Optimize.SIZE)):
-        for kind in ("fire", "mixed"):
+        for kind in ("fire", "mixed", "groups"):
             made = MODELS[kind]()
             yield compile_network(made, f"{kind}_{name}", isa=isa, goal=WHOLE, optimize=optimize, canaries=True)
 
@@ -108,16 +142,22 @@ def test_on_the_host(tmp_path: Path) -> None:
     prove_networks(networks, tmp_path, 2, optimise="-O0")
 
 
-@pytest.mark.parametrize(("core", "isa"), [("cortex-m4", Isa.DSP), ("cortex-m0plus", Isa.V6M)])
+@pytest.mark.parametrize(("core", "isa"), [("cortex-m4", Isa.DSP), ("cortex-m0plus", Isa.V6M), ("cortex-m3", Isa.V7M)])
 def test_on_a_core(core: str, isa: Isa, tmp_path: Path) -> None:
     require_module("unicorn")
     prove_on_core(list(networks_of(isa)), core, tmp_path)
 
 
+def test_on_a_cortex_m55(tmp_path: Path) -> None:
+    require_tool("qemu-system-arm")
+    prove_in_qemu(list(networks_of(Isa.MVE, canaries=False)), tmp_path, "gcc")
+
+
 def _copied(name: str, isa: Isa) -> list[tuple[int, ...]]:
     """The bytes of the parts that each concatenation which is left copies."""
-    program = compile_network(MODELS[name](), isa=isa, goal=WHOLE).program
-    args = [arg for step in program.steps if step.kernel == "tml_concatenate" for arg in step.args]
+    args = [
+        arg for step in all_in_place(MODELS[name](), isa).steps if step.kernel == "tml_concatenate" for arg in step.args
+    ]
     return [arg.values for arg in args if isinstance(arg, Ints) and arg.name == "part_bytes"]
 
 
@@ -125,15 +165,16 @@ def _copied(name: str, isa: Isa) -> list[tuple[int, ...]]:
     ("name", "isa", "copied"),
     [
         ("fire", Isa.PORTABLE, []),
-        ("fire", Isa.DSP, []),
-        ("halves", Isa.DSP, []),
-        ("mixed", Isa.DSP, [(8, 2, 8)]),
+        *((name, isa, []) for name in ("fire", "halves") for isa in (Isa.DSP, Isa.MVE, Isa.V6M)),
+        *(("groups", isa, [(24,), (18,)]) for isa in (Isa.DSP, Isa.V6M)),
+        ("groups", Isa.MVE, [(18,)]),
+        *(("mixed", isa, [(8, 2, 8)]) for isa in (Isa.DSP, Isa.MVE, Isa.V6M)),
         ("rows", Isa.PORTABLE, []),
         ("rows", Isa.DSP, []),
     ],
 )
 def test_what_is_left_to_copy(name: str, isa: Isa, copied: list[tuple[int, ...]]) -> None:
-    """Nothing but constants and, side by side, what another layer reads as well and short runs of a curve."""
+    """Nothing but constants and, side by side, what another layer reads as well, short runs of a curve, a product."""
     assert _copied(name, isa) == copied
 
 

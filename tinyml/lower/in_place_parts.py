@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from tinyml.lower.mve.places import moved
 from tinyml.lower.program import In, Int, Ints, Out, Pointers, Program, Step
 
 PIECE_ALIGN_BYTES = 4
@@ -132,9 +133,11 @@ def with_pitch(step: Step, run: int, pitch: int) -> Step | None:
     inner = next((arg.values[-1] for arg in step.args if isinstance(arg, Ints) and arg.name == "sizes"), 1)
     if OUT_RUN in values and (run % inner or (inner == 1 and run < SHORTEST_RUN)):
         return None
+    consts = [moved(const, values[OUT_PITCH], pitch) for const in step.consts]
     changed = {OUT_PITCH: pitch, OUT_RUN: run}
     args = tuple(Int(arg.name, changed.get(arg.name, arg.value)) if isinstance(arg, Int) else arg for arg in step.args)
-    return replace(step, args=args, in_place=())
+    found = tuple(const for const in consts if const is not None)
+    return replace(step, args=args, consts=found, in_place=()) if len(found) == len(consts) else None
 
 
 def write_in_place(program: Program, chosen: Collection[Joined]) -> Program:

@@ -164,11 +164,8 @@ def proven_by(graph: Graph, op: Op, linear: Callable[[Sum], Linear | None]) -> V
     return APPLIES if linear(describe(graph, op)) is not None else unproven(NO_LINE)
 
 
-def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str, in_runs: bool = False) -> Step:
-    """The step of ADD or SUB of two activations, in place over either operand.
-
-    ``in_runs``: the kernel can write its output as runs that lie apart.
-    """
+def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str) -> Step:
+    """The step of ADD or SUB of two activations, in place over either operand."""
     numbers, output = describe(graph, op), first_output(graph, op)
     inputs = tuple(dict.fromkeys(op.inputs))
     ints: dict[str, int] = {
@@ -177,7 +174,7 @@ def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str, 
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         *(In(inputs.index(i)) for i in op.inputs), Out(0),
-        *runs(output.elements)[: 3 if in_runs else 1], *(Int(k, v) for k, v in ints.items()),
+        *runs(output.elements), *(Int(k, v) for k, v in ints.items()),
     )  # fmt: skip
     return make_step(
         graph, op, kernel=kernel, header=header, inputs=inputs, args=args, in_place=in_place(graph, inputs, output)

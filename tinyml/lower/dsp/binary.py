@@ -60,4 +60,4 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ADD or SUB, in place over either operand."""
     found = linear(describe(graph, op))
     assert found is not None
-    return build_sum(graph, op, found, kernel="tml_linear_sum_dsp", header="tml_binary_dsp.h", in_runs=True)
+    return build_sum(graph, op, found, kernel="tml_linear_sum_dsp", header="tml_binary_dsp.h")

@@ -106,7 +106,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
         In(0), Out(0), ConstRef(0), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels), Int("groups", attrs.groups),
         Int("words", loop.words), Int("unroll", loop.unroll), Int("tail", row_tail(pixels, loop.words, target)),
-        *product.requant.ints(),
+        Int("out_pitch", channels * attrs.groups), *product.requant.ints(),
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_grouped_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
@@ -140,7 +140,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_h": output.shape[1], "out_w": out_w,
         "channels": channels, "words": loop.words, "unroll": loop.unroll,
-        "tail": row_tail(out_w, loop.words, target), "in_zero_point": x.zero_point,
+        "tail": row_tail(out_w, loop.words, target), "out_pitch": output.shape[3], "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),

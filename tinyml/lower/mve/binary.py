@@ -24,11 +24,12 @@ from tinyml.lower.linear_sum import (
 )
 from tinyml.lower.mve.product import Ints64
 from tinyml.lower.ops.binary import broadcast_loops, in_place, operands, sum_multipliers
-from tinyml.lower.ops.common import first_output, make_step
+from tinyml.lower.ops.common import first_output, make_step, runs
 from tinyml.lower.program import Arg, Int, Out, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_binary_mve.h"
+_MUL = "tml_mul_mve"
 _SHIFTS = range(16, 23)
 _NUDGES = 2
 _REACH = 2**31
@@ -102,8 +103,8 @@ def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int], *, clamps_on
     arguments, inputs, consts = operands(graph, op)
     last = {"out_zero_point": output.zero_point} if not clamps_only else {}
     last |= {"out_min": clamps.low, "out_max": clamps.high}
-    values = ints | last
-    args: tuple[Arg, ...] = (*arguments, Out(0), *(Int(name, value) for name, value in values.items()))
+    where = runs(output.elements) if kernel != _MUL else ()
+    args: tuple[Arg, ...] = (*arguments, Out(0), *where, *(Int(name, value) for name, value in (ints | last).items()))
     return make_step(
         graph, op, kernel=kernel, header=_HEADER, inputs=inputs, args=args, consts=consts,
         in_place=in_place(graph, inputs, output),
@@ -115,8 +116,7 @@ def build_linear(graph: Graph, op: Op, target: Target) -> Step:
     found = linear(describe(graph, op))
     assert found is not None
     ints = {
-        "elements": first_output(graph, op).elements, "mul_a": found.mul_a, "mul_b": found.mul_b,
-        "offset": found.offset, "shift": found.shift,
+        "mul_a": found.mul_a, "mul_b": found.mul_b, "offset": found.offset, "shift": found.shift,
     }  # fmt: skip
     return _build(graph, op, "tml_linear_sum_mve", ints, clamps_only=True)
 
@@ -128,8 +128,7 @@ def _zero_points(graph: Graph, op: Op) -> dict[str, int]:
 
 def build_sum(graph: Graph, op: Op, target: Target) -> Step:
     """The step of ADD or SUB with TFLite's three roundings."""
-    ints = {"elements": first_output(graph, op).elements} | _zero_points(graph, op)
-    ints |= sum_multipliers(graph, op) | {"sign": 1 if op.kind == "ADD" else -1}
+    ints = _zero_points(graph, op) | sum_multipliers(graph, op) | {"sign": 1 if op.kind == "ADD" else -1}
     return _build(graph, op, "tml_sum_mve", ints)
 
 
@@ -138,5 +137,5 @@ def build_mul(graph: Graph, op: Op, target: Target) -> Step:
     multiplier, shift = mul_scale(graph, op)
     rows = _rows(graph, op)
     assert rows is not None
-    ints = rows | _zero_points(graph, op) | {"multiplier": multiplier, "shift": shift}
-    return _build(graph, op, "tml_mul_mve", ints)
+    ints = rows | {"out_pitch": rows["elements"]} | _zero_points(graph, op) | {"multiplier": multiplier, "shift": shift}
+    return _build(graph, op, _MUL, ints)

@@ -101,7 +101,7 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(),
         Int("pixels", pixels), Int("depth", depth), Int("channels", channels), Int("vectors", vectors_of(depth)),
-        Int("staged", staged), *found.ints(),
+        Int("staged", staged), Int("out_pitch", channels), *found.ints(),
     )  # fmt: skip
     return make_step(
         graph, op, kernel="tml_pointwise_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
@@ -156,7 +156,7 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
         "vectors": vectors_of(patch), "block": block, "padded_h": padded_h, "padded_w": padded_w,
-        "in_zero_point": x.zero_point,
+        "out_pitch": channels, "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),

@@ -127,7 +127,8 @@ def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(),
         Int("pixels", pixels), Int("depth", joined.depth), Int("channels", joined.channels),
-        Int("groups", joined.groups), Int("vectors", joined.vectors), Int("staged", staged), *found.ints(),
+        Int("groups", joined.groups), Int("vectors", joined.vectors), Int("staged", staged),
+        Int("out_pitch", joined.groups * joined.channels), *found.ints(),
     )  # fmt: skip
     step = make_step(
         graph, op, kernel="tml_grouped_pointwise_mve", header=_HEADER, inputs=op.inputs[:1], args=args,
@@ -163,7 +164,8 @@ def build_general(graph: Graph, op: Op, target: Target) -> Step:
         "kernel_h": kernel_h, "kernel_w": kernel_w, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_h": output.shape[1], "out_w": out_w,
-        "channels": joined.channels, "vectors": joined.vectors, "block": block, "in_zero_point": x.zero_point,
+        "channels": joined.channels, "vectors": joined.vectors, "block": block,
+        "out_pitch": joined.groups * joined.channels, "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()), *found.ints(),

@@ -49,7 +49,8 @@ def build_average(graph: Graph, op: Op, target: Target) -> Step:
     ints: dict[str, int] = {
         "width": x.shape[2], "channels": x.shape[3], "out_h": output.shape[1], "out_w": output.shape[2],
         "filter_h": attrs.filter_h, "filter_w": attrs.filter_w, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
-        "reciprocal": reciprocal(attrs.filter_h * attrs.filter_w), "out_min": clamps.low, "out_max": clamps.high,
+        "out_pitch": x.shape[3], "reciprocal": reciprocal(attrs.filter_h * attrs.filter_w),
+        "out_min": clamps.low, "out_max": clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (In(0), Out(0), *(Int(k, v) for k, v in ints.items()))
     return make_step(graph, op, kernel="tml_average_pool2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args)
@@ -69,7 +70,8 @@ def build_max(graph: Graph, op: Op, target: Target) -> Step:
         "height": x.shape[1], "width": x.shape[2], "channels": x.shape[3],
         "out_h": output.shape[1], "out_w": output.shape[2],
         "filter_h": attrs.filter_h, "filter_w": attrs.filter_w, "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
-        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_min": clamps.low, "out_max": clamps.high,
+        "pad_top": attrs.pad_top, "pad_left": attrs.pad_left, "out_pitch": x.shape[3],
+        "out_min": clamps.low, "out_max": clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (In(0), Out(0), *(Int(k, v) for k, v in ints.items()))
     return make_step(graph, op, kernel="tml_max_pool2d_mve", header=_HEADER, inputs=op.inputs[:1], args=args)

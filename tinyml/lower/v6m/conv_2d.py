@@ -88,7 +88,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         padded = _is_padded(attrs) and image <= max(spare, _SMALL_BYTES)
         ints["padded"] = int(padded)
         tail_bytes = -(-3 * channels // 4) * 4 + (image if padded else in_c)
-    ints |= {"channels": channels, "depth": depth, "parts": parts, "bytes": int(where.in_bytes)}
+    ints |= {"channels": channels, "depth": depth, "parts": parts, "bytes": int(where.in_bytes), "out_pitch": channels}
     if not pointwise:
         ints["in_zero_point"] = x.zero_point
     args: tuple[Arg, ...] = (

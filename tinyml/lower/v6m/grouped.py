@@ -78,7 +78,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         }  # fmt: skip
     ints |= {"channels": channels}
     ints |= {"groups": attrs.groups} if pointwise else {}
-    ints |= {"depth": depth, "parts": parts, "bytes": int(where.in_bytes)}
+    ints |= {"depth": depth, "parts": parts, "bytes": int(where.in_bytes), "out_pitch": out_c}
     ints |= {} if pointwise else {"in_zero_point": x.zero_point}
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), ConstRef(1), Scratch(), *(Int(k, v) for k, v in ints.items()),
