@@ -18,6 +18,8 @@ Ints64 = npt.NDArray[np.int64]
 
 CONSTANT_UNIT, CONSTANT_SCALE = 16, (1 << 30, -3)
 """16 times a number under this multiplier and shift is the number again, with either rounding."""
+_ROUNDINGS = 4.0
+"""More than what the roundings of two outputs can take from the distance of the real numbers."""
 
 
 def accumulator_range(weights: Ints64, bias: Ints64) -> tuple[Ints64, Ints64]:
@@ -49,3 +51,23 @@ def constant_output(
     """The output of a channel whose accumulators lie between ``ends`` where it is always the same; None otherwise."""
     low, high = (output_of(end, scale, rounding, zero_point, clamps) for end in ends)
     return low if low == high else None
+
+
+def constant_channels(
+    lowest: Ints64, highest: Ints64, scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range
+) -> dict[int, int]:
+    """The outputs of channels that have a single one, by channel: :func:`constant_output` of each.
+
+    ``scales`` are [channels, 2], multipliers and shifts. Channels whose ends lie further apart than both roundings can
+    move them are sorted out in floating point first, which is nearly all of them.
+    """
+    slopes = np.ldexp(scales[:, 0].astype(np.float64), scales[:, 1] - 31)
+    low, high = (np.clip(ends * slopes + zero_point, clamps.low, clamps.high) for ends in (lowest, highest))
+    found = {}
+    for channel in np.flatnonzero(np.abs(high - low) <= _ROUNDINGS):
+        ends = int(lowest[channel]), int(highest[channel])
+        scale = int(scales[channel, 0]), int(scales[channel, 1])
+        value = constant_output(ends, scale, rounding, zero_point, clamps)
+        if value is not None:
+            found[int(channel)] = value
+    return found

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tinyml.graph.ir import Rounding
 from tinyml.graph.quantisation import Range
-from tinyml.lower.accumulators import CONSTANT_SCALE, CONSTANT_UNIT, accumulator_range, constant_output
+from tinyml.lower.accumulators import CONSTANT_SCALE, CONSTANT_UNIT, accumulator_range, constant_channels
 from tinyml.lower.dsp.linear import find_line
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers
@@ -91,12 +91,9 @@ def layer(
     scales = np.repeat(np.array([multipliers.multipliers, multipliers.shifts], np.int64).T, repeat, axis=0)
     weights, bias = weights.copy(), bias.copy()
     lowest, highest = accumulator_range(weights, bias)
-    for channel, (multiplier, shift) in enumerate(scales.tolist()):
-        ends = int(lowest[channel]), int(highest[channel])
-        value = constant_output(ends, (multiplier, shift), rounding, zero_point, clamps)
-        if value is not None:
-            weights[channel], bias[channel] = 0, (value - zero_point) * CONSTANT_UNIT
-            scales[channel] = CONSTANT_SCALE
+    for channel, value in constant_channels(lowest, highest, scales, rounding, zero_point, clamps).items():
+        weights[channel], bias[channel] = 0, (value - zero_point) * CONSTANT_UNIT
+        scales[channel] = CONSTANT_SCALE
     order = list(range(channels)) if rows is None else rows
     weights, bias, scales = weights[order], bias[order], scales[order]
     unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None else 1, 1).astype(np.int64)

@@ -49,6 +49,11 @@ class Steps:
         """Steps that the smallest accumulator does not reach."""
         return self.first > self.low[:, None]
 
+    def rows(self, channels: npt.NDArray[np.intp]) -> Steps:
+        """Some of the channels."""
+        levels = self.levels[channels] if len(self.levels) > 1 else self.levels
+        return Steps(self.low[channels], self.high[channels], self.first[channels], levels, self.limb_bits)
+
 
 def _slopes(scales: Ints64) -> npt.NDArray[np.float64]:
     return np.ldexp(scales[:, 0].astype(np.float64), scales[:, 1] - 31)
@@ -120,30 +125,31 @@ def _line_v6m(steps: Steps, scales: Ints64, moving: Bools, offset: Ints64, late:
 
     Level ``j`` is needed at ``(j - offset + late / 2^20) * 2^shift``.
     """
-    slopes = _slopes(scales)
+    words = np.zeros((len(scales), 4), np.int64)
+    rows = np.flatnonzero(moving)
+    steps, slopes, offset, late = steps.rows(rows), _slopes(scales)[rows], offset[rows], late[rows]
     reach = np.maximum(steps.high - steps.low, 1) * slopes + 2
     most = np.clip(np.floor(32 - np.log2(reach)), 1, 24).astype(np.int64)
-    words = np.zeros((len(scales), 4), np.int64)
-    open_ = moving.copy()
     for less in range(_TRIED_SHIFTS):
-        shift = np.maximum(most - less, 1)
-        ideal = np.round(np.ldexp(slopes, shift + steps.limb_bits)).astype(np.int64)
         for nudge in _NUDGES:
+            shift = np.maximum(most - less, 1)
+            ideal = np.round(np.ldexp(slopes, shift + steps.limb_bits)).astype(np.int64)
             m = np.maximum(ideal + nudge, 0)[:, None]
             m1, m0 = m >> steps.limb_bits, m & ((1 << steps.limb_bits) - 1)
 
-            def line(acc: Ints64, m1: Ints64 = m1, m0: Ints64 = m0) -> Ints64:
-                return acc * m1 + (acc * m0 >> steps.limb_bits)
-
+            at, before = (acc * m1 + (acc * m0 >> steps.limb_bits) for acc in (steps.first, steps.first - 1))
             needed = ((steps.levels - offset) << shift[:, None]) + (late << shift[:, None] >> 20)
-            low, high = _bounds(steps, needed, line(steps.first), line(steps.first - 1))
+            low, high = _bounds(steps, needed, at, before)
             c = low + (high - low) // 2
             fits = _fits_int32(steps, m0[:, 0], m1[:, 0], c, offset[:, 0], shift)
-            hit = open_ & (low <= high) & fits
-            words[hit] = np.stack([m0[:, 0], m1[:, 0], c, shift], axis=1)[hit]
-            open_ &= ~hit
-            if not open_.any():
+            hit = (low <= high) & fits
+            words[rows[hit]] = np.stack([m0[:, 0], m1[:, 0], c, shift], axis=1)[hit]
+            left = np.flatnonzero(~hit)
+            if left.size == 0:
                 return words
+            if left.size < len(rows):
+                rows, steps, slopes, most = rows[left], steps.rows(left), slopes[left], most[left]
+                offset, late = offset[left], late[left]
     return None
 
 
