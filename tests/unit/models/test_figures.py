@@ -6,11 +6,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tinyml.boards import list_boards
+from tests.support.shared import require_tool
+from tests.support.tflite_builder import Builder
+from tinyml.boards import list_boards, load_board
 from tinyml.models.catalog import CATALOG, find_entry
-from tinyml.models.figures import FIGURES_PATH, load_figures
+from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, load_figures
+from tinyml.tflite.read import read_graph
 
 
 def test_figures_are_of_entries_in_the_catalogues_order() -> None:
@@ -72,6 +76,37 @@ def test_the_figures_are_what_the_stages_give_today(name: str) -> None:
 
     known = replace(load_figures()[name], instructions=None)
     assert measure(find_entry(name), list_boards()) == known, "run python -m tinyml.models_table"
+
+
+def test_the_board_with_room_for_anything_takes_the_reference_boards_kernels() -> None:
+    from tinyml.lower.lowering import target_of
+    from tinyml.models_table import roomy_board
+
+    reference, roomy = load_board(REFERENCE_BOARD), roomy_board()
+    assert target_of(roomy) == target_of(reference)
+    assert roomy.flash.available_bytes > 100 * reference.flash.available_bytes
+    assert roomy not in list_boards()
+
+
+def test_filters_take_a_byte_a_weight_but_for_two_values_and_copies() -> None:
+    from tinyml.models_table import least_filter_bytes
+
+    b = Builder()
+    many = np.arange(-32, 32, dtype=np.int8).reshape(8, 1, 1, 8)
+    x = b.conv_2d(b.conv_2d(b.input((1, 4, 4, 8)), many), many)
+    x = b.conv_2d(x, np.where(many < 0, -1, 1).astype(np.int8))
+    x = b.conv_2d(x, np.roll(many, 1))
+    assert least_filter_bytes(read_graph(b.build([x]))) == 2 * many.size
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_instructions_are_the_same_where_there_is_memory_for_anything() -> None:
+    from tinyml.models_table import convert_untrained, count_instructions, count_once
+
+    require_tool("arm-none-eabi-gcc")
+    network = convert_untrained(find_entry("autoencoder"))
+    assert count_once(network) == count_instructions(network)
 
 
 @pytest.mark.train
