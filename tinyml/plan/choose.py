@@ -23,6 +23,7 @@ DEFAULT_MORE_WORK = 0.05
 LEAST_SAVED_PART = 0.03
 """What of the arena running by rows has to save to be worth its code, unless the least memory is wanted."""
 ROOMIER_FACTOR = 1.15
+"""By how much the arena may grow from one plan to the next where code is what has to go."""
 _PLACED_PATHS = 4
 
 
@@ -109,7 +110,7 @@ def roomier_plans(program: Program, planned: Planned, goal: Goal | None = None) 
     base_work = sum(search.cuts.step_works)
     segments = planned.program.segments
     peak_bytes, least_whole_bytes = planned.plan.arena_bytes, least_bytes_at_once(program)
-    while (peak_bytes := int(peak_bytes * ROOMIER_FACTOR)) < least_whole_bytes:
+    while (peak_bytes := math.ceil(peak_bytes * ROOMIER_FACTOR)) < least_whole_bytes:
         path = search.least_work(peak_bytes)
         if path is None:
             continue
