@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -133,7 +132,7 @@ def _reporter() -> Iterator[Reporter]:
 
 def _print(result: FlashResult) -> None:
     if result.dry_run:
-        for line in result.commands or (f"copy {Path(result.firmware).name} to {result.port or 'the drive'}",):
+        for line in result.commands or (f"copy the firmware to {result.port or 'the drive'}",):
             click.echo(line)
         output.note(f"nothing was written; the tool's files are made from {result.firmware}")
         return
