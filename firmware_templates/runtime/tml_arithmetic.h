@@ -1,4 +1,4 @@
-/* SQUARED_DIFFERENCE and PRELU with broadcasting, portable; the loops are those of tml_binary.h.
+/* SQUARED_DIFFERENCE and PRELU with broadcasting, portable; loops and out_pitch are those of tml_binary.h.
  *
  * Sources: TFLite kernels/squared_difference.cc, kernels/internal/reference/prelu.h.
  */
@@ -13,8 +13,8 @@ TML_INLINE int32_t tml_difference_operand(int32_t value, int32_t multiplier, int
 }
 
 TML_INLINE void tml_squared_difference(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
-                                       const int32_t *strides_a, const int32_t *strides_b, int a_zero_point,
-                                       int b_zero_point, int out_zero_point, int32_t a_multiplier, int a_shift,
+                                       const int32_t *strides_a, const int32_t *strides_b, int out_pitch,
+                                       int a_zero_point, int b_zero_point, int out_zero_point, int32_t a_multiplier, int a_shift,
                                        int32_t b_multiplier, int b_shift, int32_t out_multiplier, int out_shift) {
     TML_FOR_ROWS(sizes) {
         const int8_t *pa = TML_ROW(a, strides_a);
@@ -28,12 +28,13 @@ TML_INLINE void tml_squared_difference(const int8_t *a, const int8_t *b, int8_t 
             pa += strides_a[4];
             pb += strides_b[4];
         }
+        output += out_pitch - sizes[4];
     }
 }
 
 TML_INLINE void tml_prelu(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
-                          const int32_t *strides_a, const int32_t *strides_b, int a_zero_point, int b_zero_point,
-                          int out_zero_point, int32_t positive_multiplier, int positive_shift,
+                          const int32_t *strides_a, const int32_t *strides_b, int out_pitch, int a_zero_point,
+                          int b_zero_point, int out_zero_point, int32_t positive_multiplier, int positive_shift,
                           int32_t negative_multiplier, int negative_shift) {
     TML_FOR_ROWS(sizes) {
         const int8_t *pa = TML_ROW(a, strides_a);
@@ -48,6 +49,7 @@ TML_INLINE void tml_prelu(const int8_t *a, const int8_t *b, int8_t *output, cons
             pa += strides_a[4];
             pb += strides_b[4];
         }
+        output += out_pitch - sizes[4];
     }
 }
 

@@ -39,13 +39,13 @@ TML_INLINE void tml_linear_run_dsp(const int8_t *a, const int8_t *b, int8_t *y, 
         y[i] = tml_saturate_dsp(__smlawb(mul_b, b[i] * 256, __smlawb(mul_a, a[i] * 256, offset)), shift, lo, hi);
 }
 
-/* y may be a or b; its runs of out_run elements begin out_pitch elements apart. */
+/* y may be a or b; its runs of out_run elements begin out_pitch elements apart, those of a and b a_pitch and b_pitch. */
 TML_INLINE void tml_linear_sum_dsp(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run,
-                                   int out_pitch, int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int32_t lo,
-                                   int32_t hi) {
+                                   int out_pitch, int a_pitch, int b_pitch, int32_t mul_a, int32_t mul_b,
+                                   int32_t offset, int shift, int32_t lo, int32_t hi) {
     TML_NO_UNROLL
-    for (int start = 0; start < elements; start += out_run, y += out_pitch)
-        tml_linear_run_dsp(a + start, b + start, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
+    for (int start = 0; start < elements; start += out_run, a += a_pitch, b += b_pitch, y += out_pitch)
+        tml_linear_run_dsp(a, b, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* ADD, SUB and MUL on cores with MVE, eight elements at a time: operands of one shape, for MUL also one that is the same in
- * every row. The output may be an operand of its shape; its runs of out_run elements begin out_pitch elements apart.
+ * every row. The output may be an operand of its shape; its runs of out_run elements begin out_pitch elements
+ * apart, those of the operands of a sum a_pitch and b_pitch.
  *
  * A sum is one linear function of both operands where the compiler finds one that is exact for all 65,536 pairs
  * (tinyml/lower/mve/binary.py), else what TFLite does with its three roundings.
@@ -47,10 +48,11 @@ TML_INLINE void tml_linear_run_mve(const int8_t *a, const int8_t *b, int8_t *y, 
 }
 
 TML_INLINE void tml_linear_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
-                                   int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int lo, int hi) {
+                                   int a_pitch, int b_pitch, int32_t mul_a, int32_t mul_b, int32_t offset, int shift,
+                                   int lo, int hi) {
     TML_MVE_NO_UNROLL
-    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
-        tml_linear_run_mve(a + start, b + start, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
+    for (int start = 0; start < elements; start += out_run, a += a_pitch, b += b_pitch, y += out_pitch) {
+        tml_linear_run_mve(a, b, y, out_run, mul_a, mul_b, offset, shift, lo, hi);
     }
 }
 
@@ -107,11 +109,12 @@ TML_INLINE void tml_sum_run_mve(const int8_t *a, const int8_t *b, int8_t *y, int
 }
 
 TML_INLINE void tml_sum_mve(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
-                            int a_zero_point, int b_zero_point, int32_t a_multiplier, int a_shift, int32_t b_multiplier,
-                            int b_shift, int32_t out_multiplier, int out_shift, int sign, int zp, int lo, int hi) {
+                            int a_pitch, int b_pitch, int a_zero_point, int b_zero_point, int32_t a_multiplier,
+                            int a_shift, int32_t b_multiplier, int b_shift, int32_t out_multiplier, int out_shift,
+                            int sign, int zp, int lo, int hi) {
     TML_MVE_NO_UNROLL
-    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
-        tml_sum_run_mve(a + start, b + start, y, out_run, a_zero_point, b_zero_point, a_multiplier, a_shift,
+    for (int start = 0; start < elements; start += out_run, a += a_pitch, b += b_pitch, y += out_pitch) {
+        tml_sum_run_mve(a, b, y, out_run, a_zero_point, b_zero_point, a_multiplier, a_shift,
                         b_multiplier, b_shift, out_multiplier, out_shift, sign, zp, lo, hi);
     }
 }

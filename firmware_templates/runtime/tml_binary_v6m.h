@@ -38,20 +38,21 @@ TML_COMMON_COPY void tml_linear_sum_loop(const tml_linear_v6m *s) {
 }
 #endif
 
-/* y's runs of out_run elements begin out_pitch elements apart. */
+/* y's runs of out_run elements begin out_pitch elements apart, those of a and b a_pitch and b_pitch. */
 TML_INLINE void tml_linear_sum_v6m(const int8_t *a, const int8_t *b, int8_t *y, int elements, int out_run, int out_pitch,
-                                   int32_t mul_a, int32_t mul_b, int32_t offset, int shift, int32_t out_min, int32_t out_max) {
+                                   int a_pitch, int b_pitch, int32_t mul_a, int32_t mul_b, int32_t offset, int shift,
+                                   int32_t out_min, int32_t out_max) {
     tml_linear_v6m s;
     s.mul_a = mul_a;
     s.mul_b = mul_b;
     s.offset = offset;
     s.shift = shift;
     TML_LOOP
-    for (int start = 0; start < elements; start += out_run, y += out_pitch) {
-        s.a = a + start;
-        s.b = b + start;
+    for (int start = 0; start < elements; start += out_run, a += a_pitch, b += b_pitch, y += out_pitch) {
+        s.a = a;
+        s.b = b;
         s.y = y;
-        s.end = a + start + out_run;
+        s.end = a + out_run;
         tml_linear_sum_loop(&s);
         tml_clamp_v6m(y, out_run, out_min, out_max);
     }

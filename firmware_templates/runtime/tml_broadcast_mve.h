@@ -40,18 +40,19 @@ TML_INLINE int32x4_t tml_load4_mve(const int8_t *x, int stride, int zero_point) 
                         *output++ = tml_requantize(VALUE, out_multiplier, out_shift, 0, out_zero_point, out_min, \
                                                    out_max);                                                     \
                     }                                                                                            \
+                    output += out_pitch - sizes[4];                                                              \
                 }
 
 TML_INLINE void tml_broadcast_mul_mve(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
-                                      const int32_t *strides_a, const int32_t *strides_b, int a_zero_point,
-                                      int b_zero_point, int out_zero_point, int out_min, int out_max,
+                                      const int32_t *strides_a, const int32_t *strides_b, int out_pitch,
+                                      int a_zero_point, int b_zero_point, int out_zero_point, int out_min, int out_max,
                                       int32_t out_multiplier, int out_shift) {
     TML_BROADCAST_MVE(vmulq_s32(x, y), x *y)
 }
 
 TML_INLINE void tml_broadcast_sum_mve(const int8_t *a, const int8_t *b, int8_t *output, const int32_t *sizes,
-                                      const int32_t *strides_a, const int32_t *strides_b, int a_zero_point,
-                                      int b_zero_point, int out_zero_point, int out_min, int out_max,
+                                      const int32_t *strides_a, const int32_t *strides_b, int out_pitch,
+                                      int a_zero_point, int b_zero_point, int out_zero_point, int out_min, int out_max,
                                       int32_t a_multiplier, int a_shift, int32_t b_multiplier, int b_shift,
                                       int32_t out_multiplier, int out_shift, int sign) {
     TML_BROADCAST_MVE(vaddq_s32(tml_scale_mve(vshlq_n_s32(x, 20), a_multiplier, a_shift),

@@ -1,5 +1,5 @@
 /* CONCATENATION, portable: repeats rows of row_bytes, in each part_bytes[i] bytes of part i from part_at[i] on; what no
- * part fills is written by others. */
+ * part fills is written by others. A part's rows begin part_pitch[i] bytes apart. */
 #ifndef TML_CONCATENATE_H
 #define TML_CONCATENATE_H
 
@@ -13,13 +13,13 @@
 #endif
 
 TML_INLINE void tml_concatenate(const void *const *parts, const int32_t *part_bytes, const int32_t *part_at,
-                                int row_bytes, int part_count, int repeats, void *output) {
+                                const int32_t *part_pitch, int row_bytes, int part_count, int repeats, void *output) {
     uint8_t *out = (uint8_t *)output;
     for (int repeat = 0; repeat < repeats; repeat++) {
         TML_UNROLL_PARTS
         for (int part = 0; part < part_count; part++) {
-            const int32_t bytes = part_bytes[part];
-            __builtin_memcpy(out + part_at[part], (const uint8_t *)parts[part] + repeat * bytes, (size_t)bytes);
+            const uint8_t *const from = (const uint8_t *)parts[part] + repeat * part_pitch[part];
+            __builtin_memcpy(out + part_at[part], from, (size_t)part_bytes[part]);
         }
         out += row_bytes;
     }

@@ -258,13 +258,13 @@ TML_INLINE void tml_dw_unpack_dsp(int32_t *to, const int32_t *from, int kernel_h
  * where streams are packed, those of one input channel as words besides.
  * y may be x where multiplier = 1 and the output is no wider and no taller: a channel's bytes are gathered before they
  * are overwritten. `gather` divides width and gather_rows the rows gathered; `unroll` divides out_w / 2. LDRD reaches 3
- * rows of a pitch up to 170. The output's pixels begin out_pitch bytes apart. */
+ * rows of a pitch up to 170. The pixels of input and output begin in_pitch and out_pitch bytes apart. */
 TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height,
                                          int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int pad_top, int pad_left, int out_h, int out_w,
                                          int pitch, int tile, int gather, int gather_rows, int unroll, int packed,
-                                         int out_pitch, int32_t zero_point, int rounding, int32_t zp, int32_t lo,
-                                         int32_t hi) {
+                                         int in_pitch, int out_pitch, int32_t zero_point, int rounding, int32_t zp,
+                                         int32_t lo, int32_t hi) {
     const int square =
         kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && out_h >= 2 && out_w >= 2 && pitch <= 170;
     const int band = (tile - 1) * stride_h + kernel_h, again = kernel_h > stride_h ? kernel_h - stride_h : 0;
@@ -291,14 +291,14 @@ TML_INLINE void tml_depthwise_conv2d_dsp(const int8_t *x, int8_t *y, const int32
                 TML_NO_UNROLL
                 for (int i = from; i < to_row; i += gather_rows) {
                     TML_UNROLL(64)
-                    for (int k = 0; k < gather_rows; ++k, row += pitch, s += width * channels)
-                        tml_dw_gather_dsp(row, s, width, channels, gather);
+                    for (int k = 0; k < gather_rows; ++k, row += pitch, s += width * in_pitch)
+                        tml_dw_gather_dsp(row, s, width, in_pitch, gather);
                 }
             }
             TML_NO_UNROLL
             for (int i = whole ? band : start == 0 ? 0 : again; i < band; ++i) {
                 if ((unsigned)(above + i) < (unsigned)height)
-                    tml_dw_gather_dsp(plane + i * pitch + pad_left, x + (above + i) * width * channels, width, channels,
+                    tml_dw_gather_dsp(plane + i * pitch + pad_left, x + (above + i) * width * in_pitch, width, in_pitch,
                                       gather);
                 else
                     tml_dw_fill_dsp(plane + i * pitch, pitch / 2, zero_point);

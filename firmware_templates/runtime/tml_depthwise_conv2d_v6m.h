@@ -227,11 +227,11 @@ TML_INLINE void tml_pack_columns_v6m(const int8_t *x, int32_t *plane, const int 
 
 /* `rows` x `columns` outputs a band; the bands begin at outputs 0, band1 and band2 (rows or columns of the output, by
  * `vertical`). Weights: bytes [channels * multiplier][kernel_h][kernel_w], kernel_w filled up to 3, 5 or 7. Scratch: the
- * plane, 8 bytes a place, then the words of a channel. The output's pixels begin out_pitch bytes apart. */
+ * plane, 8 bytes a place, then the words of a channel. The pixels of input and output begin in_pitch and out_pitch bytes apart. */
 TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_t *weights, const int32_t *lines, void *scratch,
                                          int height, int width, int channels, int multiplier, int kernel_h, int kernel_w,
                                          int stride_h, int stride_w, int dilation_h, int pad_top, int pad_left, int out_w,
-                                         int rows, int columns, int band1, int band2, int vertical, int out_pitch,
+                                         int rows, int columns, int band1, int band2, int vertical, int in_pitch, int out_pitch,
                                          int in_zero_point, int form,
                                          int out_min, int out_max) {
     int8_t *const outputs = y;
@@ -268,9 +268,9 @@ TML_INLINE void tml_depthwise_conv2d_v6m(const int8_t *x, int8_t *y, const int8_
     TML_LOOP
     for (int channel = 0; channel < channels; ++channel) {
         if (vertical) {
-            tml_pack_rows_v6m(x + channel, plane, from_row, pad_left, plane_h, pitch, height, width, channels, &zero_point);
+            tml_pack_rows_v6m(x + channel, plane, from_row, pad_left, plane_h, pitch, height, width, in_pitch, &zero_point);
         } else {
-            tml_pack_columns_v6m(x + channel, plane, from_column, pad_top, plane_h, pitch, height, width, channels, &zero_point);
+            tml_pack_columns_v6m(x + channel, plane, from_column, pad_top, plane_h, pitch, height, width, in_pitch, &zero_point);
         }
         TML_LOOP
         for (int m = 0; m < multiplier; ++m, ++y) {

@@ -17,7 +17,7 @@ from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import BinaryAttrs
 from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.binary import in_place, sum_multipliers
-from tinyml.lower.ops.common import first_output, make_step, runs
+from tinyml.lower.ops.common import first_output, make_step, operand_runs, runs
 from tinyml.lower.program import Arg, In, Int, Out, Step
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
@@ -174,7 +174,7 @@ def build_sum(graph: Graph, op: Op, found: Linear, *, kernel: str, header: str) 
     }  # fmt: skip
     args: tuple[Arg, ...] = (
         *(In(inputs.index(i)) for i in op.inputs), Out(0),
-        *runs(output.elements), *(Int(k, v) for k, v in ints.items()),
+        *runs(output.elements), *operand_runs(output.elements), *(Int(k, v) for k, v in ints.items()),
     )  # fmt: skip
     return make_step(
         graph, op, kernel=kernel, header=header, inputs=inputs, args=args, in_place=in_place(graph, inputs, output)

@@ -43,21 +43,22 @@ def with_parts_in_place(program: Program, plan: Plan, wanted: Links = None) -> I
             placed += 1
             if made.arena_bytes <= plan.arena_bytes:
                 return InPlace(changed, made)
-        chosen = _without_the_first(chosen, found, len(changed.steps))
+        chosen = _without_the_first(chosen, found, changed)
     return InPlace(program, plan)
 
 
-def _without_the_first(chosen: tuple[Joined, ...], found: Layout, steps: int) -> tuple[Joined, ...]:
+def _without_the_first(chosen: tuple[Joined, ...], found: Layout, changed: Program) -> tuple[Joined, ...]:
     """``chosen``, but of those whose whole is there at the fullest step the part that is made first is copied.
 
     So the whole begins later. Where none is there, the largest is given up.
     """
+    steps = len(changed.steps)
     live = [0] * (steps + 2)
     for group in groups(found, found.links):
         for time in range(group.first, group.last + 1):
             live[time + 1] += group.live_bytes(time)
     fullest = max(range(-1, steps + 1), key=lambda time: live[time + 1])
-    buffers = {one.whole: found.tensors[one.whole] for one in chosen}
+    buffers = {one.whole: found.tensors[changed.storage(one.whole)] for one in chosen}
     there = {whole for whole, buffer in buffers.items() if buffer.first <= fullest <= buffer.last}
     if not there:
         there = {max(buffers, key=lambda whole: buffers[whole].size_bytes)}

@@ -165,7 +165,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "out_h": output.shape[1], "out_w": output.shape[2], "pitch": plan.pitch, "tile": plan.tile,
         "gather": gather, "gather_rows": _divisor(plan.rows, _GATHER_BOTH[target.optimize] // gather),
         "unroll": _divisor(max(output.shape[2] // 2, 1), _blocks(target)), "packed": int(packed),
-        "out_pitch": output.shape[3],
+        "in_pitch": x.shape[3], "out_pitch": output.shape[3],
         "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (

@@ -24,7 +24,7 @@ from tinyml.lower.linear_sum import (
 )
 from tinyml.lower.mve.product import Ints64
 from tinyml.lower.ops.binary import broadcast_loops, in_place, operands, sum_multipliers
-from tinyml.lower.ops.common import first_output, make_step, runs
+from tinyml.lower.ops.common import first_output, make_step, operand_runs, runs
 from tinyml.lower.program import Arg, Int, Out, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
@@ -103,7 +103,7 @@ def _build(graph: Graph, op: Op, kernel: str, ints: dict[str, int], *, clamps_on
     arguments, inputs, consts = operands(graph, op)
     last = {"out_zero_point": output.zero_point} if not clamps_only else {}
     last |= {"out_min": clamps.low, "out_max": clamps.high}
-    where = runs(output.elements) if kernel != _MUL else ()
+    where = (*runs(output.elements), *operand_runs(output.elements)) if kernel != _MUL else ()
     args: tuple[Arg, ...] = (*arguments, Out(0), *where, *(Int(name, value) for name, value in (ints | last).items()))
     return make_step(
         graph, op, kernel=kernel, header=_HEADER, inputs=inputs, args=args, consts=consts,

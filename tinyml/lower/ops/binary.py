@@ -113,6 +113,7 @@ def broadcast_step(graph: Graph, op: Op, kernel: str, header: str, ints: dict[st
         Ints("sizes", loops.sizes),
         Ints("strides_a", loops.strides_a),
         Ints("strides_b", loops.strides_b),
+        Int("out_pitch", loops.sizes[-1]),
         *(Int(name, value) for name, value in (zero_points | ints).items()),
     )
     return make_step(

@@ -53,6 +53,11 @@ def runs(elements: int) -> tuple[Int, Int, Int]:
     return Int("elements", elements), Int("out_run", elements), Int("out_pitch", elements)
 
 
+def operand_runs(elements: int) -> tuple[Int, Int]:
+    """Behind :func:`runs`, the arguments of a kernel of two operands whose runs may lie apart: here in one."""
+    return Int("a_pitch", elements), Int("b_pitch", elements)
+
+
 def make_step(
     graph: Graph,
     op: Op,

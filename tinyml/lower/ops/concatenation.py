@@ -36,6 +36,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         Pointers("parts", tuple(items)),
         Ints("part_bytes", part_bytes),
         Ints("part_at", part_at),
+        Ints("part_pitch", part_bytes),
         Int("row_bytes", sum(part_bytes)),
         Int("parts", len(items)),
         Int("repeats", prod(output.shape[:axis])),

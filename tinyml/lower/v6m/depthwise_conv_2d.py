@@ -91,7 +91,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "dilation_h": attrs.dilation_h, "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_w": output.shape[2], "rows": cut.rows, "columns": cut.columns,
         "band1": cut.second, "band2": cut.third, "vertical": int(cut.vertical),
-        "out_pitch": output.shape[3], "in_zero_point": x.zero_point, "form": int(product.requant.form),
+        "in_pitch": x.shape[3], "out_pitch": output.shape[3],
+        "in_zero_point": x.zero_point, "form": int(product.requant.form),
         "out_min": product.requant.clamps.low, "out_max": product.requant.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
