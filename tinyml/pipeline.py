@@ -89,6 +89,7 @@ def build(model: Any, board: str | Board, output: Path | None = None, options: O
     output = output or default_output(board, options.app)
     forget_in_manifest(output, ("result", "elf_sha256"))
     compiled = compile_model(model, board, options)
+    keyword_plan(compiled, options)  # a core too slow for the sound says so, not that the sound's ring is too large
     _require_fits(compiled, _estimated(compiled, options), options)
     project = _project(compiled, options, output)
     built = build_project(project)
@@ -176,6 +177,7 @@ def application(
     """
     options = options or Options()
     compiled = compile_model(model, board, options)
+    keyword_plan(compiled, options)
     require_fits(_estimated(compiled, options), optimize=options.optimize)
     with _project_folder(output) as folder:
         yield compiled, build_for_emulator(compiled, _project(compiled, options, folder), options)

@@ -44,8 +44,8 @@ def test_it_builds_fits_and_keeps_up(tmp_path: Path, board: Board, toolchain: st
 
 
 @pytest.mark.parametrize("name", TOO_SLOW)
-def test_a_board_that_is_too_small_or_too_slow_for_the_model_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DoesNotFitError, match=f"{name} can't keep up with the sound at|does not fit {name}"):
+def test_a_board_that_is_too_slow_for_the_model_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DoesNotFitError, match=f"{name} can't keep up with the sound at"):
         build(MODEL, name, tmp_path / "project", Options(app=APP, emulator="none"))
     warnings = check(MODEL, name, Options(app=APP)).warnings
     assert any(f"{name} can't keep up with the sound at" in warning for warning in warnings)
