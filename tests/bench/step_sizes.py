@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kernels import arithmetic_cases, grouped_cases, layer_cases, logic_cases, move_cases
+from tests.kernels import test_bits as bits
 from tests.kernels import test_fused as fused
 from tests.kernels import test_layer_norm as layer_norm
 from tests.kernels import test_lstm as lstm
@@ -68,6 +69,7 @@ def models(seeds: int = SEEDS) -> Iterator[bytes]:
         draw = arithmetic_cases.Draw(seed)
         yield from (layer_norm.case(draw), fused.swish(draw), fused.chain(draw), lstm.case(draw))
         yield grouped_cases.grouped_model(grouped_cases.drawn_shape(draw), draw)
+        yield bits.random_model(seed)
     shapes = enumerate(grouped_cases.SHAPES)
     yield from (grouped_cases.grouped_model(shape, arithmetic_cases.Draw(seed)) for seed, shape in shapes)
     yield from (fused.attention(True), fused.attention(False), sample_of_every_op())

@@ -13,6 +13,7 @@ from tinyml.errors import UnsupportedError
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops.logic import OF_TWO
 from tinyml.graph.ops.move import MOVES
+from tinyml.lower.bits import layer as bits
 from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import broadcast as dsp_broadcast
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
@@ -105,6 +106,10 @@ def _no_simd(kind: str, applies: Condition, build: Build, note: str) -> KernelRo
     return KernelRow(kind, frozenset({Isa.V6M, Isa.V7M}), ANY_GOAL, applies, build, note)
 
 
+def _bits(kind: str, *isas: Isa) -> KernelRow:
+    return KernelRow(kind, frozenset(isas), ANY_GOAL, bits.applies, bits.build, "bits, counted by carry-save adders")
+
+
 def _mve(kind: str, applies: Condition, build: Build, note: str) -> KernelRow:
     return KernelRow(kind, frozenset({Isa.MVE}), ANY_GOAL, applies, build, note)
 
@@ -114,6 +119,8 @@ KERNELS: tuple[KernelRow, ...] = (
         KernelRow(kind, ANY_ISA, ANY_GOAL, logic.of_int32, logic.build_int32, "portable C, int32")
         for kind in ("ADD", "SUB", "MUL")
     ),
+    _bits("CONV_2D", Isa.V6M, Isa.V7M, Isa.DSP),
+    _bits("FULLY_CONNECTED", Isa.V6M, Isa.V7M, Isa.DSP),
     _no_simd("CONV_2D", v6m_conv_2d.one_pixel_applies, v6m_conv_2d.build_one_pixel, "6 channels at a time"),
     _no_simd("CONV_2D", v6m_conv_2d.applies, v6m_conv_2d.build, "3 pixels by 3 channels in 2 words"),
     _no_simd("CONV_2D", v6m_grouped.applies, v6m_grouped.build, "3 pixels by 3 channels, group by group"),
@@ -224,6 +231,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
     _no_simd("ADD", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
     _no_simd("SUB", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
+    _bits("CONV_2D", Isa.MVE),
+    _bits("FULLY_CONNECTED", Isa.MVE),
     _portable("CONV_2D", conv_2d.build),
     _portable("DEPTHWISE_CONV_2D", depthwise_conv_2d.build),
     _portable("FULLY_CONNECTED", fully_connected.build),

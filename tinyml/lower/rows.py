@@ -43,6 +43,7 @@ BINARY = frozenset({"ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU", "MAXIMUM
 WINDOWED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"})
 
 ROW_KERNELS: dict[str, tuple[str, str]] = {
+    "tml_bits_conv2d": ("in_h", "pad_top"),
     "tml_conv2d": ("in_h", "pad_top"),
     "tml_conv2d_dsp": ("height", "pad_top"),
     "tml_conv2d_mve": ("height", "pad_top"),

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from tinyml.tflite.keras_layers import makes_layers
 
 PACKAGE = "tinyml"
-STEEPNESS = 64.0
-"""The converted sign is ``clip(64 x, -1, 1)``: TFLite has no int8 sign, but can fold this into the layer before."""
+STEEPNESS = 32.0
+"""The converted sign begins with ``clip(32 x, -1, 1)``, which TFLite can fold into the layer before."""
+_STEEPER, _HALF = 512.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ def binary_layers() -> BinaryLayers:
         hard = ops.clip(x, -1.0, 1.0)
         return hard + ops.stop_gradient(ops.where(x >= 0, ops.ones_like(x), -ops.ones_like(x)) - hard)
 
+    def limited(x: Any) -> Any:
+        return ops.clip(x, -1.0, 1.0)
+
+    def converted_sign(x: Any) -> Any:
+        """-1 and 1 alone also as int8, which has no sign in TFLite: what is zero goes up by a half, then away from it.
+
+        Every step stays within -1 and 1: conversion calibrates the range of what it can compute in place too wide
+        otherwise.
+        """
+        return limited(_STEEPER * limited(limited(_STEEPER * limited(STEEPNESS * x)) + _HALF))
+
     @keras.saving.register_keras_serializable(PACKAGE)
     class BinaryConv2D(layers.Conv2D):  # type: ignore[misc, name-defined]
         """A convolution whose kernel is its sign."""
@@ -65,10 +77,10 @@ def binary_layers() -> BinaryLayers:
 
     @keras.saving.register_keras_serializable(PACKAGE)
     class Sign(layers.Layer):  # type: ignore[misc, name-defined]
-        """The sign while it learns; steep and clipped in inference, as converted."""
+        """The sign while it learns; steep and clipped in inference, as converted: one table behind a layer."""
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
-            return sign(inputs) if training else ops.clip(inputs * STEEPNESS, -1.0, 1.0)
+            return sign(inputs) if training else converted_sign(inputs)
 
         def compute_output_shape(self, input_shape: Any) -> Any:
             return input_shape

@@ -26,7 +26,10 @@ def build(
     """``filters`` 3x3 convolutions, a max pool after every second, ``hidden`` dense layers, then the classes.
 
     ``learning`` gives the form to train, whose kernels are binarised in every step; :func:`bake` then gives this one,
-    with kernels of -1 and 1 in ordinary layers. The image and the classes' kernel are not binary.
+    with kernels of -1 and 1 in ordinary layers. The image and the classes' kernel are not binary. While it learns,
+    sums are pooled before they are normalised, as in the paper: of four signs nearly always one is 1. Gains are not
+    negative, so the order makes no difference to the result, and here the signs are pooled: the normalisation becomes
+    part of the convolution, and all that lies between layers has two values.
     """
     import keras
 
@@ -37,10 +40,12 @@ def build(
     x = inputs = image_input(input_shape, batch_size)
     for index, count in enumerate(filters, start=1):
         x = conv(count, 3, padding="same", use_bias=False, name=f"conv{index}", **signs)(x)
-        if index % 2 == 0:
+        if index % 2 == 0 and learning:
             x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
-        x = keras.layers.BatchNormalization(epsilon=1e-4, name=f"conv{index}_bn")(x)
+        x = keras.layers.BatchNormalization(epsilon=1e-4, gamma_constraint="non_neg", name=f"conv{index}_bn")(x)
         x = made.Sign(name=f"conv{index}_sign")(x)
+        if index % 2 == 0 and not learning:
+            x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
     x = keras.layers.Flatten(name="flat")(x)
     for index, units in enumerate(hidden, start=1):
         x = dense(units, use_bias=False, name=f"dense{index}", **signs)(x)
@@ -60,8 +65,8 @@ def _random_signs(shape: Any, dtype: Any = None) -> Any:
 def bake(learned: Any, **options: Any) -> Any:
     """The network to convert, with the signs of the kernels of ``learned``, which ``build(learning=True)`` made."""
     model = build(**{**options, "learning": False})
-    for layer, source in zip(model.layers, learned.layers, strict=True):
-        weights = source.get_weights()
+    for layer in model.layers:
+        weights = learned.get_layer(layer.name).get_weights()
         if layer.name.startswith(("conv", "dense")) and not layer.name.endswith(("_bn", "_sign")):
             weights = [baked(weights[0])]
         layer.set_weights(weights)
