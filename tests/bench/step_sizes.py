@@ -23,6 +23,7 @@ from tests.kernels import test_bits as bits
 from tests.kernels import test_fused as fused
 from tests.kernels import test_layer_norm as layer_norm
 from tests.kernels import test_lstm as lstm
+from tests.kernels import test_whole_norm as whole_norm
 from tests.support.sample_models import sample_of_every_op
 from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
@@ -67,7 +68,7 @@ def models(seeds: int = SEEDS) -> Iterator[bytes]:
             made = build(b, move_cases.Draw(seed))
             yield b.build([made] if isinstance(made, int) else made)
         draw = arithmetic_cases.Draw(seed)
-        yield from (layer_norm.case(draw), fused.swish(draw), fused.chain(draw), lstm.case(draw))
+        yield from (layer_norm.case(draw), whole_norm.case(draw), fused.swish(draw), fused.chain(draw), lstm.case(draw))
         yield grouped_cases.grouped_model(grouped_cases.drawn_shape(draw), draw)
         yield bits.random_model(seed)
     shapes = enumerate(grouped_cases.SHAPES)

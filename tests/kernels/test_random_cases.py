@@ -20,6 +20,7 @@ from tests.kernels import (
     test_fused,
     test_layer_norm,
     test_lstm,
+    test_whole_norm,
 )
 from tests.support.native_kernels import NativeKernels
 from tests.support.native_programs import prove_in_turn, prove_programs
@@ -53,6 +54,7 @@ CASES: dict[str, Case] = {
 STATEFUL: dict[str, Case] = {kind: _of_draw(make) for kind, make in layer_cases.STATEFUL.items()}
 ELSEWHERE = {
     "LOOKUP": (test_fused.RANDOM, test_fused.SWEEP),
+    "WHOLE_NORM": (test_whole_norm.RANDOM, test_whole_norm.SWEEP),
     "LAYER_NORM": (test_layer_norm.RANDOM, test_layer_norm.SWEEP),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (test_lstm.RANDOM, test_lstm.SWEEP),
     **dict.fromkeys(

@@ -32,6 +32,7 @@ from tinyml.graph.ops import (
     TransposeConvAttrs,
     VariableAttrs,
     ViewAttrs,
+    WholeNormAttrs,
 )
 from tinyml.graph.ops.logic import OF_TWO
 from tinyml.graph.ops.move import MOVES
@@ -159,6 +160,21 @@ def sound_graph(kind: str) -> Graph:
         ),
         "LAYER_NORM": (
             LayerNormAttrs(Quant((0.02,), (3,)), Quant((0.04,), (-5,)), Quant((0.03,), (7,))),
+            [x, vector, vector],
+            activation("y", IMAGE, 0.05),
+        ),
+        "WHOLE_NORM": (
+            WholeNormAttrs(
+                Quant((0.02,), (3,)),
+                Quant((0.04,), (-5,)),
+                Quant((0.1,), (-128,)),
+                Quant((0.05,), (-128,)),
+                Quant((0.01,), (-128,)),
+                tuple(range(-128, 128)),
+                120,
+                Quant((0.03,), (7,)),
+                Quant((0.03,), (1,)),
+            ),
             [x, vector, vector],
             activation("y", IMAGE, 0.05),
         ),

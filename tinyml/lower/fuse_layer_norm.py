@@ -43,7 +43,7 @@ def fuse_layer_norm(graph: Graph) -> Graph:
     """``graph`` with a LAYER_NORM for each such chain whose intermediate results nothing else reads."""
     ops: list[Op] = list(graph.ops)
     gone: set[int] = set()
-    chain = _Chain(graph)
+    chain = Chain(graph)
     for index, op in enumerate(graph.ops):
         if op.kind != "L2_NORMALIZATION":
             continue
@@ -59,7 +59,7 @@ def fuse_layer_norm(graph: Graph) -> Graph:
     return graph.with_ops(op for i, op in enumerate(ops) if i not in gone) if gone else graph
 
 
-class _Chain:
+class Chain:
     """Walks along tensors that one op makes and one op reads."""
 
     def __init__(self, graph: Graph) -> None:
@@ -82,7 +82,7 @@ class _Chain:
         x, y = self._graph.tensors[op.inputs[0]].shape, self._graph.tensors[op.outputs[0]].shape
         return bool(x) and bool(y) and x[-1] == y[-1]
 
-    def _plain(self, index: int) -> bool:
+    def plain(self, index: int) -> bool:
         """Whether a sum or product is one of int8 without an activation."""
         op = self._graph.ops[index]
         fused = cast(BinaryAttrs, op.attrs).activation is not Activation.NONE
@@ -97,7 +97,7 @@ class _Chain:
             gone, tensor = (reshape,), graph.ops[reshape].inputs[0]
         plain = _Centred(tensor, gone)
         sub = self._maker(tensor, "SUB")
-        if sub is None or not self._plain(sub):
+        if sub is None or not self.plain(sub):
             return plain
         x, subtrahend = graph.ops[sub].inputs
         mean = self._maker(subtrahend, "MEAN")
@@ -134,7 +134,7 @@ class _Chain:
         if index is not None and graph.ops[index].kind == "RESHAPE" and self._keeps_rows(index):
             between = [index]
             index = self._reader(graph.ops[index].outputs[0])
-        if index is None or graph.ops[index].kind != kind or not self._plain(index):
+        if index is None or graph.ops[index].kind != kind or not self.plain(index):
             return None
         op = graph.ops[index]
         constants = [t for t in op.inputs if graph.tensors[t].is_constant]

@@ -26,6 +26,7 @@ from tinyml.lower.dsp import lstm as dsp_lstm
 from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
+from tinyml.lower.dsp import whole_norm as dsp_whole_norm
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import broadcast as mve_broadcast
@@ -39,6 +40,7 @@ from tinyml.lower.mve import lstm as mve_lstm
 from tinyml.lower.mve import matmul as mve_matmul
 from tinyml.lower.mve import pool_2d as mve_pool_2d
 from tinyml.lower.mve import transpose_conv as mve_transpose_conv
+from tinyml.lower.mve import whole_norm as mve_whole_norm
 from tinyml.lower.ops import (
     arithmetic,
     attention,
@@ -62,6 +64,7 @@ from tinyml.lower.ops import (
     softmax,
     state,
     transpose_conv,
+    whole_norm,
 )
 from tinyml.lower.ops.common import Build, Condition
 from tinyml.lower.program import Isa, Optimize, PassedOver, Step, Target
@@ -189,6 +192,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("MUL", always, dsp_broadcast.build_mul, "roundings in SMMLAR"),
     _dsp("BATCH_MATMUL", dsp_matmul.batch_matmul_applies, dsp_matmul.build_batch_matmul, "SMLAD, 4 rows by 2 columns"),
     _dsp("LAYER_NORM", dsp_layer_norm.applies, dsp_layer_norm.build, "roundings in SMMLAR"),
+    _dsp("WHOLE_NORM", dsp_whole_norm.applies, dsp_whole_norm.build, "roundings in SMMLAR"),
     _dsp("ATTENTION", dsp_matmul.attention_applies, dsp_matmul.build_attention, "SMLAD, 4 queries by 2 columns"),
     _mve("ADD", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
     _mve("SUB", mve_binary.linear_applies, mve_binary.build_linear, "one linear function, proven on all 65,536 pairs"),
@@ -201,6 +205,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("UNIDIRECTIONAL_SEQUENCE_LSTM", always, dsp_lstm.build, "SMLAD on 2 cells"),
     _mve("UNIDIRECTIONAL_SEQUENCE_LSTM", always, mve_lstm.build, "VMLADAVA on 16 inputs"),
     _mve("LAYER_NORM", mve_layer_norm.applies, mve_layer_norm.build, "four elements at a time"),
+    _mve("WHOLE_NORM", mve_whole_norm.applies, mve_whole_norm.build, "four elements at a time"),
     _mve("BATCH_MATMUL", mve_matmul.batch_matmul_applies, mve_matmul.build_batch_matmul, "VMLA or VMLADAV, row by row"),
     _mve("ATTENTION", mve_matmul.attention_applies, mve_matmul.build_attention, "VMLA or VMLADAV, query by query"),
     _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),
@@ -272,7 +277,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
     _portable("ATTENTION", attention.build),
     _portable("LAYER_NORM", layer_norm.build),
-    _portable("LAYER_NORM", layer_norm.build),
+    _portable("WHOLE_NORM", whole_norm.build),
     _portable("LOOKUP", elementwise.build),
     _portable("UNIDIRECTIONAL_SEQUENCE_LSTM", lstm.build),
     _portable("READ_VARIABLE", state.build_read),

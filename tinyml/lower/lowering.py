@@ -8,6 +8,7 @@ from tinyml.graph.ir import Graph
 from tinyml.lower.fuse import fuse
 from tinyml.lower.fuse_attention import fuse_attention
 from tinyml.lower.fuse_layer_norm import fuse_layer_norm
+from tinyml.lower.fuse_whole_norm import fuse_whole_norm
 from tinyml.lower.kernels import build_step
 from tinyml.lower.ops.move import is_piece, piece_offset_bytes
 from tinyml.lower.ops.state import home
@@ -29,7 +30,7 @@ def target_of(board: Board, optimize: Optimize = Optimize.BALANCED) -> Target:
 
 def fuse_patterns(graph: Graph) -> Graph:
     """``graph`` with chains of ops as the single ones that compute the same bytes: tables, attention, layer norms."""
-    return fuse_layer_norm(fuse_attention(fuse(graph)))
+    return fuse_whole_norm(fuse_layer_norm(fuse_attention(fuse(graph))))
 
 
 def lower(graph: Graph, target: Target, streamed: Streamed | None = None) -> Program:

@@ -50,6 +50,7 @@ def test_every_supported_op_is_read() -> None:
         "LOOKUP",
         "ATTENTION",
         "LAYER_NORM",
+        "WHOLE_NORM",
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
     }
     assert _attrs(graph, "PADV2") == PadAttrs(((0, 0), (1, 1), (0, 2), (0, 0)), 5)

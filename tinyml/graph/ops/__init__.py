@@ -29,6 +29,7 @@ from tinyml.graph.ops.resize_bilinear import ResizeBilinear, ResizeBilinearAttrs
 from tinyml.graph.ops.softmax import Softmax, SoftmaxAttrs
 from tinyml.graph.ops.state import AssignVariable, ReadVariable, VariableAttrs
 from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
+from tinyml.graph.ops.whole_norm import WholeNorm, WholeNormAttrs
 
 __all__ = [
     "SPECS",
@@ -57,6 +58,7 @@ __all__ = [
     "TransposeConvAttrs",
     "VariableAttrs",
     "ViewAttrs",
+    "WholeNormAttrs",
 ]
 
 _ALL: tuple[OpSpec, ...] = (
@@ -103,6 +105,7 @@ _ALL: tuple[OpSpec, ...] = (
     Lookup(),
     Attention(),
     LayerNorm(),
+    WholeNorm(),
     UnidirectionalSequenceLstm(),
     ReadVariable(),
     AssignVariable(),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import cast
 
 import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
-from tinyml.graph.ops import LayerNormAttrs
 from tinyml.graph.quantisation import Range
 from tinyml.lower.dsp.binary import linear
 from tinyml.lower.dsp.broadcast import TOO_FAR, scaled_in_words
@@ -34,11 +32,8 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     return APPLIES if near else unproven(TOO_FAR)
 
 
-def difference(graph: Graph, op: Op, numbers: dict[str, int]) -> Linear | None:
+def difference(numbers: dict[str, int]) -> Linear | None:
     """One linear function of element and mean that equals SUB's three roundings for all pairs of them."""
-    attrs = cast(LayerNormAttrs, op.attrs)
-    if attrs.mean is None or attrs.deviation is None:
-        return None
     return linear(
         Sum(
             numbers["in_zero_point"], numbers["mean_zero_point"], numbers["deviation_zero_point"],
@@ -49,21 +44,26 @@ def difference(graph: Graph, op: Op, numbers: dict[str, int]) -> Linear | None:
     )  # fmt: skip
 
 
-def _words(numbers: dict[str, int], name: str) -> dict[str, int]:
-    """How the results of one op of the chain are requantised; 0 where it is not there."""
-    scales = np.array([[numbers[f"{name}_multiplier"], numbers[f"{name}_shift"]]], np.int64)
-    found = two_steps(scales, Rounding.DOUBLE, 0, _INT8)
-    return {f"{name}_mul": int(found.mul[0]), f"{name}_par": int(found.par[0]), f"{name}_rounding": int(found.form)}
+def words(numbers: dict[str, int], line: Linear | None, *names: str) -> dict[str, int]:
+    """SUB as ``line``, and how the results of the ops ``names`` are requantised; 0 for what is not there."""
+    found = {"is_linear": int(line is not None)}
+    found |= dict(zip(("mul_a", "mul_b", "constant", "linear_shift"), astuple(line or Linear(0, 0, 0, 1)), strict=True))
+    for name in names:
+        scales = np.array([[numbers[f"{name}_multiplier"], numbers[f"{name}_shift"]]], np.int64)
+        steps = two_steps(scales, Rounding.DOUBLE, 0, _INT8)
+        found |= {
+            f"{name}_mul": int(steps.mul[0]),
+            f"{name}_par": int(steps.par[0]),
+            f"{name}_rounding": int(steps.form),
+        }
+    return found
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step, in place over its input."""
     numbers = layer_norm.numbers(graph, op)
-    line = difference(graph, op, numbers)
-    ints = {name: numbers[name] for name in _SAME} | {"is_linear": int(line is not None)}
-    ints |= dict(zip(("mul_a", "mul_b", "constant", "linear_shift"), astuple(line or Linear(0, 0, 0, 1)), strict=True))
-    for name in ("difference", "gain", "out"):
-        ints |= _words(numbers, name)
+    line = difference(numbers) if numbers["has_mean"] else None
+    ints = {name: numbers[name] for name in _SAME} | words(numbers, line, "difference", "gain", "out")
     return layer_norm.build_on(
         graph, op, "tml_layer_norm_dsp", "tml_layer_norm_dsp.h", ints | {"out_zero_point": numbers["out_zero_point"]}
     )

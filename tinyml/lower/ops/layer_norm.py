@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyml.graph.fixed_point import high_mul, rounding_shift
 from tinyml.graph.ir import ABSENT, Graph, Op
-from tinyml.graph.ops import LayerNormAttrs
+from tinyml.graph.ops import LayerNormAttrs, WholeNormAttrs
 from tinyml.graph.ops.layer_norm import NORMED
 from tinyml.lower.ops.binary import multiplier_of_product, multipliers_of_sum
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
@@ -61,7 +61,7 @@ def scaled_offset(graph: Graph, op: Op) -> Const:
     """ADD's constant operand as ``tml_sum_operand`` scales it, int32 [C]; a single 0 where there is none."""
     if not has_input(op, 2):
         return Const("offset", np.zeros(1, np.int32), Role.BIAS)
-    tensor, attrs = graph.tensor(op.inputs[2]), cast(LayerNormAttrs, op.attrs)
+    tensor, attrs = graph.tensor(op.inputs[2]), cast(LayerNormAttrs | WholeNormAttrs, op.attrs)
     assert attrs.gained is not None
     total = multipliers_of_sum(attrs.gained.scale, tensor.scale, first_output(graph, op).scale)
     values = [int(v) - tensor.zero_point for v in constant(graph, op, 2).ravel()]
