@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.kernels import usb_hosts
 from tests.kernels.usb_hosts import (
     POWER_USB,
     RESET_INT,
@@ -20,7 +22,7 @@ from tests.kernels.usb_hosts import (
 )
 from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import require_toolchain
-from tinyml.boards import load_board, with_console
+from tinyml.boards import Board, load_board, with_console
 from tinyml.errors import UsageError
 from tinyml.firmware.drivers import drivers_for
 from tinyml.firmware.image import read_image
@@ -197,6 +199,21 @@ def test_1200_baud_and_hanging_up_lead_to_the_nanos_bootloader(nano: NrfHost) ->
     assert nano.tell(HANG_UP), "with its status"
     assert nano.core.registers[0x4000051C] == 0xB0 and nano.core.registers[USBD + 0x504] == 0
     assert nano.core.writes[-2:] == [(0x4000051C, 0xB0), (0xE000ED0C, 0x05FA0004)]
+
+
+def test_a_board_without_a_bootloader_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_bootloader(board: Board, *arguments: str) -> Board:
+        made = with_console(board, *arguments)
+        assert made.console is not None
+        return replace(made, console=replace(made.console, bootloader_magic=None))
+
+    monkeypatch.setattr(usb_hosts, "with_console", without_bootloader)
+    host = enumerated(NrfHost("nano33ble", tmp_path, monkeypatch))
+    assert host.tell(DTR) and host.tell(SET_CODING, coding(1200)) and host.tell(HANG_UP)
+    assert 0xE000ED0C not in host.core.registers and 0x4000051C not in host.core.registers
+    assert host.tell(DTR)
+    host.say(b"still there\n")
+    assert host.fetch() == b"still there\n"
 
 
 @pytest.mark.parametrize(
