@@ -102,6 +102,8 @@ class _Plans:
         self._graph = graph
         self._known: dict[Target, tuple[Program, Planned]] = {}
         self._filters_bytes = least_filter_bytes(graph)
+        ends = (sum(graph.tensors[t].size_bytes for t in tensors) for tensors in (graph.inputs, graph.outputs))
+        self._ends_bytes = max(ends)
 
     def get(self, board: Board, optimize: Optimize) -> Fitted:
         target = target_of(board, optimize)
@@ -112,8 +114,10 @@ class _Plans:
         return fit_to_board(*self._known[target], board, options)
 
     def fit(self, board: Board, optimize: Optimize) -> bool:
-        """Whether ``board`` holds it; without a plan where the filters alone fill the flash."""
-        return self._filters_bytes <= board.flash.available_bytes and self.get(board, optimize).budget.fits
+        """Whether ``board`` holds it; without a plan where the filters alone fill the flash, or the input the RAM."""
+        ram_bytes = sum(region.available_bytes for region in board.regions if region.kind == "ram")
+        possible = self._filters_bytes <= board.flash.available_bytes and self._ends_bytes <= ram_bytes
+        return possible and self.get(board, optimize).budget.fits
 
 
 def least_filter_bytes(graph: Graph) -> int:
