@@ -27,9 +27,8 @@ def build(
 
     ``learning`` gives the form to train, whose kernels are binarised in every step; :func:`bake` then gives this one,
     with kernels of -1 and 1 in ordinary layers. The image and the classes' kernel are not binary. While it learns,
-    sums are pooled before they are normalised, as in the paper: of four signs nearly always one is 1. Gains are not
-    negative, so the order makes no difference to the result, and here the signs are pooled: the normalisation becomes
-    part of the convolution, and all that lies between layers has two values.
+    sums are pooled before they are normalised, as in the paper. Here it is the other way round, so that conversion
+    makes the normalisation part of the convolution: with gains that are not negative the result is the same.
     """
     import keras
 
@@ -43,9 +42,9 @@ def build(
         if index % 2 == 0 and learning:
             x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
         x = keras.layers.BatchNormalization(epsilon=1e-4, gamma_constraint="non_neg", name=f"conv{index}_bn")(x)
-        x = made.Sign(name=f"conv{index}_sign")(x)
         if index % 2 == 0 and not learning:
             x = keras.layers.MaxPooling2D(2, name=f"pool{index}")(x)
+        x = made.Sign(name=f"conv{index}_sign")(x)
     x = keras.layers.Flatten(name="flat")(x)
     for index, units in enumerate(hidden, start=1):
         x = dense(units, use_bias=False, name=f"dense{index}", **signs)(x)

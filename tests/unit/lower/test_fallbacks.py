@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from tests.support.arithmetic_builder import transpose_conv
 from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.lower.bits import layer as bits
 from tinyml.lower.dsp import depthwise_row
 from tinyml.lower.kernels import PORTABLE
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Step, Target
-from tinyml.lower.verdict import Verdict
+from tinyml.lower.verdict import Verdict, unproven
 from tinyml.tflite.read import read_graph
 
 LOWER = REPOSITORY / "tinyml" / "lower"
@@ -121,9 +123,20 @@ def norm(scale: float, mean_scale: float, depth: int = 8) -> Layer:
     return layer
 
 
+def signs(b: Builder, shape: tuple[int, ...]) -> int:
+    """Codes of -1 and 1."""
+    one = b.constant(full(1, value=127), scale=1 / 127)
+    x = b.input(shape, scale=4.0)
+    return b.binary("ADD", x, one, scale=1.0, activation="RELU_N1_TO_1")
+
+
+def conv_of_signs(*shape: int) -> Layer:
+    return lambda b: b.conv_2d(signs(b, (1, 20, 20, shape[3])), full(*shape))
+
+
 def step_of(layer: Layer, isa: Isa, optimize: Optimize = Optimize.BALANCED, match: str = "litert") -> Step:
-    (step,) = lower(read_graph(model(layer), match=match), Target(isa, optimize)).steps
-    return step
+    """The step of the last op."""
+    return lower(read_graph(model(layer), match=match), Target(isa, optimize)).steps[-1]
 
 
 HALVES = (0.05, 0.25, 0.1)
@@ -135,6 +148,10 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "packed accumulator, k by k": (conv(full(2, 3, 3, 70)), (Isa.DSP,), "an accumulator may reach"),
     "packed accumulator, one pixel": (conv(full(2, 1, 1, 600), (1, 1)), (Isa.DSP,), "an accumulator may reach"),
     "packed accumulator, dense": (dense(full(2, 600), 300.0), (Isa.DSP,), "an accumulator may reach"),
+    "more than bits": (conv(np.arange(64, dtype=np.int8).reshape(2, 1, 1, 32)), NO_SIMD, "weights of more than two"),
+    "input of more than bits": (conv(full(2, 1, 1, 600)), (Isa.DSP, *NO_SIMD), "but its input may take 256"),
+    "few bits": (conv_of_signs(8, 3, 3, 4), (Isa.DSP,), "instructions an output as bits, 31 as bytes"),
+    "bits in a large kernel": (conv_of_signs(8, 16, 3, 32), (Isa.DSP,), "a kernel of at most 15×15"),
     "weights of -128": (conv(full(2, 1, 1, 8, value=-128), scale=1.0), (Isa.DSP,), "a weight of -128 does not pack"),
     "groups": (conv(full(4, 1, 1, 2), groups=2), (Isa.DSP, Isa.MVE, *NO_SIMD), "2 groups"),
     "groups on one pixel": (conv(full(4, 1, 1, 2), (1, 1), groups=2), NO_SIMD, "2 groups"),
@@ -264,6 +281,24 @@ def test_integers_serve_where_no_float64_is_needed() -> None:
     assert step_of(dense(full(4, 16), 1.0), Isa.PORTABLE).kernel == "tml_fully_connected"
 
 
+def refused_rows_of_bits() -> Verdict:
+    """What the kernel of bits says of a kernel with many rows where it is called row by row."""
+    graph = read_graph(model(conv_of_signs(8, 8, 3, 32)))
+    return bits.applies(graph, graph.ops[-1], Target(Isa.DSP, by_rows=True))
+
+
+def refused_line_of_bits() -> Verdict:
+    """What the kernel of bits says where a single rounding has no line, which takes more weights than flash has."""
+    graph = read_graph(model(conv_of_signs(8, 3, 3, 32)))
+    with patch.object(bits, "_packed", return_value=None):
+        return bits.applies(graph, graph.ops[-1], Target(Isa.DSP))
+
+
+def test_layers_of_bits_that_no_network_of_one_op_makes() -> None:
+    assert "a kernel of at most 7 rows where it runs row by row" in refused_rows_of_bits().cause
+    assert refused_line_of_bits() == unproven("no line gives the same outputs")
+
+
 def refused_padding() -> Verdict:
     """What the kernel of one row says of padding as wide as its kernel, which only a folded PAD makes."""
     graph = read_graph(model(depthwise(full(1, 3, 3, 4), (3, 9), **VALID)))
@@ -304,6 +339,8 @@ def test_every_cause_is_forced() -> None:
         for layer, _ in WINOGRAD.values():
             step_of(layer, Isa.DSP, Optimize.SPEED)
         refused_padding()
+        refused_rows_of_bits()
+        refused_line_of_bits()
     finally:
         sys.setprofile(before)
     missing = {f"{Path(path).relative_to(LOWER)}:{line}" for path, line in causes() - made}
