@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.kernels import arithmetic_cases, grouped_cases, layer_cases, logic_cases, move_cases
 from tests.kernels import test_bits as bits
+from tests.kernels import test_dsp_wide as wide
 from tests.kernels import test_fused as fused
 from tests.kernels import test_layer_norm as layer_norm
 from tests.kernels import test_lstm as lstm
@@ -73,6 +74,7 @@ def models(seeds: int = SEEDS) -> Iterator[bytes]:
         yield bits.random_model(seed)
     shapes = enumerate(grouped_cases.SHAPES)
     yield from (grouped_cases.grouped_model(shape, arithmetic_cases.Draw(seed)) for seed, shape in shapes)
+    yield from (expected.model for expected in wide.cases())
     yield from (fused.attention(True), fused.attention(False), sample_of_every_op())
 
 

@@ -27,6 +27,7 @@ from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
 from tinyml.lower.dsp import whole_norm as dsp_whole_norm
+from tinyml.lower.dsp import wide as dsp_wide
 from tinyml.lower.dsp import winograd as dsp_winograd
 from tinyml.lower.mve import binary as mve_binary
 from tinyml.lower.mve import broadcast as mve_broadcast
@@ -236,6 +237,9 @@ KERNELS: tuple[KernelRow, ...] = (
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),
     _no_simd("ADD", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
     _no_simd("SUB", v6m_binary.applies, v6m_binary.build, "one linear function, proven on all 65,536 pairs"),
+    _dsp("CONV_2D", dsp_wide.convolution_applies, dsp_wide.build_convolution, "3 pixels by 3 channels in 2 words"),
+    _dsp("CONV_2D", dsp_wide.grouped_applies, dsp_wide.build_grouped, "3 pixels by 3 channels, group by group"),
+    _dsp("FULLY_CONNECTED", dsp_wide.dense_applies, dsp_wide.build_dense, "6 channels at a time"),
     _bits("CONV_2D", Isa.MVE),
     _bits("FULLY_CONNECTED", Isa.MVE),
     _portable("CONV_2D", conv_2d.build),

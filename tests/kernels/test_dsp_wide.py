@@ -1,0 +1,54 @@
+"""Accumulators beyond what two channels to a word hold: on cores with the DSP extension by the kernels for ARMv7-M."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.kernels.cases import Rng, model
+from tests.kernels.on_core import Expected, lowered, prove_on_core
+from tests.support.tflite_builder import Builder
+
+
+def large(rng: Rng, *shape: int) -> np.ndarray:
+    """Weights near ±127, all of one sign in a channel."""
+    signs = np.where(np.arange(shape[0]) % 3 == 0, -1, 1).reshape(-1, *[1] * (len(shape) - 1))
+    return np.asarray(signs * (127 - np.abs(rng.weights(*shape)) // 16), np.int8)
+
+
+def convolution(rng: Rng, size: tuple[int, int], shape: tuple[int, int, int, int], groups: int = 1) -> bytes:
+    def build(b: Builder) -> int:
+        x = b.input((1, *size, shape[3] * groups), zero_point=rng.zero_point())
+        bias, scales = rng.bias(shape[0]), rng.scales(shape[0])
+        return b.conv_2d(x, large(rng, *shape), scales, bias, scale=30.0, zero_point=rng.zero_point() // 2)
+
+    return model(build)
+
+
+def dense(rng: Rng, depth: int, channels: int) -> bytes:
+    def build(b: Builder) -> int:
+        x = b.input((1, depth), zero_point=rng.zero_point())
+        return b.fully_connected(x, large(rng, channels, depth), 0.01, rng.bias(channels), scale=30.0)
+
+    return model(build)
+
+
+def cases() -> list[Expected]:
+    rng = Rng(1)
+    return [
+        Expected(convolution(rng, (5, 6), (7, 3, 3, 72)), "tml_conv2d_v6m", "3x3"),
+        Expected(convolution(rng, (4, 5), (9, 1, 1, 640)), "tml_pointwise_v6m", "1x1"),
+        Expected(convolution(rng, (1, 1), (9, 1, 1, 640)), "tml_pointwise_v6m", "one pixel"),
+        Expected(convolution(rng, (5, 5), (6, 3, 3, 76), groups=2), "tml_grouped_conv2d_v6m", "groups"),
+        Expected(dense(rng, 700, 7), "tml_fully_connected_v6m", "dense"),
+        Expected(convolution(rng, (5, 5), (4, 3, 3, 8)), "tml_conv2d_dsp", "what packs in twos beside them"),
+    ]
+
+
+def test_accumulators_beyond_24_bits(tmp_path: Path) -> None:
+    made = cases()
+    prove_on_core(made, tmp_path, optimise="-O2")
+    reason = lowered(made[0].model)[2].reason
+    assert "an accumulator may reach" in reason
+    assert "sums in " in reason
