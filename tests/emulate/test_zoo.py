@@ -16,7 +16,9 @@ from tests.support.shared import require_module
 from tests.support.trivial_network import require_toolchain
 from tinyml.errors import DoesNotFitError
 from tinyml.models.catalog import CATALOG, Entry, build_model
-from tinyml.pipeline import Options, build
+from tinyml.pipeline import Options, build, compile_model
+from tinyml.plan.latency import estimate_instructions
+from tinyml.sources import load_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.train]
 
@@ -30,6 +32,8 @@ THIRD = (
 """Depthwise, shuffled, attention, recurrence, streaming, binary weights, detection, two inputs, and plain."""
 GROUPED = "condensenet_96"
 """Proven with every test as well, untrained: TensorFlow takes half a minute to train grouped convolutions on a CPU."""
+WEIGHED, ESTIMATED_WITHIN = frozenset({"edgevit_64", GROUPED, "shufflenet_v2_025_96"}), 0.08
+"""Rows of attention, layer norms and grouped convolutions, whose instructions are estimated nearly as counted."""
 CORTEX_M4F = ("nano33ble", "mps2-an386")
 """The board that most rows are sized for; where one does not fit, the same core with more memory."""
 EXAMPLES, EPOCHS = 8, 10
@@ -72,15 +76,19 @@ def prove(entry: Entry, model: Any, folder: Path, *, trace: bool) -> None:
     """Build the firmware of ``model`` for a Cortex-M4F and prove it in emulation."""
     require_module("unicorn")
     options = Options(inputs=2, trace=trace, emulator="unicorn", toolchain=require_toolchain("gcc"))
+    source = load_source(model)
     for number, board in enumerate(CORTEX_M4F):
         try:
-            proof = build(model, board, folder / board, options).emulation
+            proof = build(source, board, folder / board, options).emulation
         except DoesNotFitError:
             assert number == 0 and entry.board != board
             continue
         assert proof is not None
         assert (proof.equal, proof.mismatches) == (True, 0)
         assert (proof.traced_tensors > 0) is trace
+        if entry.name in WEIGHED and not trace:
+            estimated = estimate_instructions(compile_model(source, board, options).program)
+            assert estimated == pytest.approx(proof.instructions, rel=ESTIMATED_WITHIN)
         return
     pytest.fail(f"{entry.name} fits none of {CORTEX_M4F}")
 
