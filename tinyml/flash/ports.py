@@ -90,7 +90,7 @@ def find_device(
     is none, or several and ``port`` does not choose.
     """
     if port is not None:
-        named = [d for d in devices if _is_named(d, port)]
+        named = [d for d in devices if is_named(d, port)]
         if not upload.usb_ids:
             return named[0] if named else UsbDevice("", None, port)
         if not named:
@@ -117,7 +117,8 @@ def find_device(
     )
 
 
-def _is_named(device: UsbDevice, name: str) -> bool:
+def is_named(device: UsbDevice, name: str) -> bool:
+    """Whether ``name`` is the device's port, under whatever link, or its serial number."""
     if device.port is not None and os.path.realpath(device.port) == os.path.realpath(name):
         return True
     numbers = (device.serial_number or "").lower()

@@ -23,7 +23,7 @@ from tinyml.flash.doctor import TOOLS
 from tinyml.flash.firmware import Firmware
 from tinyml.flash.image import FlashImage, load_flash_image
 from tinyml.flash.locate import REAPPEAR_S, in_bootloader, locate, port_for_platformio
-from tinyml.flash.ports import Lister, connected_devices, find_device, known_usb_ids, press_hint
+from tinyml.flash.ports import Lister, connected_devices, find_device, is_named, known_usb_ids, press_hint
 from tinyml.flash.request import Reporter, Request
 from tinyml.flash.running import percentage, run_tool
 
@@ -225,7 +225,9 @@ def _flash_drive(
     folders: Callable[[], Sequence[Path]],
 ) -> tuple[str | None, tuple[str, ...]]:
     ((name, content),) = DRIVE.plan(job).files.items()
-    drive = drives.find_drive(job.board, job.upload, request.port, folders())
+    drive = (
+        None if _names_device(request, lister) else drives.find_drive(job.board, job.upload, request.port, folders())
+    )
     if drive is None and request.dry_run:
         return None, ()
     if drive is None:
@@ -239,6 +241,11 @@ def _flash_drive(
     return str(drive.path), ()
 
 
+def _names_device(request: Request, lister: Lister) -> bool:
+    """Whether the user named a serial port or a board's number, and not a drive's folder."""
+    return request.port is not None and any(is_named(device, request.port) for device in lister())
+
+
 def _wait_for_drive(
     job: Job,
     request: Request,
@@ -248,6 +255,10 @@ def _wait_for_drive(
 ) -> drives.Drive:
     """Starts the bootloader where the board runs an application that listens, or says what to press, and waits."""
     matching = [device for device in lister() if device.usb_id in job.upload.usb_ids]
+    known = known_usb_ids(list_boards())
+    if request.port is not None:
+        named = find_device(job.board, job.upload, request.port, lister(), known)
+        matching = [] if named is None else [named]
     wait_s = request.wait_s
     running = [
         device for device in matching if job.upload.boot_usb_ids and device.usb_id not in job.upload.boot_usb_ids
@@ -272,6 +283,5 @@ def _wait_for_drive(
             f"{matching[0]} is connected, but its drive is not mounted",
             hint="mount it (udisksctl mount -b /dev/sdX1), and give its folder with --port if it is not found",
         )
-    known = known_usb_ids(list_boards())
     find_device(job.board, job.upload, None, lister(), known)
     raise BoardError(f"no drive of {job.board.title} is mounted", hint=press_hint(job.upload))

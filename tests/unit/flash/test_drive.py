@@ -217,6 +217,26 @@ def test_a_running_board_is_sent_to_its_bootloader(tmp_path: Path, monkeypatch: 
         assert copy(bench, folder).port == str(folder)
 
 
+def test_of_two_running_boards_the_named_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = make_bench(tmp_path, monkeypatch, "pico2", [])
+    running = [UsbDevice("2e8a:0009", f"/dev/ttyACM{n}", None, "console", f"1-{n}") for n in range(2)]
+    bench.devices[:] = [*running, UsbDevice("2341:805a", "/dev/ttyACM2", None, "Nano", "1-7")]
+    folder = tmp_path / "RP2350"
+
+    def touch(port: str, upload: object) -> None:
+        assert port == "/dev/ttyACM1"
+        bench.devices[1] = UsbDevice("2e8a:000f", None, "E0C9125B0D9B", "RP2350 Boot", "1-1")
+        make_drive(folder, RP2350)
+
+    monkeypatch.setattr(locate, "touch", touch)
+    monkeypatch.setattr(locate, "SETTLE_S", 0)
+    with pytest.raises(WrongBoardError, match="found Arduino Nano 33 BLE"):
+        copy(bench, folder, port="/dev/ttyACM2")
+    assert copy(bench, folder, port="/dev/ttyACM1", dry_run=True).port is None
+    with board_behind(folder, "firmware.uf2", lambda content: shutil.rmtree(folder)):
+        assert copy(bench, folder, port="/dev/ttyACM1").port == str(folder)
+
+
 def test_a_dry_run_copies_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = make_bench(tmp_path, monkeypatch, "pico", [])
     folder = make_drive(tmp_path / "RPI-RP2", RP2040)
