@@ -74,6 +74,7 @@ from tinyml.lower.v6m import conv_2d as v6m_conv_2d
 from tinyml.lower.v6m import depthwise_conv_2d as v6m_depthwise_conv_2d
 from tinyml.lower.v6m import fully_connected as v6m_fully_connected
 from tinyml.lower.v6m import grouped as v6m_grouped
+from tinyml.lower.v6m import transpose_conv as v6m_transpose_conv
 from tinyml.lower.verdict import APPLIES, Verdict
 
 ANY_ISA = frozenset(Isa)
@@ -232,6 +233,9 @@ KERNELS: tuple[KernelRow, ...] = (
         )
     ),
     _dsp("TRANSPOSE_CONV", dsp_transpose_conv.applies, dsp_transpose_conv.build, "SMLAD on 3 windows by 2 channels"),
+    _no_simd(
+        "TRANSPOSE_CONV", v6m_transpose_conv.applies, v6m_transpose_conv.build, "3 windows by 3 channels in 2 words"
+    ),
     _mve("TRANSPOSE_CONV", mve_transpose_conv.applies, mve_transpose_conv.build, "VMLADAVA on 2 windows"),
     _mve("MEAN", mve_pool_2d.mean_applies, mve_pool_2d.build_mean, "eight channels at a time"),
     _no_simd("FULLY_CONNECTED", v6m_fully_connected.applies, v6m_fully_connected.build, "6 channels at a time"),

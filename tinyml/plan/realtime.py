@@ -1,9 +1,8 @@
 """Whether a core keeps up with a stream of sound: how often the network may run, and how large the ring must be.
 
-Before compiling, instructions are estimated from what each kernel was measured to take (``kernel_work.json``, for the
-others a MAC in ``kernel_costs.json``) and each stage of the front-end a sample, bin or coefficient; once the firmware
-has run in emulation they are exact and the cycle model (:mod:`tinyml.plan.cost`) turns them into time. Times stay
-estimates, and are labelled so.
+Before compiling, instructions are estimated from what each kernel was measured to take a MAC (``kernel_costs.json``)
+and each stage of the front-end a sample, bin or coefficient; once the firmware has run in emulation they are exact and
+the cycle model (:mod:`tinyml.plan.cost`) turns them into time. Times stay estimates, and are labelled so.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from typing import Any
 
 from tinyml.errors import DoesNotFitError
 from tinyml.lower.program import Program
-from tinyml.plan.kernel_work import whole_work
 
 COSTS = Path(__file__).parents[1] / "lower" / "kernel_costs.json"
 CYCLES_AN_INSTRUCTION = {"v6m": 1.6, "v7m": 2.2, "dsp": 1.45, "mve": 1.75, "portable": 2.2}
@@ -115,7 +113,7 @@ def _costs() -> list[dict[str, Any]]:
 
 
 def network_instructions(program: Program) -> int:
-    """About how many instructions one inference takes, from what the kernels took in other networks."""
+    """About how many instructions one inference takes, from what the kernels took in MLPerf Tiny's models."""
     isa = program.target.isa.value
     known = {cost["kernel"]: cost for cost in _costs() if cost["isa"] == isa}
     weighed = [cost for cost in known.values() if cost["macs"]]
@@ -123,10 +121,7 @@ def network_instructions(program: Program) -> int:
     total = 0.0
     for step in program.steps:
         cost = known.get(step.kernel)
-        whole = whole_work(program, step)
-        if whole is not None:
-            total += whole
-        elif step.macs:
+        if step.macs:
             total += step.macs * (cost["instructions"] / cost["macs"] if cost and cost["macs"] else slowest)
         else:
             elements = sum(program.graph.tensors[t].elements for t in (*step.inputs, *step.outputs))

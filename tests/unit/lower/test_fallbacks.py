@@ -123,6 +123,19 @@ def norm(scale: float, mean_scale: float, depth: int = 8) -> Layer:
     return layer
 
 
+def whole_norm(scale: float, mean_scale: float, depth: int = 8) -> Layer:
+    def layer(b: Builder) -> int:
+        x = b.input((1, 1, depth), scale=scale)
+        mean = b.reduce("MEAN", x, (1, 2), keep_dims=True, scale=mean_scale)
+        deviation = b.binary("SUB", x, mean, scale=mean_scale)
+        square = b.binary("MUL", deviation, deviation, scale=max(100 * mean_scale**2, 1e-6), zero_point=-128)
+        variance = b.reduce("MEAN", square, (1, 2), keep_dims=True, scale=b.values[square].scale, zero_point=-128)
+        root = add.curve(b, "RSQRT", variance, scale=0.05, zero_point=-128)
+        return b.binary("MUL", deviation, root, scale=0.1)
+
+    return layer
+
+
 def signs(b: Builder, shape: tuple[int, ...]) -> int:
     """Codes of -1 and 1."""
     one = b.constant(full(1, value=127), scale=1 / 127)
@@ -164,7 +177,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "single channel": (depthwise(full(1, 9, 9, 1)), (Isa.DSP, Isa.MVE, *NO_SIMD), "several channels, here one"),
     "cut rows": (
         transposed(full(2, 3, 3, 4), (4, 4), 2, padding="VALID"),
-        (Isa.DSP, Isa.MVE),
+        (Isa.DSP, Isa.MVE, *NO_SIMD),
         "rows of a multiple of 2 outputs, here 9",
     ),
     "one window": (transposed(full(2, 2, 2, 4), (4, 1), 2), (Isa.MVE,), "rows of at least two windows"),
@@ -207,6 +220,9 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "short rows": (product((1, 3, 3), (1, 4, 3), True), (Isa.DSP,), "rows of 3, the kernel takes 4 to 4092"),
     "many columns": (product((1, 3, 2), (1, 2, 2050)), (Isa.DSP,), "2050 columns, the kernel takes 2047"),
     "many keys": (attention(600), (Isa.DSP,), "600 keys, the kernel takes 511"),
+    "far mean of all": (whole_norm(1e-12, 1.0), (Isa.DSP,), "is scaled by less than 2^-30"),
+    "whole norm of six": (whole_norm(0.1, 0.1, 6), (Isa.MVE,), "elements in fours, here 6"),
+    "whole norm's left shift": (whole_norm(1.0, 2e-6), (Isa.MVE,), "the vector forms hold for -31 to -1"),
     "norm of six": (norm(0.1, 0.1, 6), (Isa.MVE,), "elements in fours, here 6"),
     "norm's left shift": (norm(1.0, 2e-6), (Isa.MVE,), "shifts of [0], the vector forms hold for -31 to -1"),
     "sum of three": (sum_of_three, (Isa.MVE,), "at least 4 elements in the innermost loop, here 3"),

@@ -25,7 +25,7 @@ from tinyml.lower.verdict import Verdict, proven, unfit
 _HEADER = "tml_grouped_conv2d_v6m.h"
 
 
-def _parts(weights: Ints64, channels: int) -> int | None:
+def parts_of_groups(weights: Ints64, channels: int) -> int | None:
     """Into how many parts K is cut so that the sums of every group unpack; None where even many do not help."""
     groups = [weights[first : first + channels] for first in range(0, len(weights), channels)]
     counts = range(1, min(MOST_PARTS, weights.shape[1]) + 1)
@@ -38,7 +38,7 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     if groups == 1:
         return unfit("several groups, here one")
     weights = op_layer(graph, op, target).weights
-    return proven(why_too_large(weights) if _parts(weights, len(weights) // groups) is None else None)
+    return proven(why_too_large(weights) if parts_of_groups(weights, len(weights) // groups) is None else None)
 
 
 def depthwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
@@ -58,7 +58,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     out_c, kernel_h, kernel_w, group_c = constant(graph, op, 1).shape
     channels, out_w = out_c // attrs.groups, output.shape[2]
     product = op_layer(graph, op, target)
-    parts = _parts(product.weights, channels)
+    parts = parts_of_groups(product.weights, channels)
     assert parts is not None
     weights = filled(product.weights, parts)
     depth = weights.shape[1]
