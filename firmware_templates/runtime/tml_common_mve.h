@@ -136,15 +136,26 @@ TML_INLINE void tml_fill_mve(int8_t *to, int value, int bytes) {
     }
 }
 
-/* Rows `from` to `rows` of the padded band whose first row is the input's row `first`; `refill`: the band has been used. */
+/* Rows `from` to `rows` of the padded band whose first row is the input's row `first`; `refill`: the band has been used. The
+ * input's pixels begin in_pitch bytes apart. */
 TML_INLINE void tml_load_band_mve(int8_t *band, const int8_t *x, int first, int from, int rows, int height, int width,
-                                  int depth, int pitch, int pad_left, int zero_point, int refill) {
+                                  int depth, int in_pitch, int pitch, int pad_left, int zero_point, int refill) {
     const int copied = width < pitch - pad_left ? width : pitch - pad_left;
     TML_MVE_NO_UNROLL
     for (int r = from; r < rows; r++) {
         int8_t *const to = band + r * pitch * depth;
         if (first + r >= 0 && first + r < height) {
-            tml_copy_mve(to + pad_left * depth, x + (first + r) * width * depth, copied * depth);
+            const int8_t *pixel = x + (first + r) * width * in_pitch;
+            int8_t *out = to + pad_left * depth;
+            if (in_pitch == depth) {
+                tml_copy_mve(out, pixel, copied * depth);
+                continue;
+            }
+            TML_MVE_NO_UNROLL
+            for (int n = 0; n < copied; n++, pixel += in_pitch, out += depth) {
+                tml_copy_mve(out, pixel, depth);
+                TML_MVE_HIDE(pixel);
+            }
         } else if (refill) {
             tml_fill_mve(to, zero_point, pitch * depth);
         }

@@ -231,7 +231,8 @@ TML_INLINE void tml_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream,
     const int checked = run % 16 != 0 && !is_padded;
     if (is_padded) {
         tml_fill_mve(image, zero_point, padded_h * padded_w * depth);
-        tml_load_band_mve(image, x, -pad_top, 0, padded_h, height, width, depth, padded_w, pad_left, zero_point, 0);
+        tml_load_band_mve(image, x, -pad_top, 0, padded_h, height, width, depth, depth, padded_w, pad_left, zero_point,
+                          0);
     }
     TML_MVE_NO_UNROLL
     for (int n = 0; n < pixels; n += block) {

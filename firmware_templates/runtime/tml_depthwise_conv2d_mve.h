@@ -140,13 +140,13 @@ TML_INLINE void tml_depthwise_large_mve(const int8_t *x, int8_t *y, const int8_t
 }
 
 /* `lanes` is { offsets of the gathers, two for each vector; places of the results }, `blocks` { first input, first output }
- * of each block of a band, where the output's pixels begin out_pitch bytes apart. Scratch: rows * pitch * depth bytes, with
+ * of each block of a band. The pixels of input and output begin in_pitch and out_pitch bytes apart. Scratch: rows * pitch * depth bytes, with
  * more than one vector 16 + 32 * vectors more. */
 TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_t *stream, const uint8_t *taps,
                                          const uint16_t *lanes, const int32_t *blocks, void *scratch, int height, int width, int depth,
                                          int multiplier, int stride_h, int pad_top, int pad_left, int out_h, int out_w,
                                          int tile, int rows, int pitch, int count, int stream_bytes, int vectors, int four, int d1, int e1,
-                                         int e2, int e3, int out_pitch, int zero_point, int zp, int lo, int hi) {
+                                         int e2, int e3, int in_pitch, int out_pitch, int zero_point, int zp, int lo, int hi) {
     const int channels = depth * multiplier;
     int8_t *const room = (int8_t *)scratch;
     int8_t *const band = room + (vectors > 1 ? 16 + 32 * vectors : 0);
@@ -158,7 +158,7 @@ TML_INLINE void tml_depthwise_conv2d_mve(const int8_t *x, int8_t *y, const int8_
     do {
         const int8_t *w = stream;
         oy = next;
-        tml_load_band_mve(band, x, oy * stride_h - pad_top, from, rows, height, width, depth, pitch, pad_left,
+        tml_load_band_mve(band, x, oy * stride_h - pad_top, from, rows, height, width, depth, in_pitch, pitch, pad_left,
                           zero_point, oy > 0);
         TML_MVE_NO_UNROLL
         for (int c = 0; c < channels; c++) {

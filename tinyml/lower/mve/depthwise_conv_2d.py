@@ -264,7 +264,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "count": len(blocks.starts()),
         "stream_bytes": weights.size_bytes // len(found.weights), "vectors": blocks.vectors, "four": int(blocks.four),
         "d1": half, "e1": offsets[1], "e2": 0 if blocks.four else offsets[2], "e3": 0 if blocks.four else offsets[3],
-        "out_pitch": output.shape[3], "in_zero_point": x.zero_point,
+        "in_pitch": x.shape[3], "out_pitch": output.shape[3], "in_zero_point": x.zero_point,
         "out_zero_point": found.zero_point, "out_min": found.clamps.low, "out_max": found.clamps.high,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
