@@ -24,10 +24,15 @@ def small_sums(b: Builder) -> int:
 
 def test_why_the_fast_kernel_does_not_run_is_said() -> None:
     step = lowered(model(large_sums), isa=Isa.DSP)[2]
-    assert step.kernel == "tml_fully_connected"
-    cause = "an accumulator may reach 9753600, packing holds to 8388608"
-    assert step.reason == f"{PORTABLE}; not 'SMLAD on 4 channels': {cause}"
-    assert step.passed_over == (PassedOver("SMLAD on 4 channels", cause),)
+    assert step.kernel == "tml_fully_connected_v6m"
+    passed_over = {
+        "bits, counted by carry-save adders": "weights of two values, but its input may take 256",
+        "SMLAD on 4 channels": "an accumulator may reach 9753600, packing holds to 8388608",
+    }
+    said = "; ".join(f"not '{kernel}': {cause}" for kernel, cause in passed_over.items())
+    assert step.reason.startswith("6 channels at a time; ")
+    assert step.reason.endswith(f"; {said}")
+    assert step.passed_over == tuple(PassedOver(kernel, cause) for kernel, cause in passed_over.items())
 
 
 @pytest.mark.parametrize(("isa", "reason"), [(Isa.DSP, "SMLAD on 4 channels"), (Isa.PORTABLE, PORTABLE)])
