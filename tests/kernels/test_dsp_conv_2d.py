@@ -15,7 +15,7 @@ from tinyml.lower.dsp.gemm import choose_blocks, choose_loop, patch_order
 from tinyml.lower.dsp.requant import Form
 from tinyml.lower.program import Int, Isa, Optimize, Target
 
-POINTWISE, GENERAL, FEW, WIDE = "tml_pointwise_dsp", "tml_conv2d_dsp", "tml_fully_connected_dsp", "tml_pointwise_v6m"
+POINTWISE, GENERAL, FEW, PORTABLE = "tml_pointwise_dsp", "tml_conv2d_dsp", "tml_fully_connected_dsp", "tml_conv2d"
 
 # Height, width, channels in, channels out, kernel, stride, dilation, padding, activation, kernel chosen.
 SHAPES = [
@@ -144,15 +144,15 @@ def test_ties_on_both_sides_of_zero(tmp_path: Path) -> None:
 
 
 def test_weights_of_minus_128(tmp_path: Path) -> None:
-    """-128 packs over a weight that is not negative, and as the second of a pair; else ARMv7-M's kernel runs."""
+    """-128 packs over a weight that is not negative, and as the second of a pair; other layers stay portable."""
     packs = np.array([[-128, 5, -128, 7], [0, -128, 127, -128]])
     does_not = np.array([[-128, 5, 6, 7], [-1, 2, 3, 4]])
-    cases = [Expected(single(packs), POINTWISE, "packs"), Expected(single(does_not), WIDE, "does not pack")]
+    cases = [Expected(single(packs), POINTWISE, "packs"), Expected(single(does_not), PORTABLE, "does not pack")]
     prove_on_core(cases, tmp_path)
 
 
 def test_accumulators_at_the_bound(tmp_path: Path) -> None:
-    """The first of a pair may reach 2^23 - 1 and -2^23; beyond, ARMv7-M's kernel runs. The second may be any."""
+    """The first of a pair may reach 2^23 - 1 and -2^23; beyond, the layer stays portable. The second may be any."""
     weights = np.array([[127, -127, 1, 0], [0, 0, 0, 127]])
     top = (1 << 23) - 1 - (127 * 128 + 128 * 127)
     bottom = -(1 << 23) + (128 * 128 + 127 * 127)
@@ -164,7 +164,7 @@ def test_accumulators_at_the_bound(tmp_path: Path) -> None:
         return Expected(made, kernel, f"biases {first}, {second}")
 
     cases = [
-        case(top, 0, POINTWISE), case(top + 1, 0, WIDE), case(bottom, 0, POINTWISE), case(bottom - 1, 0, WIDE),
+        case(top, 0, POINTWISE), case(top + 1, 0, PORTABLE), case(bottom, 0, POINTWISE), case(bottom - 1, 0, PORTABLE),
         case(0, 2**30, POINTWISE), case(0, -(2**30), POINTWISE),
     ]  # fmt: skip
     prove_on_core(cases, tmp_path)

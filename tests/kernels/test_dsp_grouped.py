@@ -14,7 +14,7 @@ from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
 from tinyml.lower.program import Isa, Optimize, Target
 
-POINTWISE, GENERAL, WIDE = "tml_grouped_pointwise_dsp", "tml_grouped_conv2d_dsp", "tml_grouped_pointwise_v6m"
+POINTWISE, GENERAL, PORTABLE = "tml_grouped_pointwise_dsp", "tml_grouped_conv2d_dsp", "tml_conv2d"
 RANDOM, SWEEP, BATCH = 60, 2000, 100
 
 
@@ -67,6 +67,6 @@ def test_weights_of_minus_128() -> None:
 
         return lowered(model(build))[2].kernel
 
-    assert kernel([[-128, 1], [-1, 1], [3, 4], [5, 6]], 2) == WIDE
+    assert kernel([[-128, 1], [-1, 1], [3, 4], [5, 6]], 2) == PORTABLE
     assert kernel([[1, 1], [-128, 1], [-3, 4], [5, 6]], 2) == POINTWISE
     assert kernel([[-128, 1], [-1, 1]], 1) == POINTWISE

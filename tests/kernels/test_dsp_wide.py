@@ -9,6 +9,9 @@ import numpy as np
 from tests.kernels.cases import Rng, model
 from tests.kernels.on_core import Expected, lowered, prove_on_core
 from tests.support.tflite_builder import Builder
+from tinyml.lower.lowering import lower
+from tinyml.lower.program import Isa, Optimize, Target
+from tinyml.tflite.read import read_graph
 
 
 def large(rng: Rng, *shape: int) -> np.ndarray:
@@ -48,7 +51,27 @@ def cases() -> list[Expected]:
 
 def test_accumulators_beyond_24_bits(tmp_path: Path) -> None:
     made = cases()
-    prove_on_core(made, tmp_path, optimise="-O2")
-    reason = lowered(made[0].model)[2].reason
+    prove_on_core(made, tmp_path, optimise="-O2", optimize=Optimize.SPEED)
+    reason = lowered(made[0].model, Optimize.SPEED)[2].reason
     assert "an accumulator may reach" in reason
     assert "sums in " in reason
+
+
+def test_words_take_flash_only_for_speed() -> None:
+    made = cases()[0].model
+    for goal in (Optimize.BALANCED, Optimize.SIZE):
+        step = lowered(made, goal)[2]
+        assert step.kernel == "tml_conv2d"
+        assert step.passed_over[-2].cause == "weights as words would take 13,000 bytes of flash instead of 4,536"
+
+
+def test_bytes_are_expanded_where_other_layers_need_the_memory() -> None:
+    """As much again as the words, which the layer before reads and writes."""
+
+    def build(b: Builder) -> int:
+        x = b.pool_2d("MAX_POOL_2D", b.input((1, 48, 48, 72)), size=(16, 16), stride=(16, 16))
+        return b.conv_2d(x, large(Rng(2), 6, 3, 3, 72), 0.01, scale=30.0)
+
+    step = lower(read_graph(model(build)), Target(Isa.DSP)).steps[-1]
+    assert step.kernel == "tml_conv2d_v6m"
+    assert 6 * 9 * 72 <= step.consts[0].size_bytes < 6 * 9 * 80

@@ -9,18 +9,34 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyml.graph.ir import Graph, Op
-from tinyml.lower.program import Isa, Step, Target
+from tinyml.lower.ops.common import Build, constant
+from tinyml.lower.program import Isa, Optimize, Step, Target
 from tinyml.lower.v6m import conv_2d, fully_connected, grouped
-from tinyml.lower.verdict import Verdict
+from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 
 def _v7m(target: Target) -> Target:
-    return replace(target, isa=Isa.V7M)
+    """For size as balanced, where bytes are expanded in memory that other layers need anyway, or not at all."""
+    goal = Optimize.BALANCED if target.optimize is Optimize.SIZE else target.optimize
+    return replace(target, isa=Isa.V7M, optimize=goal)
+
+
+def _affordable(graph: Graph, op: Op, target: Target, build: Build) -> Verdict:
+    """Words in flash take 8/3 bytes a weight: only for speed, as portable C does with bytes."""
+    if target.optimize is Optimize.SPEED:
+        return APPLIES
+    words, weights = build(graph, op, target).consts[0].size_bytes, constant(graph, op, 1).size
+    if words > 2 * weights:
+        return unfit(f"weights as words would take {words:,} bytes of flash instead of {weights:,}")
+    return APPLIES
 
 
 def convolution_applies(graph: Graph, op: Op, target: Target) -> Verdict:
-    """One group, and weights whose sums unpack in at most 64 parts."""
-    return conv_2d.applies(graph, op, _v7m(target))
+    """One group, weights whose sums unpack in at most 64 parts, and memory to expand them, or for speed.
+
+    Other layers need as much memory as this one with its weights expanded.
+    """
+    return conv_2d.applies(graph, op, _v7m(target)) and _affordable(graph, op, target, build_convolution)
 
 
 def build_convolution(graph: Graph, op: Op, target: Target) -> Step:
@@ -29,8 +45,8 @@ def build_convolution(graph: Graph, op: Op, target: Target) -> Step:
 
 
 def grouped_applies(graph: Graph, op: Op, target: Target) -> Verdict:
-    """Several groups, and weights whose sums unpack in at most 64 parts."""
-    return grouped.applies(graph, op, _v7m(target))
+    """Several groups, weights whose sums unpack in at most 64 parts, and memory to expand them, or for speed."""
+    return grouped.applies(graph, op, _v7m(target)) and _affordable(graph, op, target, build_grouped)
 
 
 def build_grouped(graph: Graph, op: Op, target: Target) -> Step:
