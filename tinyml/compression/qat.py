@@ -42,8 +42,10 @@ def prepare(
 
     Raises:
         UnsupportedError: the model is not functional, or has layers that cannot be trained quantised.
+        UsageError: a layer's weights are all of one magnitude, which training on would undo.
     """
     forms = quantised_layers()
+    _require_real_weights(model)
     folded = fold(model)
     graph = calls_of(folded)
     given = frozenset(index for index, limits in enumerate(input_ranges or ()) if limits is not None)
@@ -77,6 +79,17 @@ def prepare(
         return result if site is None else ranged(result, site)
 
     return rebuild(folded, emit, at_input)
+
+
+def _require_real_weights(model: Any) -> None:
+    for layer in model.layers:
+        kernel = None if getattr(layer, "kernel", None) is None else np.abs(np.asarray(layer.kernel))
+        if kernel is not None and kernel.size > 1 and kernel.max() == kernel.min() > 0:
+            value = f"{kernel.flat[0]:g}"
+            raise UsageError(
+                f"layer {layer.name!r} holds only -{value} and {value}, which training on as int8 would undo",
+                hint="quantize without --qat: such weights lose nothing as int8",
+            )
 
 
 def calibrate(model: Any, batches: Iterable[Any]) -> None:

@@ -38,6 +38,24 @@ def baked(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @makes_layers
 @functools.cache
+def random_signs() -> type:
+    """The class of an initialiser of -1 and 1, for networks that nobody has trained."""
+    import keras
+
+    @keras.saving.register_keras_serializable(PACKAGE)
+    class RandomSigns(keras.initializers.Initializer):  # type: ignore[misc]
+        """-1 or 1, as likely as each other."""
+
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            drawn = keras.random.uniform(shape, dtype=dtype)
+            return keras.ops.where(drawn < 0.5, -keras.ops.ones_like(drawn), keras.ops.ones_like(drawn))
+
+    made: type = RandomSigns
+    return made
+
+
+@makes_layers
+@functools.cache
 def binary_layers() -> BinaryLayers:
     """The layers, made on first use and registered with Keras so that files which hold them load."""
     import keras

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml.models.binary import baked, binary_layers
+from tinyml.models.binary import baked, binary_layers, random_signs
 from tinyml.models.blocks import finish, image_input, scores
 from tinyml.models.entry import Entry, Published
 
@@ -35,7 +35,7 @@ def build(
     made = binary_layers()
     conv = made.Conv2D if learning else keras.layers.Conv2D
     dense = made.Dense if learning else keras.layers.Dense
-    signs: dict[str, Any] = {} if learning else {"kernel_initializer": _random_signs}
+    signs: dict[str, Any] = {} if learning else {"kernel_initializer": random_signs()()}
     x = inputs = image_input(input_shape, batch_size)
     for index, count in enumerate(filters, start=1):
         x = conv(count, 3, padding="same", use_bias=False, name=f"conv{index}", **signs)(x)
@@ -51,14 +51,6 @@ def build(
         x = keras.layers.BatchNormalization(epsilon=1e-4, name=f"dense{index}_bn")(x)
         x = made.Sign(name=f"dense{index}_sign")(x)
     return finish(inputs, scores(x, classes), name)
-
-
-def _random_signs(shape: Any, dtype: Any = None) -> Any:
-    """An initialiser of -1 and 1, for networks that nobody has trained."""
-    import keras
-
-    drawn = keras.random.uniform(shape)
-    return keras.ops.where(drawn < 0.5, -keras.ops.ones_like(drawn), keras.ops.ones_like(drawn))
 
 
 def bake(learned: Any, **options: Any) -> Any:
@@ -83,6 +75,7 @@ ROWS = (
         build,
         (("filters", (32, 32, 64, 64, 128, 128)), ("hidden", (128,))),
         board="nano33ble",
+        finish=bake,
     ),
     Entry(
         "bnn_cifar10",
@@ -97,5 +90,6 @@ ROWS = (
             1,
             within=0.001,
         ),
+        finish=bake,
     ),
 )

@@ -152,7 +152,7 @@ def build_cell(cell: Cell, before: Any, earlier: Any, filters: int, strides: int
             label = f"{name}_pair{number}_{side}"
             step = strides if index < 2 else 1
             x = _apply(states[index], operation, filters, step, label)
-            made.append(x if operation == "none" else drop_path(x, drop_rate, name=f"{label}_drop"))
+            made.append(x if operation == "none" else drop_path(x, drop_rate, name=f"{label}_drop", scheduled=True))
         states.append(keras.layers.Add(name=f"{name}_pair{number}")(made))
     final = states[-1].shape[1]
     joined = []

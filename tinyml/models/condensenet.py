@@ -129,6 +129,7 @@ ROWS = (
             ("growth", (4, 8, 8, 16)),
         ),
         board="nano33ble",
+        finish=condense,
     ),
     Entry(
         "condensenet_74_224",
@@ -138,5 +139,6 @@ ROWS = (
         build,
         (),
         Published("ShichenLiu/CondenseNet, README, CondenseNet-74 (C=G=4): 4.8 M", 4_800_000, 100_000),
+        finish=condense,
     ),
 )

@@ -3,7 +3,8 @@
 Larsson et al. 2017, FractalNet, arXiv:1605.07648 (drop path); Huang et al. 2016, arXiv:1603.09382 (stochastic depth,
 the same in a residual branch); Zoph et al. 2018, NASNet, arXiv:1707.07012, section 4 (ScheduledDropPath: the rate grows
 linearly over the training). Works in any model: put :func:`drop_path` on a branch, and fit with the callback
-:func:`scheduled_drop_path`, which finds every such layer. Conversion drops the layer, since it does nothing then.
+:func:`scheduled_drop_path`, which finds every such layer; ``tinyml train`` does so by itself for layers that are
+``scheduled``. Conversion drops the layer, since it does nothing then.
 """
 
 from __future__ import annotations
@@ -16,12 +17,18 @@ from tinyml.tflite.keras_layers import makes_layers
 PACKAGE = "tinyml"
 
 
-def drop_path(x: Any, rate: float, *, name: str) -> Any:
+def drop_path(x: Any, rate: float, *, name: str, scheduled: bool = False) -> Any:
     """Leave out all of ``x`` for an example with the probability ``rate``, else scale by ``1 / (1 - rate)``.
 
-    ``x`` is a Keras tensor with the batch first; a rate of 0 gives it back as it is.
+    ``x`` is a Keras tensor with the batch first; a rate of 0 gives it back as it is. ``scheduled``: ``tinyml train``
+    lets the rate grow from 0 over the epochs.
     """
-    return drop_path_layer()(rate, name=name)(x) if rate > 0 else x
+    return drop_path_layer()(rate, scheduled=scheduled, name=name)(x) if rate > 0 else x
+
+
+def progress_at(epoch: int, epochs: int, from_epoch: int = 0) -> float:
+    """The share of the full rate in ``epoch`` of ``epochs``: 0 up to ``from_epoch``, 1 in the last."""
+    return min(1.0, max(0.0, (epoch - from_epoch) / max(1, epochs - 1 - from_epoch)))
 
 
 @makes_layers
@@ -34,15 +41,22 @@ def drop_path_layer() -> type:
     class DropPath(keras.layers.Layer):  # type: ignore[misc]
         """Drops whole examples at ``rate`` times ``progress``; a schedule moves ``progress`` from 0 to 1."""
 
-        def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        def __init__(self, rate: float, seed: int | None = None, scheduled: bool = False, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.rate = rate
+            self.scheduled = scheduled
             self.seed = seed
             self.seed_generator = keras.random.SeedGenerator(seed)
             self.progress = self.add_weight(shape=(), name="progress", initializer="ones", trainable=False)
 
         def get_config(self) -> dict[str, Any]:
-            return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+            return {**super().get_config(), "rate": self.rate, "seed": self.seed, "scheduled": self.scheduled}
+
+        def begin_epoch(self, epoch: int, epochs: int) -> bool:
+            """Move on as ``epoch`` of ``epochs`` begins, where scheduled; nothing is taken away for good."""
+            if self.scheduled:
+                self.progress.assign(progress_at(epoch, epochs))
+            return False
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
             if not training:
@@ -68,10 +82,9 @@ def scheduled_drop_path(epochs: int, *, from_epoch: int = 0) -> Any:
 
     class ScheduledDropPath(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            progress = min(1.0, max(0.0, (epoch - from_epoch) / max(1, epochs - 1 - from_epoch)))
             kind: Any = drop_path_layer()
             for layer in self.model._flatten_layers():
                 if isinstance(layer, kind):
-                    layer.progress.assign(progress)
+                    layer.progress.assign(progress_at(epoch, epochs, from_epoch))
 
     return ScheduledDropPath()

@@ -45,7 +45,8 @@ class Entry:
     """A network of the catalogue: ``builder(**options)`` builds it; the options can be overridden.
 
     ``board`` names the board that a size for microcontrollers was chosen to fit. ``manifest`` is what the application
-    has to know of its outputs, as training writes it beside a model.
+    has to know of its outputs, as training writes it beside a model. ``finish(learned, **options)`` makes the network
+    of the form that was trained, where ``builder(learning=True)`` builds another for that.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Entry:
     published: Published | None = None
     board: str | None = None
     manifest: tuple[tuple[str, Any], ...] = ()
+    finish: Callable[..., Any] | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ training each group loses a ``1 / factor`` share of its inputs, those with the s
 what is left. Then the layer's ``condensed()`` gives the indices for an index layer, which picks and repeats channels,
 and the kernel of a grouped convolution (:func:`tinyml.models.condensenet.condense` does so for a whole network).
 
-Works in any model: :func:`learned_group_layer` gives the layer, :func:`condensing` the callback for ``fit``.
+Works in any model: :func:`learned_group_layer` gives the layer, :func:`condensing` the callback for ``fit``; ``tinyml
+train`` needs none.
 """
 
 from __future__ import annotations
@@ -85,7 +86,6 @@ def learned_group_layer() -> type:
         ) -> None:
             super().__init__(**kwargs)
             self.filters, self.groups, self.factor, self.lasso = filters, groups, factor or groups, lasso
-            self.stage = 0
 
         def build(self, input_shape: Any) -> None:
             channels = input_shape[-1]
@@ -94,7 +94,9 @@ def learned_group_layer() -> type:
                     f"{channels} inputs and {self.filters} filters do not divide by {self.factor} and {self.groups}"
                 )
             self.kernel = self.add_weight(shape=(channels, self.filters), initializer="he_normal", name="kernel")
-            self.mask = self.add_weight(shape=(channels, self.groups), initializer="ones", trainable=False, name="mask")
+            self.mask = self.add_weight(
+                shape=(channels, self.groups), dtype="int32", initializer="ones", trainable=False, name="mask"
+            )
 
         def get_config(self) -> dict[str, Any]:
             own = {"filters": self.filters, "groups": self.groups, "factor": self.factor, "lasso": self.lasso}
@@ -102,7 +104,8 @@ def learned_group_layer() -> type:
 
         def masked(self) -> Any:
             """The kernel with the pruned weights at zero, of shape (inputs, filters)."""
-            return self.kernel * ops.tile(self.mask, (1, self.filters // self.groups))
+            mask = ops.cast(self.mask, self.kernel.dtype)
+            return self.kernel * ops.tile(mask, (1, self.filters // self.groups))
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
             kernel = self.masked()
@@ -115,13 +118,24 @@ def learned_group_layer() -> type:
         def compute_output_shape(self, input_shape: Any) -> Any:
             return (*input_shape[:-1], self.filters)
 
+        @property
+        def stage(self) -> int:
+            """How many of the ``factor - 1`` condensing stages are done, by what is masked."""
+            lost = np.array(self.mask)[:, 0] == 0
+            return int(lost.sum() * self.factor // lost.size)
+
         def prune_to(self, stage: int) -> None:
             """Take away inputs until ``stage`` of the ``factor - 1`` stages are done."""
             mask = np.array(self.mask)
-            while self.stage < min(stage, self.factor - 1):
+            for _ in range(self.stage, min(stage, self.factor - 1)):
                 _drop_smallest(np.array(self.kernel), mask, self.groups, mask.shape[0] // self.factor)
-                self.stage += 1
             self.mask.assign(mask)
+
+        def begin_epoch(self, epoch: int, epochs: int) -> bool:
+            """Condense as far as is due when ``epoch`` of ``epochs`` begins; whether anything was taken away."""
+            before = self.stage
+            self.prune_to(stage_at(epoch / epochs, self.factor))
+            return self.stage > before
 
         def condensed(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
             """Indices of the inputs that each group keeps, group by group, and the grouped kernel.
@@ -139,7 +153,7 @@ def learned_group_layer() -> type:
     return made
 
 
-def _drop_smallest(kernel: npt.NDArray[np.float32], mask: npt.NDArray[np.float32], groups: int, count: int) -> None:
+def _drop_smallest(kernel: npt.NDArray[np.float32], mask: npt.NDArray[np.int32], groups: int, count: int) -> None:
     """Mask, in place, the ``count`` inputs of each group that have the smallest sums of magnitudes (section 3.2)."""
     for group in range(groups):
         size = np.abs(kernel[:, group::groups]).sum(axis=1)
@@ -164,6 +178,6 @@ def condensing(epochs: int) -> Any:
             kind: Any = learned_group_layer()
             for layer in self.model._flatten_layers():
                 if isinstance(layer, kind):
-                    layer.prune_to(stage_at(epoch / epochs, layer.factor))
+                    layer.begin_epoch(epoch, epochs)
 
     return Condensing()

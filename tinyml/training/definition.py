@@ -19,7 +19,8 @@ class Definition:
     """A network that can be built for a number of classes.
 
     ``input_shape`` is what it takes when nobody asks for another; ``build`` takes the options that it knows of
-    ``classes`` and ``input_shape`` and gives an untrained ``keras.Model``.
+    ``classes`` and ``input_shape`` and gives an untrained ``keras.Model``. Where that is a form that only learns,
+    ``finish`` makes the network itself of it, once it is trained.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Definition:
     task: str | None
     build: Callable[..., Any]
     options: Mapping[str, Any] = field(default_factory=dict)
+    finish: Callable[[Any], Any] | None = None
 
 
 def find_definition(model: str, options: Mapping[str, Any] | None = None) -> Definition:
@@ -53,15 +55,20 @@ def _check_options(name: str, chosen: Mapping[str, Any], known: Collection[str])
             )
 
 
-def _from_catalog(name: str, chosen: Mapping[str, Any]) -> Definition:
+def _from_catalog(name: str, chosen: dict[str, Any]) -> Definition:
     from tinyml.models.catalog import build_model, find_entry
 
     entry = find_entry(name)
     _check_options(entry.name, chosen, entry.defaults)
+    for key, value in chosen.items():
+        if isinstance(entry.defaults[key], tuple) and not isinstance(value, tuple | str):
+            chosen[key] = (value,)
+    learns = entry.finish is not None and chosen.get("learning", True)
 
     def build(**options: Any) -> Any:
         import_keras()
         known = {key: value for key, value in options.items() if key in entry.defaults}
+        known |= {"learning": True} if learns else {}
         try:
             return build_model(entry.name, **{**known, **chosen})
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -72,8 +79,13 @@ def _from_catalog(name: str, chosen: Mapping[str, Any]) -> Definition:
                 hint=f"its defaults are {_shown({key: entry.defaults[key] for key in chosen})}",
             ) from error
 
+    def finish(learned: Any) -> Any:
+        fitted = {"input_shape": learned.input_shape[1:], "classes": learned.output_shape[-1], "name": learned.name}
+        assert entry.finish is not None
+        return entry.finish(learned, **{**entry.defaults, **chosen, **fitted})
+
     shape = tuple(chosen.get("input_shape", entry.input_shape))
-    return Definition(entry.name, entry.name, shape, entry.task, build, chosen)
+    return Definition(entry.name, entry.name, shape, entry.task, build, chosen, finish if learns else None)
 
 
 def _from_file(path: Path, chosen: Mapping[str, Any]) -> Definition:

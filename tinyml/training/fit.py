@@ -130,15 +130,23 @@ def fit(
         while state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
             if schedule is not None and (now := schedule.apply(model, state.epoch)) != frozen:
                 frozen, step = now, make_step(trained, optimizer, objective, place.strategy)
+            condensed = begin_epoch(model, state.epoch, options.epochs)
             train_step = _Stepper(step, optimizer, average, interrupted, place.workers > 1)
             logs = _one_epoch(train_step, batches, options, state.epoch, progress)
             if logs is None:
                 run.update(status=INTERRUPTED)
                 raise InterruptedRunError(run, state.epoch)
-            state = _after_epoch(model, variables, average, data, run, state, logs, progress)
+            state = _after_epoch(model, variables, average, data, run, state, logs, progress, condensed)
             if log is not None:
                 log.write(state.history[-1])
     return state
+
+
+def begin_epoch(model: Any, epoch: int, epochs: int) -> bool:
+    """Tell every layer that has a method ``begin_epoch(epoch, epochs)``; whether any took weights away for good."""
+    asking = [layer for layer in model._flatten_layers() if hasattr(layer, "begin_epoch")]
+    taken_away = [layer.begin_epoch(epoch, epochs) for layer in asking]
+    return any(taken_away)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +201,9 @@ def _after_epoch(
     state: TrainState,
     logs: Row,
     progress: Progress | None,
+    condensed: bool,
 ) -> TrainState:
+    """Score, keep and report. What was best before the model was ``condensed`` is no longer what is trained."""
     if not isfinite(logs["train_loss"]):
         raise UsageError(
             f"the loss is no number in epoch {state.epoch + 1}", hint="lower --learning-rate, for instance by ten"
@@ -201,7 +211,7 @@ def _after_epoch(
     with average.in_place():
         scores = evaluate_float(model, data, data.validation)
         row = logs | {"validation_loss": scores.loss, f"validation_{scores.metric}": scores.value}
-        best = not state.history or rank(row, data) > rank(state.history[state.best_epoch - 1], data)
+        best = condensed or not state.history or rank(row, data) > rank(state.history[state.best_epoch - 1], data)
         if best:
             run.save_best(model)
     state = TrainState(

@@ -17,6 +17,7 @@ from tinyml.training.definition import Definition, find_definition, options_from
 from tinyml.training.distribute import current_place
 from tinyml.training.evaluate import Scores, draw_confusion, evaluate_float
 from tinyml.training.examples import TrainingData
+from tinyml.training.finishing import finish_best, require_same_form
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
 from tinyml.training.forgetting import Forgetting, measure, old_data, open_old_data
 from tinyml.training.generations import fit_generations, teacher_entry
@@ -118,6 +119,7 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
     _check_options(options)
     if request.qat is not None:
         check_qat(request.qat)
+        require_same_form(definition)
     if request.distill is not None:
         check_distill(request.distill)
     data_options = replace(request.data_options, distill=request.distill)
@@ -273,6 +275,8 @@ def _fit_and_test(
             if source.frontend and dict(source.frontend) != dict(data.frontend):
                 progress.note(f"its inputs were made otherwise: {other_inputs(source.frontend, data.frontend)}")
     state = fit_generations(run, model, data, options, new_model, progress, schedule)
+    if definition.finish is not None:
+        finish_best(run, definition.finish, model, data, progress)
     balance_best(run, data)
     scores = evaluate_float(load_keras(run.best), data, data.test)
     if scores.confusion:

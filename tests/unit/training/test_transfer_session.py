@@ -139,7 +139,7 @@ def test_the_size_of_a_catalogue_network_is_chosen(project: Path, capsys: pytest
         (["resnet8", "--set", "colour=1"], 2, "has no option 'colour'"),
         (["digits", "--set", "filters=a,b"], 2, "digits_cnn can't be built with filters='a,b'"),
         (["digits", "--set", "kernels="], 2, "its defaults are kernels=(3,)"),
-        (["edgevit_64", "--set", "depths=1"], 2, "edgevit_64 can't be built with depths=1"),
+        (["edgevit_64", "--set", "depths=1"], 2, "edgevit_64 can't be built with depths=(1,)"),
         (["autoencoder", "--board", "microbit", "--set", "width=384"], 3, "does not fit microbit"),
         (["--data", "pictures", "--resume", "run", "--board", "pico"], 2, "--resume"),
     ],
