@@ -56,8 +56,8 @@ class Settings:
     that of every batch norm: so few steps do not fill averages over a hundred batches and more.
     """
 
-    examples: int = 6_000
-    steps: int = 500
+    examples: int = 9_000
+    steps: int = 1_000
     batch_size: int = 32
     learning_rate: float = 2e-3
     warmup_steps: int = 30
