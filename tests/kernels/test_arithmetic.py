@@ -28,8 +28,8 @@ NEW = {
     "LOG_SOFTMAX": "tml_log_softmax",
     "ATTENTION": "tml_attention",
 }
-WITHOUT_SIMD = NEW | {"TRANSPOSE_CONV": "tml_transpose_conv_v6m"}
-"""Where cores without SIMD have a kernel of their own."""
+PORTABLE_ON_A_CORE = {kind: kernel for kind, kernel in NEW.items() if kind != "TRANSPOSE_CONV"}
+"""Without what has kernels for cores without SIMD, which ``test_transpose_conv`` runs there beside the portable one."""
 CURVES = ("GELU", "GELU by tanh", "EXP", "LOG", "RSQRT", "SQRT", "ABS", "DIV")
 
 
@@ -52,7 +52,9 @@ def test_generated_c(kind: str, prove: Prove) -> None:
 
 def test_on_a_core(tmp_path: Path) -> None:
     models = [
-        Expected(CASES[kind](Draw(seed)), kernel, kind) for kind, kernel in WITHOUT_SIMD.items() for seed in (101, 102)
+        Expected(CASES[kind](Draw(seed)), kernel, kind)
+        for kind, kernel in PORTABLE_ON_A_CORE.items()
+        for seed in (101, 102)
     ]
     prove_on_core(models, tmp_path, isa=Isa.V7M, core="cortex-m3", count=1)
 
