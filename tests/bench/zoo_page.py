@@ -108,8 +108,8 @@ again what has changed, row by row; `python -m tests.bench.zoo --page-only` writ
 Every network of the catalogue that was sized for a board and tells classes apart learns the same task by the same
 recipe: {settings.steps} steps of {settings.batch_size} examples out of at most {settings.examples:,},
 Adam, a learning rate that falls from {settings.learning_rate:g} to zero along a cosine, one seed; no augmentation, no
-dropout, no teacher. That is a minute or two of training where the papers take days: the order says which definitions learn
-quickly on little data, not which is best in the end, and a row that needs long training stands lower here than it
+dropout, no teacher. That is a minute or two of training where the papers take days: the order says which definitions
+learn quickly on little data, not which is best in the end, and a row that needs long training stands lower here than it
 would. CIFAR-10 is given as one official batch of training pictures; pictures are
 resized to the row's own input, at most 64×64, and sounds go through the front-end of the applications with as many
 features a frame as the row takes.
