@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinyml.compiled import compile_model
 from tinyml.lower.layer_kinds import elements, layer_kinds
 from tinyml.models.mcunet import VWW1
 from tinyml.models.searched import build_network
 from tinyml.pipeline import Options, profile
+from tinyml.pipeline.compiled import compile_model
 from tinyml.plan.choose import Goal
 
 LAYER_COSTS = Path(__file__).parent / "lower" / "layer_costs.json"

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from tinyml.boards import Board, list_boards, load_board
-from tinyml.compiled import Fitted, fit_to_board
 from tinyml.emulate.compare import compare
 from tinyml.emulate.run import run_firmware
 from tinyml.emulate.stimuli import proof_stimuli
@@ -31,6 +30,7 @@ from tinyml.models.catalog import CATALOG, Entry, build_model, find_entry
 from tinyml.models.counting import count, count_macs, count_parameters
 from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, Figures, read_figures
 from tinyml.pipeline import Options, application, emulate
+from tinyml.pipeline.compiled import Fitted, fit_to_board
 from tinyml.plan.choose import Planned, choose_plan
 from tinyml.sources import UNTRAINED_SEED, ModelSource
 from tinyml.sources import convert_untrained as convert_to_int8

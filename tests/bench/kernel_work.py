@@ -17,11 +17,11 @@ import numpy as np
 from scipy.optimize import nnls
 
 from tinyml.boards import load_board
-from tinyml.compiled import compile_model
 from tinyml.errors import TinymlError
 from tinyml.files import write_file
 from tinyml.kernels_page import BOARDS
 from tinyml.pipeline import Options, profile
+from tinyml.pipeline.compiled import compile_model
 from tinyml.plan.choose import Goal
 from tinyml.plan.kernel_work import TABLE, quantities
 

@@ -9,10 +9,10 @@ import pytest
 from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import require_toolchain
 from tinyml.boards import Board, list_boards
-from tinyml.compiled import compile_model
 from tinyml.firmware.app_memory import app_ram_bytes
 from tinyml.firmware.elf import measure
 from tinyml.pipeline import Options, build
+from tinyml.pipeline.compiled import compile_model
 
 BOARDS = [board for board in list_boards() if board.camera is not None]
 

@@ -17,7 +17,6 @@ import pytest
 from tests.support.shared import require_module
 from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import any_toolchain
-from tinyml.capture import Assembler, Capture, DamagedError, capture, write_png
 from tinyml.cli import main
 from tinyml.data.pictures import decode_picture
 from tinyml.emulate.pictures import CAMERA_FILE
@@ -26,6 +25,7 @@ from tinyml.errors import BoardError
 from tinyml.features.frames import pack_frame, unpack_frame
 from tinyml.features.image import process
 from tinyml.firmware.parts.camera import sensor_of
+from tinyml.monitor.capture import Assembler, Capture, DamagedError, capture, write_png
 from tinyml.monitor.events import Event, decode
 from tinyml.pipeline import Options, application
 

@@ -16,7 +16,7 @@ from tests.support.trivial_network import any_toolchain
 from tinyml.cli import main
 from tinyml.errors import UsageError
 from tinyml.pipeline import Options, application, emulate
-from tinyml.vision import emulate_pictures
+from tinyml.pipeline.pictures import emulate_pictures
 
 SIZE = 24
 BOXES = {"kind": "boxes", "anchors": [[1.0, 2.0], [2.5, 1.5]], "least_score": 0.2, "limit": 5}

@@ -12,11 +12,11 @@ from tests.emulate.test_memory_regions import wide_model
 from tests.support.sample_models import sample_conv_model
 from tests.support.shared import require_module, require_shared
 from tinyml import pipeline
-from tinyml.compiled import Compiled, Options
 from tinyml.emulate.result import INPUT_FILE
 from tinyml.emulate.stimuli import proof_stimuli
 from tinyml.emulate.unicorn import Machine
 from tinyml.firmware.image import read_image
+from tinyml.pipeline.compiled import Compiled, Options
 from tinyml.plan.choose import Goal
 from tinyml.plan.planner import Arena
 

@@ -14,8 +14,8 @@ from tests.unit.features.sounds import extremes, speech_like
 from tinyml.cli import main
 from tinyml.errors import UnsupportedError, UsageError
 from tinyml.firmware.kws import plan_keywords
-from tinyml.hearing import ears
 from tinyml.pipeline import Options, check, compile_model, emulate, profile
+from tinyml.pipeline.sound import ears
 from tinyml.plan.choose import Goal
 
 SPEECH = [speech_like(seed) for seed in range(6)]

@@ -22,8 +22,8 @@ from tinyml.firmware.build import build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords, with_load
 from tinyml.firmware.project import render_project
-from tinyml.hearing import Ears, ears, emulate_clips, emulate_sound, read_sound
 from tinyml.pipeline import Options, compile_model
+from tinyml.pipeline.sound import Ears, ears, emulate_clips, emulate_sound, read_sound
 from tinyml.streaming.listen import Schedule
 
 MODEL, SMALL = "kws_ds_cnn_s", "kws_tc_resnet8"

@@ -13,8 +13,8 @@ from tests.support.tflite_builder import Builder
 from tests.unit.features.sounds import extremes, speech_like
 from tinyml.features import FrontendConfig
 from tinyml.features.calibrate import calibrate
-from tinyml.hearing import ears
 from tinyml.pipeline import Options
+from tinyml.pipeline.sound import ears
 from tinyml.plan.choose import Goal
 
 FRAMES, BANDS, LABELS = 30, 40, ("left", "right", "_silence_", "_unknown_")

@@ -20,8 +20,8 @@ from tinyml.emulate.run import run_application
 from tinyml.errors import BuildError, UsageError
 from tinyml.features.frames import pack_frame
 from tinyml.pipeline import Options, application, emulate
+from tinyml.pipeline.pictures import emulate_pictures
 from tinyml.plan.choose import Goal
-from tinyml.vision import emulate_pictures
 
 BOARDS = ("mps2-an386", "nano33ble", "disco_f746ng", "pico")
 

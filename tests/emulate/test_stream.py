@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.shared import require_module, require_shared, require_tool
 from tinyml.errors import UsageError
-from tinyml.hearing import ears
 from tinyml.pipeline import Options
-from tinyml.stream import open_scene, stream
+from tinyml.pipeline.sound import ears
+from tinyml.pipeline.stream import open_scene, stream
 from tinyml.streaming.listen import detect
 from tinyml.streaming.score import score
 

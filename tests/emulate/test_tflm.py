@@ -15,12 +15,12 @@ from tests.support.tiny_vww import tiny_vww
 from tests.support.trivial_network import any_toolchain, require_toolchain
 from tests.unit.features.sounds import speech_like
 from tinyml.boards import load_board
-from tinyml.compiled import Options
 from tinyml.emulate.run import run_firmware
 from tinyml.emulate.sound import listen_in_emulation
 from tinyml.errors import BuildError
+from tinyml.pipeline.compiled import Options
+from tinyml.pipeline.tflm import build_over_tflm
 from tinyml.tflite.read import read_graph
-from tinyml.tflm import build_over_tflm
 
 
 def small_model(path: Path) -> Path:

@@ -20,9 +20,9 @@ from tinyml.errors import UsageError
 from tinyml.features.audio import audio_config, audio_features
 from tinyml.features.c_mfcc import mfcc_source
 from tinyml.features.mfcc import MfccConfig, mfcc_process, mfcc_values
-from tinyml.hearing import ears, reference_network
 from tinyml.paths import templates_dir
 from tinyml.pipeline import Options
+from tinyml.pipeline.sound import ears, reference_network
 
 REFERENCE_MODEL = MfccConfig(input_scale=0.5847029, input_zero_point=83)
 WORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "_silence_", "_unknown_")

@@ -72,10 +72,10 @@ def command(
     """
     from tinyml import pipeline
     from tinyml.cli.progress import status
+    from tinyml.pipeline.multi_model import build_several
     from tinyml.report.results import BuildResult, SeveralResult
     from tinyml.report.tables import build_report, several_report
     from tinyml.settings import chosen_board, chosen_model
-    from tinyml.several import build_several
 
     if no_emulate:
         values["emulator"] = "none"
@@ -107,8 +107,8 @@ def command(
 
 def _over_tflm(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:
     from tinyml.cli.progress import status
+    from tinyml.pipeline.tflm import build_over_tflm
     from tinyml.report.tflm import tflm_report
-    from tinyml.tflm import build_over_tflm
 
     with status("building"):
         result = build_over_tflm(model, board, output, options)
@@ -116,7 +116,7 @@ def _over_tflm(model: str, board: str, output: Path | None, options: Options, as
 
 
 def _for_arduino(model: str, board: str, output: Path | None, options: Options, as_json: bool) -> None:
-    from tinyml.sketch import write_sketch
+    from tinyml.pipeline.arduino import write_sketch
 
     project = write_sketch(model, board, output, options)
     if as_json:

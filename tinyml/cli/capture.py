@@ -35,9 +35,9 @@ def command(
     nothing, so the same file gives the same bytes in Keras. Leaves with 6 where no whole picture comes.
     """
     from tinyml.boards import load_board
-    from tinyml.capture import capture, write_png
     from tinyml.cli.monitor import DEFAULT_BAUD
     from tinyml.cli.progress import status
+    from tinyml.monitor.capture import capture, write_png
     from tinyml.monitor.find import find_port
     from tinyml.settings import load_settings
 

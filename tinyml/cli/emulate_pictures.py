@@ -60,9 +60,9 @@ def emulate_pictures(
     """Runs the verb and prints its result. Raises UsageError for an application without a camera."""
     from tinyml.cli.progress import status
     from tinyml.errors import UsageError
+    from tinyml.pipeline.pictures import APPS
+    from tinyml.pipeline.pictures import emulate_pictures as emulate
     from tinyml.report.pictures import pictures_report
-    from tinyml.vision import APPS
-    from tinyml.vision import emulate_pictures as emulate
 
     if images and dataset is not None:
         raise UsageError("--image and --dataset are both given", hint="give one of them")

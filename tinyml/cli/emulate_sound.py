@@ -32,7 +32,7 @@ def emulate_wavs(
 ) -> None:
     """Runs the verb on files and prints its result."""
     from tinyml.cli.progress import status
-    from tinyml.hearing import emulate_sound
+    from tinyml.pipeline.sound import emulate_sound
     from tinyml.report.sound import sound_report
 
     with status("playing sound to the firmware"):
@@ -45,7 +45,7 @@ def emulate_clips(
 ) -> None:
     """Runs the verb on a data set of clips and prints its result."""
     from tinyml.cli.progress import status
-    from tinyml.hearing import emulate_clips as emulate
+    from tinyml.pipeline.sound import emulate_clips as emulate
     from tinyml.report.sound import clips_report
 
     with status("playing clips to the firmware"):

@@ -55,11 +55,11 @@ def command(
     from tinyml.evaluation.plots import write_plots
     from tinyml.evaluation.run import ALL, Model, evaluate, open_for
     from tinyml.files import write_file
+    from tinyml.pipeline.stream import curve
     from tinyml.report.evaluation import evaluation_page, evaluation_report
     from tinyml.report.tables import print_report
     from tinyml.settings import chosen_data, chosen_model
     from tinyml.sources import load_source
-    from tinyml.stream import curve
 
     if minutes is not None and split in ("train", ALL):
         raise click.UsageError("--minutes takes sound of the test or the validation split")

@@ -61,9 +61,9 @@ def command(
     judge on test clips.
     """
     from tinyml.cli.progress import status
+    from tinyml.pipeline.stream import stream, write_detector
     from tinyml.report.stream import stream_report
     from tinyml.settings import chosen_model
-    from tinyml.stream import stream, write_detector
 
     if write and not tuned:
         raise click.UsageError("--write goes with --tune")

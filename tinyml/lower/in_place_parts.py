@@ -2,8 +2,8 @@
 
 A part is placed in one of two ways. Where the parts follow one another (the concatenation is along the outermost
 dimension that is not 1) a part is a piece of the whole, whoever makes and reads it. Otherwise its rows lie apart, and
-its maker has to write them so, and whoever else reads it has to read them so (:mod:`tinyml.lower.apart`). A whole may
-be a part of another one. What cannot be placed is copied as before.
+its maker has to write them so, and whoever else reads it has to read them so (:mod:`tinyml.lower.pitched_runs`). A
+whole may be a part of another one. What cannot be placed is copied as before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tinyml.lower.apart import CONCATENATE, reading_apart, with_pitch
+from tinyml.lower.pitched_runs import CONCATENATE, reading_apart, with_pitch
 from tinyml.lower.program import In, Int, Ints, Pointers, Program, Step
 
 PIECE_ALIGN_BYTES = 4

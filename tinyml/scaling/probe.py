@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from tinyml.boards import Board
-from tinyml.compiled import Options, compile_model
 from tinyml.errors import UsageError
 from tinyml.firmware.app_memory import estimate_app_sizes
 from tinyml.graph.check import check_supported
@@ -21,6 +20,7 @@ from tinyml.graph.passes import run_passes
 from tinyml.lower.lowering import lower, target_of
 from tinyml.lower.program import Optimize, Program
 from tinyml.models.counting import count_macs, count_parameters
+from tinyml.pipeline.compiled import Options, compile_model
 from tinyml.plan.budget import Budget, make_budget
 from tinyml.plan.choose import Goal, choose_plan
 from tinyml.plan.latency import estimate_latency

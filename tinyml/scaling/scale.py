@@ -9,9 +9,9 @@ from math import exp, log
 from typing import Any
 
 from tinyml.boards import Board
-from tinyml.compiled import Options
 from tinyml.errors import DoesNotFitError, UsageError
 from tinyml.models.counting import macs_by_position
+from tinyml.pipeline.compiled import Options
 from tinyml.scaling.probe import Need, Prober, built
 from tinyml.scaling.search import largest
 from tinyml.scaling.space import CHANNEL_OPTIONS, FREE, MULTIPLIERS, Candidate, candidates

@@ -15,7 +15,7 @@ from tests.support.tiny_vww import tiny_vww
 from tinyml.cli import main
 from tinyml.errors import UsageError
 from tinyml.pipeline import Options
-from tinyml.sketch import write_sketch
+from tinyml.pipeline.arduino import write_sketch
 
 ARDUINO_H = """
 #pragma once

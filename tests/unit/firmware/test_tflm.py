@@ -12,15 +12,15 @@ import pytest
 from tests.bench.anchors import MODEL_FILES, TFLM_INSTRUCTIONS
 from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
-from tinyml.compiled import Options, compile_model
 from tinyml.errors import DoesNotFitError, UnsupportedError, UsageError
 from tinyml.firmware import tflm
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.tflm import LIBRARY, estimate_arena, estimate_instructions, registrations, tflm_sources
 from tinyml.graph.ir import Graph
 from tinyml.graph.ops import SPECS
+from tinyml.pipeline.compiled import Options, compile_model
+from tinyml.pipeline.tflm import render_over_tflm
 from tinyml.tflite.read import read_graph
-from tinyml.tflm import render_over_tflm
 
 KWS = "models/kws_ref_model.tflite"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.tflite_builder import Builder
 from tinyml import pipeline
-from tinyml.compiled import Options
+from tinyml.pipeline.compiled import Options
 from tinyml.plan.budget import Limits
 from tinyml.report.results import CheckResult
 

@@ -8,7 +8,7 @@ import pytest
 
 from tinyml import pipeline
 from tinyml.boards import list_boards, load_board
-from tinyml.compiled import compile_model
+from tinyml.pipeline.compiled import compile_model
 from tinyml.plan.latency import CYCLES_PER_INSTRUCTION, estimate_latency
 
 MODEL = "kws_ds_cnn_s"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinyml.data.base import AUDIO, TEST, TRAIN, VALIDATION, CorruptSampleError, Dataset, Sample
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig
-from tinyml.stream import write_detector
+from tinyml.pipeline.stream import write_detector
 from tinyml.streaming.detector import Detection
 from tinyml.streaming.listen import Schedule, detect, listen
 from tinyml.streaming.scene import Spoken, make_scene

@@ -10,9 +10,8 @@ from typing import Any
 
 from tinyml import __version__
 from tinyml.boards import Board, load_board
+from tinyml.codegen.multi_model import generate_several
 from tinyml.codegen.names import c_identifier
-from tinyml.codegen.several import generate_several
-from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.compare import compare
 from tinyml.emulate.result import Emulation
 from tinyml.emulate.run import choose_emulator, run_firmware
@@ -25,11 +24,12 @@ from tinyml.firmware.measure import measure_beside
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, network_flags, record_in_manifest, render_project
 from tinyml.lower.program import Optimize, Program
-from tinyml.pipeline import default_output
+from tinyml.pipeline.compiled import Compiled, Options, compile_model
+from tinyml.pipeline.proof import REFERENCES
+from tinyml.pipeline.verbs import default_output
 from tinyml.plan.budget import require_fits
 from tinyml.plan.code_size import estimate_sizes
-from tinyml.plan.several import Shared, several_budget, share, shared_region, sum_sizes
-from tinyml.proving import REFERENCES
+from tinyml.plan.multi_model import Shared, several_budget, share, shared_region, sum_sizes
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.results import NetworkResult, SeveralResult
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyml.compiled import Compiled, Options
 from tinyml.emulate.keyword_load import measured_load
 from tinyml.errors import DoesNotFitError
 from tinyml.firmware.kws import APP, KeywordPlan, core_clock_hz, plan_keywords
 from tinyml.firmware.parts.microphone import microphone_rate_hz, microphone_text
+from tinyml.pipeline.compiled import Compiled, Options
 from tinyml.plan.instruction_mix import InstructionMix
 from tinyml.plan.realtime import network_instructions
 from tinyml.report.along_time import AlongTime

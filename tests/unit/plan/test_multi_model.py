@@ -9,8 +9,8 @@ from tinyml.boards import load_board
 from tinyml.errors import DoesNotFitError
 from tinyml.lower.program import Program
 from tinyml.plan.budget import Limits, Sizes, require_fits
+from tinyml.plan.multi_model import State, several_budget, share, shared_region, sum_sizes
 from tinyml.plan.planner import Plan, make_plan
-from tinyml.plan.several import State, several_budget, share, shared_region, sum_sizes
 
 SIZES = Sizes(code_bytes=5_000, stack_bytes=300, data_bytes=40, bss_bytes=60, exact=False, constants_bytes=200)
 

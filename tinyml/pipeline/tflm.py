@@ -7,7 +7,6 @@ from typing import Any
 
 from tinyml import __version__
 from tinyml.boards import Board, load_board, with_console
-from tinyml.compiled import Options
 from tinyml.errors import BuildError, UsageError
 from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.apps import require_app
@@ -28,7 +27,8 @@ from tinyml.firmware.tflm import (
     tflm_sources,
 )
 from tinyml.graph.ir import Graph
-from tinyml.pipeline import default_output
+from tinyml.pipeline.compiled import Options
+from tinyml.pipeline.verbs import default_output
 from tinyml.report.tflm import TflmResult
 from tinyml.sources import ModelSource, load_source
 from tinyml.tflite.read import read_graph

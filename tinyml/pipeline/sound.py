@@ -23,7 +23,8 @@ from tinyml.evaluation.run import Model, open_for
 from tinyml.features.audio import AudioConfig, audio_features, feature_tolerance
 from tinyml.firmware.build import BuiltFirmware
 from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
-from tinyml.pipeline import Compiled, Options, application
+from tinyml.pipeline.compiled import Compiled, Options
+from tinyml.pipeline.verbs import application
 from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
 from tinyml.streaming.listen import Network, Schedule, listen
 from tinyml.tflite.reference import Reference

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tinyml.compiled import Compiled, Options
 from tinyml.emulate.compare import Comparison, compare
 from tinyml.emulate.hops import HopStimulus, ends_of_windows, hop_stimuli
 from tinyml.emulate.input_files import file_stimuli
@@ -17,6 +16,7 @@ from tinyml.firmware.build import BuiltFirmware, build_project
 from tinyml.firmware.environments import environment_name
 from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.project import Project
+from tinyml.pipeline.compiled import Compiled, Options
 from tinyml.plan.instruction_mix import total
 from tinyml.report.results import EmulationResult
 

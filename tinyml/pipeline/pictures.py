@@ -24,7 +24,8 @@ from tinyml.errors import MismatchError, UsageError
 from tinyml.firmware.app_values import VISION, class_names
 from tinyml.firmware.detect import APP as DETECTION
 from tinyml.firmware.detect import detector
-from tinyml.pipeline import Options, application
+from tinyml.pipeline.compiled import Options
+from tinyml.pipeline.verbs import application
 from tinyml.report.pictures import PicturesResult
 from tinyml.tflite.reference import Reference
 

@@ -18,7 +18,6 @@ from typing import Any
 from tinyml import __version__
 from tinyml.boards import Board, list_boards, load_board
 from tinyml.codegen import generate
-from tinyml.compiled import Compiled, Options, compile_model
 from tinyml.emulate.run import choose_emulator, run_firmware
 from tinyml.emulate.stimuli import proof_stimuli
 from tinyml.errors import BuildError, DoesNotFitError
@@ -29,29 +28,17 @@ from tinyml.firmware.image import read_image
 from tinyml.firmware.measure import measure_sizes
 from tinyml.firmware.memory_map import arena_sections
 from tinyml.firmware.project import Project, forget_in_manifest, network_flags, record_in_manifest, render_project
-from tinyml.listening import along_time, audio_report, keyword_plan, slow_warning
 from tinyml.lower.program import Optimize
+from tinyml.pipeline.compiled import Compiled, Options, compile_model
+from tinyml.pipeline.keywords import along_time, audio_report, keyword_plan, slow_warning
+from tinyml.pipeline.proof import build_for_emulator, calls, prove
 from tinyml.plan.budget import Budget, make_budget, require_fits
 from tinyml.plan.cost import waits_unknown
 from tinyml.plan.regions import place
-from tinyml.proving import build_for_emulator, calls, prove
 from tinyml.report.memory_picture import memory_picture
 from tinyml.report.profile import profile_layers
 from tinyml.report.results import BuildResult, ByRows, CheckResult, EmulationResult, ProfileResult
 from tinyml.sources import ModelSource
-
-__all__ = [
-    "Compiled",
-    "Options",
-    "application",
-    "boards_that_fit",
-    "build",
-    "check",
-    "compile_model",
-    "default_output",
-    "emulate",
-    "profile",
-]
 
 
 def check(

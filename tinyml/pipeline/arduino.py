@@ -8,14 +8,14 @@ from typing import Any
 from tinyml import __version__
 from tinyml.boards import Board
 from tinyml.codegen import generate
-from tinyml.compiled import Options, compile_model
 from tinyml.errors import UsageError
 from tinyml.firmware.app_values import app_parts
 from tinyml.firmware.kws import APP as KEYWORDS
 from tinyml.firmware.kws import plan_keywords
 from tinyml.firmware.project import Project, network_flags, render_project
 from tinyml.lower.program import Optimize
-from tinyml.pipeline import default_output
+from tinyml.pipeline.compiled import Options, compile_model
+from tinyml.pipeline.verbs import default_output
 
 APPS = ("benchmark", "kws", "vww", "detect", "mlperf_tiny")
 

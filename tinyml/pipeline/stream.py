@@ -17,8 +17,8 @@ from tinyml.evaluation.results import StreamCurve
 from tinyml.evaluation.stream_curve import stream_curve
 from tinyml.files import write_file
 from tinyml.firmware.kws import KeywordModel, keyword_model
-from tinyml.hearing import ears, reference_network
-from tinyml.pipeline import Options
+from tinyml.pipeline.compiled import Options
+from tinyml.pipeline.sound import ears, reference_network
 from tinyml.report.stream import StreamResult
 from tinyml.sources import ModelSource, load_source
 from tinyml.streaming.listen import Heard, Network, Schedule, listen

@@ -12,11 +12,11 @@ from tests.support.sample_models import sample_conv_model, sample_of_every_op
 from tests.support.shared import require_module, require_shared, require_tool
 from tinyml.boards import load_board
 from tinyml.cli import main
-from tinyml.compiled import Options
 from tinyml.errors import UsageError
 from tinyml.firmware.elf import measure
+from tinyml.pipeline.compiled import Options
+from tinyml.pipeline.multi_model import build_several
 from tinyml.plan.choose import Goal
-from tinyml.several import build_several
 
 pytestmark = pytest.mark.slow
 
