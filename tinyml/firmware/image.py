@@ -18,12 +18,10 @@ _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR = 1, 2, 4
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A load segment: where its bytes are stored (``load_address``) and where they run (``run_address``)."""
+    """A load segment and where its bytes are stored, which for ``.data`` is not where they are used."""
 
     load_address: int
-    run_address: int
     data: bytes
-    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +132,7 @@ def _read(path: Path, elf: ELFFile) -> Image:
     if elf["e_machine"] != "EM_ARM" or elf.elfclass != 32:
         raise BuildError(f"{path} is not for a 32-bit Arm core")
     segments = tuple(
-        Segment(s["p_paddr"], s["p_vaddr"], s.data(), s["p_memsz"])
-        for s in elf.iter_segments()
-        if s["p_type"] == "PT_LOAD" and s["p_memsz"] > 0
+        Segment(s["p_paddr"], s.data()) for s in elf.iter_segments() if s["p_type"] == "PT_LOAD" and s["p_memsz"] > 0
     )
     sections = []
     for section in elf.iter_sections():

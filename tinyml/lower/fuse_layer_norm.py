@@ -7,15 +7,12 @@ of zeros is left out, and rows may be reshaped between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
 from tinyml.graph.ir import ABSENT, Activation, DType, Graph, Op
 from tinyml.graph.ops import BinaryAttrs, LayerNormAttrs, ReduceAttrs
 from tinyml.graph.ops.common import different_quantisation
-
-Next = Callable[[int], int | None]
 
 
 @dataclass(frozen=True, slots=True)

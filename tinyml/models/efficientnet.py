@@ -1,7 +1,7 @@
 """EfficientNet: inverted residuals with squeeze and excite and swish, scaled in depth, width and resolution at once.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019, arXiv:1905.11946, table 1
-(B0) and equation 3 (:func:`tinyml.models.formulas.compound`).
+(B0); ``tinyml scale`` applies equation 3 (:func:`tinyml.models.formulas.compound`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from tinyml.models.entry import Entry, Published
-from tinyml.models.formulas import compound
 from tinyml.models.mbconv import Body, Stage, build_body
 
 STAGES = (
@@ -50,16 +49,6 @@ def build(
         batch_size=batch_size,
         name=name,
     )
-
-
-def compound_options(coefficient: float) -> dict[str, Any]:
-    """The options of :func:`build` for a compound coefficient: 0 is B0, 1 about B1, below 0 for small devices.
-
-    The resolution is rounded to a multiple of 8. The published B1 to B7 round their multipliers by hand.
-    """
-    multipliers = compound(coefficient)
-    side = max(32, round(RESOLUTION * multipliers.resolution / 8) * 8)
-    return {"width": multipliers.width, "depth": multipliers.depth, "input_shape": (side, side, 3)}
 
 
 _PAPER = "Tan and Le 2019, EfficientNet, arXiv:1905.11946, table 1"

@@ -29,7 +29,6 @@ from tinyml.streaming.tune import Scores, evaluate, tune
 from tinyml.tflite.read import read_graph
 
 DEFAULT_MINUTES, DEFAULT_SEED = 30.0, 0
-DEFAULT_FALSE_ACCEPTS_PER_HOUR = 20.0
 
 
 def open_scene(
