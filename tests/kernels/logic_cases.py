@@ -76,6 +76,17 @@ def extreme(kind: str) -> Callable[[Builder, Draw], int]:
     return case
 
 
+def top_k(b: Builder, d: Draw) -> list[int]:
+    """Rows of many different values, or of many equal ones; either result or both."""
+    shape = (*d.shape(d.number(0, 3)), d.number(1, 40))
+    x = b.input(shape, **_like(["int8", "int32"][d.number(0, 1)], None))
+    if d.chance():
+        few = b.constant(np.array(d.number(-120, 0), b.values[x].dtype), scale=b.values[x].scale or None, zero_point=3)
+        x = lb.of_two(b, "MINIMUM", x, few)
+    outputs = lb.top_k(b, x, d.number(1, shape[-1]))
+    return [outputs, outputs[:1], outputs[1:]][d.number(0, 2)]
+
+
 def cast(b: Builder, d: Draw) -> int:
     source, target = (["int8", "int32", "bool"][d.number(0, 2)] for _ in range(2))
     return lb.cast(b, b.input(d.shape(d.number(1, 4)), **_like(source, None)), target)
@@ -94,7 +105,7 @@ def arithmetic(kind: str) -> Callable[[Builder, Draw], int]:
     return case
 
 
-CASES: dict[str, Callable[[Builder, Draw], int]] = {
+CASES: dict[str, Callable[[Builder, Draw], int | list[int]]] = {
     **{kind: of_two(kind) for kind in OF_TWO},
     "SELECT": select(first=True),
     "SELECT_V2": select(first=False),
@@ -102,5 +113,6 @@ CASES: dict[str, Callable[[Builder, Draw], int]] = {
     **{kind: extreme(kind) for kind in ("REDUCE_MAX", "REDUCE_MIN")},
     "LOGICAL_NOT": lambda b, d: lb.logical_not(b, b.input(d.shape(d.number(1, 4)), scale=None, dtype="bool")),
     "CAST": cast,
+    "TOPK_V2": top_k,
     **{kind: arithmetic(kind) for kind in ("ADD", "SUB", "MUL")},
 }

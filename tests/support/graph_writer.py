@@ -24,6 +24,7 @@ from tinyml.graph.ops import (
     ResizeBilinearAttrs,
     SoftmaxAttrs,
     TablesAttrs,
+    TopKAttrs,
     TransposeConvAttrs,
     ViewAttrs,
 )
@@ -75,9 +76,18 @@ class _Writer:
         if isinstance(op.attrs, ViewAttrs | TablesAttrs):
             self._moves(op.attrs, inputs[0], outputs[0])
             return
+        if isinstance(op.attrs, TopKAttrs):
+            outputs = self._both(op.attrs, inputs[0], outputs[0])
         options, fields = self._options(op, inputs)
         kind = "RESHAPE" if options == "ReshapeOptions" else op.kind
         self.builder.op(kind, inputs, outputs, options, **fields)
+
+    def _both(self, attrs: TopKAttrs, source: int, output: int) -> list[int]:
+        """Both outputs of a file's TOPK_V2, of which the graph's op has one."""
+        x, shape = self.builder.values[source], self.builder.values[output].shape
+        dtype, scale = (x.dtype, x.scale or None) if attrs.positions else ("int32", None)
+        other = self.builder.tensor(shape, dtype=dtype, scale=scale, zero_point=x.zero_point, name=f"other/{output}")
+        return [other, output] if attrs.positions else [output, other]
 
     def _moves(self, attrs: ViewAttrs | TablesAttrs, source: int, output: int) -> None:
         """Any op that moves elements is a GATHER from the flat input, whatever it was in the file."""
@@ -120,6 +130,9 @@ class _Writer:
                 inputs.append(self.builder.constant(np.array(attrs.axis, np.int32)))
                 kind = {DType.INT32: schema.TensorType.INT32, DType.INT64: schema.TensorType.INT64}[output.dtype]
                 return ("ArgMaxOptions" if op.kind == "ARG_MAX" else "ArgMinOptions"), {"outputType": kind}
+            case TopKAttrs():
+                inputs.append(self.builder.constant(np.array(output.shape[-1], np.int32)))
+                return "TopKV2Options", {}
             case SoftmaxAttrs():
                 return "SoftmaxOptions", {"beta": attrs.beta}
             case LeakyReluAttrs():

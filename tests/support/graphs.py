@@ -29,6 +29,7 @@ from tinyml.graph.ops import (
     ReduceAttrs,
     ResizeBilinearAttrs,
     SoftmaxAttrs,
+    TopKAttrs,
     TransposeConvAttrs,
     VariableAttrs,
     ViewAttrs,
@@ -83,6 +84,7 @@ def _choices(x: Tensor, row: Tensor) -> dict[str, tuple[Attrs, list[Tensor], Ten
     graphs |= {kind: (Attrs(), [yes, x, x], activation("y", IMAGE)) for kind in ("SELECT", "SELECT_V2")}
     graphs |= {kind: (ArgAttrs(3), [x], where) for kind in ("ARG_MAX", "ARG_MIN")}
     graphs |= {kind: (ReduceAttrs((1, 2)), [x], largest) for kind in ("REDUCE_MAX", "REDUCE_MIN")}
+    graphs["TOPK_V2"] = (TopKAttrs(), [x], activation("y", (*IMAGE[:3], 2)))
     return graphs | {"LOGICAL_NOT": (Attrs(), [yes], result), "CAST": (Attrs(), [x], Tensor("y", IMAGE, DType.INT32))}
 
 

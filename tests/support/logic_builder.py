@@ -43,6 +43,14 @@ def arg(b: Builder, kind: str, x: int, axis: int, dtype: str = "int32") -> int:
     return code
 
 
+def top_k(b: Builder, x: int, count: int) -> list[int]:
+    """TOPK_V2: the elements and their positions."""
+    shape = (*b.values[x].shape[:-1], count)
+    outputs = [like(b, x, shape), b.tensor(shape, dtype="int32", scale=None)]
+    b.op("TOPK_V2", [x, numbers(b, count)], outputs, "TopKV2Options")
+    return outputs
+
+
 def reduce(b: Builder, kind: str, x: int, axes: Sequence[int], *, keep_dims: bool = False) -> int:
     """REDUCE_MAX or REDUCE_MIN."""
     kept = [1 if d in axes else n for d, n in enumerate(b.values[x].shape) if keep_dims or d not in axes]
@@ -66,5 +74,6 @@ def every_choice(b: Builder, x: int) -> list[int]:
     same = of_two(b, "NOT_EQUAL", logical_not(b, above), of_two(b, "EQUAL", x, half))
     z = select(b, same, select(b, below, x, y, first=True), half)
     outside = arg(b, "ARG_MAX", z, 1), arg(b, "ARG_MIN", z, 1, "int64")
+    elements, places = top_k(b, z, 3)
     z = of_two(b, "MAXIMUM", reduce(b, "REDUCE_MAX", z, [1]), reduce(b, "REDUCE_MIN", z, [1]))
-    return [*outside, cast(b, z, "int32")]
+    return [*outside, elements, places, cast(b, z, "int32")]

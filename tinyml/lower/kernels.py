@@ -64,6 +64,7 @@ from tinyml.lower.ops import (
     resize_bilinear,
     softmax,
     state,
+    top_k,
     transpose_conv,
     whole_norm,
 )
@@ -157,6 +158,18 @@ KERNELS: tuple[KernelRow, ...] = (
         "Winograd's F(2x2, 3x3) in integers, SMLAD on 3 tiles by 2 channels",
     ),
     _dsp("CONV_2D", dsp_conv_2d.general_applies, dsp_conv_2d.build_general, "SMLAD on 3 patches by 2 channels"),
+    _dsp(
+        "CONV_2D",
+        dsp_conv_2d.deep_pointwise_applies,
+        dsp_conv_2d.build_deep_pointwise,
+        "SMLAD on 3 pixels by 2 channels, accumulators beyond 24 bits",
+    ),
+    _dsp(
+        "CONV_2D",
+        dsp_conv_2d.deep_general_applies,
+        dsp_conv_2d.build_deep_general,
+        "SMLAD on 3 patches by 2 channels, accumulators beyond 24 bits",
+    ),
     _dsp("CONV_2D", dsp_grouped.pointwise_applies, dsp_grouped.build_pointwise, "SMLAD on 3 pixels, group by group"),
     _dsp("CONV_2D", dsp_grouped.general_applies, dsp_grouped.build_general, "SMLAD on 3 patches, group by group"),
     _mve("DEPTHWISE_CONV_2D", mve_depthwise_conv_2d.applies, mve_depthwise_conv_2d.build, "VMLADAV on gathers"),
@@ -302,6 +315,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("REDUCE_MAX", logic.build_extreme),
     _portable("REDUCE_MIN", logic.build_extreme),
     _portable("CAST", logic.build_cast),
+    _portable("TOPK_V2", top_k.build),
 )
 
 

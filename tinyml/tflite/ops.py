@@ -22,6 +22,7 @@ from tinyml.graph.ops import (
     PoolAttrs,
     ReduceAttrs,
     SoftmaxAttrs,
+    TopKAttrs,
 )
 from tinyml.graph.ops.logic import OF_TWO
 from tinyml.tflite.arithmetic import ARITHMETIC_PARSERS
@@ -206,6 +207,15 @@ def _arg(context: Context) -> Parsed:
     return ArgAttrs(axes[0]), 1
 
 
+def _top_k(context: Context) -> Parsed:
+    count, shape = context.integers(1, "count"), context.input(0).shape
+    if len(count) != 1:
+        raise damaged(f"{context.where} has {len(count)} counts")
+    if len(context.outputs) != 2 or not shape or context.output.shape != (*shape[:-1], *count):
+        raise damaged(f"{context.where} gives {count[0]} of {list(shape)}, its output has {list(context.output.shape)}")
+    return TopKAttrs(positions=context.position == 1), 1
+
+
 PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -245,13 +255,14 @@ PARSERS: dict[str, Callable[[Context], Parsed]] = {
     "REDUCE_MAX": _reduce,
     "REDUCE_MIN": _reduce,
     "CAST": _plain,
+    "TOPK_V2": _top_k,
 }
 
 
 _OPTIONAL_BIAS: dict[int | tuple[int, ...], int] = {3: 2, (2, 1, 3): 3}
 """Of operators with weights, by the inputs that they keep: which of the file's may be absent."""
 
-MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})
+MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK", "TOPK_V2"})
 """Operators of several outputs; each output becomes an op of its own, parsed with its position."""
 
 

@@ -28,6 +28,7 @@ from tinyml.graph.ops.reshape import ExpandDims, Reshape, Squeeze
 from tinyml.graph.ops.resize_bilinear import ResizeBilinear, ResizeBilinearAttrs
 from tinyml.graph.ops.softmax import Softmax, SoftmaxAttrs
 from tinyml.graph.ops.state import AssignVariable, ReadVariable, VariableAttrs
+from tinyml.graph.ops.top_k import TopK, TopKAttrs
 from tinyml.graph.ops.transpose_conv import TransposeConv, TransposeConvAttrs
 from tinyml.graph.ops.whole_norm import WholeNorm, WholeNormAttrs
 
@@ -55,6 +56,7 @@ __all__ = [
     "ResizeBilinearAttrs",
     "SoftmaxAttrs",
     "TablesAttrs",
+    "TopKAttrs",
     "TransposeConvAttrs",
     "VariableAttrs",
     "ViewAttrs",
@@ -113,6 +115,7 @@ _ALL: tuple[OpSpec, ...] = (
     Gather(),
     Pack(),
     *LOGIC,
+    TopK(),
 )
 
 SPECS: dict[str, OpSpec] = {spec.kind: spec for spec in _ALL}
