@@ -7,7 +7,7 @@ models/official/amoeba_net, ``amoeba_net_a``).
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from tinyml.models.cells import Body, Cell, build_cells
 from tinyml.models.entry import Entry, Published
@@ -36,31 +36,8 @@ REDUCTION = Cell(
 
 BODY = Body(NORMAL, REDUCTION, filters=50, divisor=2)
 
-
-def build(
-    *,
-    input_shape: tuple[int, ...] = (224, 224, 3),
-    classes: int = 1000,
-    width: float = 1.0,
-    cells: int = 12,
-    dropout: float = 0.5,
-    drop_rate: float = 0.0,
-    batch_size: int | None = None,
-    name: str = "amoebanet",
-) -> Any:
-    """AmoebaNet-A with 50 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
-    return build_cells(
-        BODY,
-        input_shape=input_shape,
-        classes=classes,
-        width=width,
-        cells=cells,
-        dropout=dropout,
-        drop_rate=drop_rate,
-        batch_size=batch_size,
-        name=name,
-    )
-
+build = partial(build_cells, BODY, cells=12, name="amoebanet")
+"""AmoebaNet-A with 50 channels times ``width`` and ``cells`` normal cells, a multiple of three."""
 
 _PAPER = "Real et al. 2019, AmoebaNet, arXiv:1802.01548, figure 5"
 

@@ -42,16 +42,19 @@ class Body:
 def build_cells(
     body: Body,
     *,
-    input_shape: tuple[int, ...],
-    classes: int,
-    width: float,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    width: float = 1.0,
     cells: int,
-    dropout: float,
-    drop_rate: float,
-    batch_size: int | None,
+    dropout: float = 0.5,
+    drop_rate: float = 0.0,
+    batch_size: int | None = None,
     name: str,
 ) -> Any:
-    """A classifier with the channels of ``body`` times ``width`` and ``cells`` cells, a multiple of three."""
+    """A classifier with the channels of ``body`` times ``width`` and ``cells`` cells, a multiple of three.
+
+    ``drop_rate`` is drop path's at the last cell. A family's ``build`` is this function with its body.
+    """
     inputs = image_input(input_shape, batch_size)
     stem, filters = divisible(32 * width), divisible(body.filters * width, body.divisor)
     x = stacked(inputs, body, stem=stem, filters=filters, cells=cells, drop_rate=drop_rate)

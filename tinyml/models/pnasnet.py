@@ -6,7 +6,7 @@ mobile size from the authors' code (tensorflow/models, slim/nets/nasnet/pnasnet.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from tinyml.models.cells import Body, Cell, build_cells
 from tinyml.models.entry import Entry, Published
@@ -25,31 +25,8 @@ CELL = Cell(
 
 BODY = Body(CELL, CELL, filters=54, divisor=2, separate_reductions=False)
 
-
-def build(
-    *,
-    input_shape: tuple[int, ...] = (224, 224, 3),
-    classes: int = 1000,
-    width: float = 1.0,
-    cells: int = 9,
-    dropout: float = 0.5,
-    drop_rate: float = 0.0,
-    batch_size: int | None = None,
-    name: str = "pnasnet",
-) -> Any:
-    """PNASNet-5 with 54 channels times ``width`` and ``cells`` cells, a multiple of three."""
-    return build_cells(
-        BODY,
-        input_shape=input_shape,
-        classes=classes,
-        width=width,
-        cells=cells,
-        dropout=dropout,
-        drop_rate=drop_rate,
-        batch_size=batch_size,
-        name=name,
-    )
-
+build = partial(build_cells, BODY, cells=9, name="pnasnet")
+"""PNASNet-5 with 54 channels times ``width`` and ``cells`` cells, a multiple of three."""
 
 _PAPER = "Liu et al. 2018, PNASNet, arXiv:1712.00559, figure 1"
 
