@@ -6,7 +6,10 @@
  * SMLAD(SXTB16(word), x) adds B, so A = (sum - B) >> 8, exact while |A| < 2^23; all sums may wrap. The order of the
  * inputs is the order in which tml_expand3_dsp delivers them. The compiler packs the stream, folds the input's zero
  * point into the biases and proves the bound for each channel (tinyml/lower/dsp/gemm.py). An odd last channel is paired
- * with the one before it, which is then computed twice. */
+ * with the one before it, which is then computed twice.
+ *
+ * Sums that may leave these 24 bits are taken in `parts` of at most 254 words (508 * 128 * 128 < 2^23), after each of
+ * which A's part is added to a sum of its own; the stream then begins with biasA instead of 256 * biasA + biasB. */
 #ifndef TML_CONV2D_DSP_H
 #define TML_CONV2D_DSP_H
 
@@ -38,11 +41,12 @@
         : \
         : "r9", "r10", "r11", "r12", "lr")
 
-/* One block: three pixels (*next: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel, `unroll` of them
- * unrolled (an even divisor of words). The results go to y, y + stride, y + 2 * stride. Returns the next stream and leaves
- * the next block in *next. */
+/* One block: three pixels (*next: words of pixel 0, 1, 2 in turn) by one stream; `words` a pixel in `parts`, `unroll` of
+ * them unrolled (an even divisor of a part's). The results go to y, y + stride, y + 2 * stride. Returns the next stream
+ * and leaves the next block in *next. */
 TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *w, int8_t *y, int stride, int second,
-                                           int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                           int words, int unroll, int parts, int rounding, int32_t zp, int32_t lo,
+                                           int32_t hi) {
     register int32_t s0 __asm__("r0");
     register int32_t s1 __asm__("r1");
     register int32_t s2 __asm__("r2");
@@ -50,9 +54,28 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *
     register int32_t b1 __asm__("r4");
     register int32_t b2 __asm__("r5");
     const int32_t *x = *next;
-    int32_t m, p;
+    int32_t m, p, a0 = 0, a1 = 0, a2 = 0;
     TML_NEXT(s2, b2, w);
-    if (unroll == words) {
+    if (parts > 1) {
+        int left = parts;
+        a0 = a1 = a2 = s2;
+        b0 = b1 = b2;
+        TML_NO_UNROLL
+        do {
+            const int32_t *const end = w + words / parts;
+            s0 = b0;
+            s1 = b1;
+            s2 = b2;
+            TML_NO_UNROLL
+            do {
+                TML_UNROLL(128)
+                for (int i = 0; i < unroll; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]");
+            } while (w != end);
+            a0 = tml_add_part_dsp(a0, s0, b0);
+            a1 = tml_add_part_dsp(a1, s1, b1);
+            a2 = tml_add_part_dsp(a2, s2, b2);
+        } while (--left != 0);
+    } else if (unroll == words) {
         TML_GEMM_STEP("=&r", "%[s2]", "%[s2]", "%[b2]", "%[b2]");
         TML_UNROLL(128)
         for (int i = 2; i < words; i += 2) TML_GEMM_STEP("+r", "%[s0]", "%[s1]", "%[b0]", "%[b1]");
@@ -67,9 +90,15 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *
         } while (w != end);
     }
     TML_NEXT(m, p, w);
-    y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
-    y[stride] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
-    y[2 * stride] = (int8_t)tml_requant256_dsp(s2 - b2, m, p, rounding, zp, lo, hi);
+    if (parts > 1) {
+        y[0] = (int8_t)tml_requant_dsp(a0, m, p, rounding, zp, lo, hi);
+        y[stride] = (int8_t)tml_requant_dsp(a1, m, p, rounding, zp, lo, hi);
+        y[2 * stride] = (int8_t)tml_requant_dsp(a2, m, p, rounding, zp, lo, hi);
+    } else {
+        y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
+        y[stride] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+        y[2 * stride] = (int8_t)tml_requant256_dsp(s2 - b2, m, p, rounding, zp, lo, hi);
+    }
     TML_NEXT(m, p, w);
     y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
     y[stride + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
@@ -80,13 +109,13 @@ TML_INLINE const int32_t *tml_gemm_3x2_dsp(const int32_t **next, const int32_t *
 
 /* All output channels of three pixels, whose outputs are `pitch` bytes apart. */
 TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y, int channels, int pitch, int words,
-                                   int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                   int unroll, int parts, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const end = w + (channels + 1) / 2 * (words + 6);
     TML_PUBLISH(x);
     TML_NO_UNROLL
     do {
         const int32_t *block = x;
-        w = tml_gemm_3x2_dsp(&block, w, y, pitch, channels > 1, words, unroll, rounding, zp, lo, hi);
+        w = tml_gemm_3x2_dsp(&block, w, y, pitch, channels > 1, words, unroll, parts, rounding, zp, lo, hi);
         y += 2;
         if (channels % 2 == 1 && w + (words + 6) == end) y -= 1;
     } while (w != end);
@@ -95,7 +124,8 @@ TML_INLINE void tml_gemm_block_dsp(const int32_t *x, const int32_t *w, int8_t *y
 /* All output channels of `blocks` times three pixels, whose words lie one after the other. Each stream is read
  * for all of them in turn: only the first reads it from flash where it fits the cache in front of that. */
 TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *y, int blocks, int channels, int pitch,
-                                    int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                    int words, int unroll, int parts, int rounding, int32_t zp, int32_t lo,
+                                    int32_t hi) {
     const int32_t *const end = w + (channels + 1) / 2 * (words + 6), *const last = x + 3 * words * blocks;
     TML_PUBLISH(x);
     TML_NO_UNROLL
@@ -104,7 +134,7 @@ TML_INLINE void tml_gemm_blocks_dsp(const int32_t *x, const int32_t *w, int8_t *
         int8_t *to = y;
         TML_NO_UNROLL
         do {
-            w = tml_gemm_3x2_dsp(&block, stream, to, pitch, channels > 1, words, unroll, rounding, zp, lo, hi);
+            w = tml_gemm_3x2_dsp(&block, stream, to, pitch, channels > 1, words, unroll, parts, rounding, zp, lo, hi);
             to += 3 * pitch;
         } while (block != last);
         y += 2;
@@ -173,9 +203,9 @@ TML_INLINE void tml_expand3_dsp(int32_t *o, const int8_t *x, int rows, int run, 
  * block's words, and the new ones kept. Scratch: 12 * words bytes a block, for tail = 0 at least 3 * channels behind
  * the first block's. The inputs of blocks are all read before their outputs are written, so y may be x where channels <=
  * depth. The output's pixels begin out_pitch bytes apart; where that is not channels, what is left is never staged. */
-TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
-                                  int channels, int words, int unroll, int blocks, int tail, int out_pitch, int rounding,
-                                  int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_pointwise_deep_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels,
+                                       int depth, int channels, int words, int unroll, int parts, int blocks, int tail,
+                                       int out_pitch, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int rest = pixels % 3, staged = rest != 0 && tail == 0 && out_pitch == channels;
     int32_t *const xb = (int32_t *)scratch;
     int8_t *const last = (int8_t *)(xb + 3 * words);
@@ -196,7 +226,7 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             TML_NO_UNROLL
             for (int i = 0; i < count; ++i, o += 3 * words, from += 3 * depth)
                 tml_expand3_dsp(o, from, 1, depth, 0, depth);
-            tml_gemm_blocks_dsp(xb, w, out, count, channels, out_pitch, words, unroll, rounding, zp, lo, hi);
+            tml_gemm_blocks_dsp(xb, w, out, count, channels, out_pitch, words, unroll, parts, rounding, zp, lo, hi);
             out += count * 3 * out_pitch;
             left -= count;
         } while (left >= !staged);
@@ -207,15 +237,23 @@ TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, 
             const int whole = rest == 0 || n + 3 <= pixels;
             tml_expand3_dsp(xb, x + (whole ? n : pixels - 3) * depth, 1, depth, 0, depth);
             if (!whole && !staged) break;
-            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : last, channels, out_pitch, words, unroll, rounding,
-                               zp, lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : last, channels, out_pitch, words, unroll, parts,
+                               rounding, zp, lo, hi);
         }
     }
     if (staged)
         tml_copy_dsp(y + (pixels - rest) * channels, last + (3 - rest) * channels, rest * channels, channels % 4 == 0);
     else if (rest != 0)
         tml_gemm_rest_dsp(xb + 3 - rest, w, y + (pixels - rest) * out_pitch, rest, channels, out_pitch, words,
-                          tail == 0 ? 2 : tail, rounding, zp, lo, hi);
+                          tail == 0 ? 2 : tail, parts, rounding, zp, lo, hi);
+}
+
+/* The same for accumulators within 24 bits. */
+TML_INLINE void tml_pointwise_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int pixels, int depth,
+                                  int channels, int words, int unroll, int blocks, int tail, int out_pitch, int rounding,
+                                  int32_t zp, int32_t lo, int32_t hi) {
+    tml_pointwise_deep_dsp(x, y, w, scratch, pixels, depth, channels, words, unroll, 1, blocks, tail, out_pitch, rounding,
+                           zp, lo, hi);
 }
 
 /* One pixel's patch as bytes, padded with the zero point where it leaves the input. */
@@ -285,11 +323,11 @@ TML_INLINE void tml_patch_words_dsp(int32_t *o, const int8_t *x, int row, int co
  * `tail` words a turn; for tail = 0 it is computed whole, in scratch. Scratch: 12 * words * blocks, and behind it 3 *
  * patch bytes rounded up to 4 for the copy or, for tail = 0, 3 * channels, the larger of these. The output's pixels begin
  * out_pitch bytes apart; where that is not channels, a last block is never computed whole. */
-TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
-                               int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
-                               int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
-                               int unroll, int blocks, int tail, int out_pitch, int32_t zero_point, int rounding,
-                               int32_t zp, int32_t lo, int32_t hi) {
+TML_INLINE void tml_conv2d_deep_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
+                                    int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
+                                    int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels,
+                                    int words, int unroll, int parts, int blocks, int tail, int out_pitch,
+                                    int32_t zero_point, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int run = kernel_w * depth, pixels = out_h * out_w, rest = pixels % 3;
     const int patch = (kernel_h * run + 3) / 4 * 4, staged = rest != 0 && tail == 0 && out_pitch == channels;
     int32_t *const xb = (int32_t *)scratch;
@@ -330,14 +368,14 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
         }
         if (!whole && !staged) break;
         if (blocks == 1) {
-            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : stage, channels, out_pitch, words, unroll, rounding,
-                               zp, lo, hi);
+            tml_gemm_block_dsp(xb, w, whole ? y + n * out_pitch : stage, channels, out_pitch, words, unroll, parts,
+                               rounding, zp, lo, hi);
         } else {
             xs += 3 * words;
             ++held;
             if (held == blocks || n + 3 >= pixels || (rest != 0 && n + 6 > pixels)) {
                 tml_gemm_blocks_dsp(xb, w, whole ? y + (n + 3 - 3 * held) * out_pitch : stage, held, channels,
-                                    out_pitch, words, unroll, rounding, zp, lo, hi);
+                                    out_pitch, words, unroll, parts, rounding, zp, lo, hi);
                 xs = xb;
                 held = 0;
             }
@@ -347,7 +385,18 @@ TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, voi
         tml_copy_dsp(y + (pixels - rest) * channels, stage, rest * channels, channels % 4 == 0);
     else if (rest != 0)
         tml_gemm_rest_dsp(xb, w, y + (pixels - rest) * out_pitch, rest, channels, out_pitch, words,
-                          tail == 0 ? 2 : tail, rounding, zp, lo, hi);
+                          tail == 0 ? 2 : tail, parts, rounding, zp, lo, hi);
+}
+
+/* The same for accumulators within 24 bits. */
+TML_INLINE void tml_conv2d_dsp(const int8_t *x, int8_t *y, const int32_t *w, void *scratch, int height, int width,
+                               int depth, int kernel_h, int kernel_w, int stride_h, int stride_w, int dilation_h,
+                               int dilation_w, int pad_top, int pad_left, int out_h, int out_w, int channels, int words,
+                               int unroll, int blocks, int tail, int out_pitch, int32_t zero_point, int rounding,
+                               int32_t zp, int32_t lo, int32_t hi) {
+    tml_conv2d_deep_dsp(x, y, w, scratch, height, width, depth, kernel_h, kernel_w, stride_h, stride_w, dilation_h,
+                        dilation_w, pad_top, pad_left, out_h, out_w, channels, words, unroll, 1, blocks, tail, out_pitch,
+                        zero_point, rounding, zp, lo, hi);
 }
 
 #endif

@@ -39,33 +39,54 @@
         : \
         : "r9", "r10", "r11", "r12")
 
+/* What a part of the words has added to A: 256 of it in `sum`, beside B's in both. */
+TML_INLINE int32_t tml_add_part_dsp(int32_t a, int32_t sum, int32_t b) {
+    return a + ((int32_t)((uint32_t)sum - (uint32_t)b) >> 8);
+}
+
 /* All output channels of `rest` (1 or 2) pixels, whose words lie three words apart and whose outputs are `pitch` bytes
- * apart; `unroll` of the words a turn (an even divisor of words). */
+ * apart; `unroll` of the words a turn (an even divisor of the words of each part). */
 TML_INLINE void tml_gemm_rest_dsp(const int32_t *pixels, const int32_t *w, int8_t *y, int rest, int channels, int pitch,
-                                  int words, int unroll, int rounding, int32_t zp, int32_t lo, int32_t hi) {
+                                  int words, int unroll, int parts, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t *const last = w + (channels + 1) / 2 * (words + 6);
     const int second = channels > 1;
     TML_PUBLISH(pixels);
     TML_NO_UNROLL
     do {
-        const int32_t *x = pixels, *const end = w + 2 + words;
-        int32_t s0, s1, b0, b1, m, p;
+        const int32_t *x = pixels;
+        int32_t s0, s1, b0, b1, m, p, a0, a1;
+        int left = parts;
         TML_NEXT(s0, b0, w);
-        s1 = s0;
+        s1 = a0 = a1 = s0;
         b1 = b0;
         TML_NO_UNROLL
         do {
-            TML_UNROLL(32)
-            for (int i = 0; i < unroll; i += 2) {
-                if (rest == 2)
-                    TML_GEMM_REST_2;
-                else
-                    TML_GEMM_REST_1;
+            const int32_t *const end = w + words / parts;
+            if (parts > 1) {
+                s0 = b0;
+                s1 = b1;
             }
-        } while (w != end);
+            TML_NO_UNROLL
+            do {
+                TML_UNROLL(32)
+                for (int i = 0; i < unroll; i += 2) {
+                    if (rest == 2)
+                        TML_GEMM_REST_2;
+                    else
+                        TML_GEMM_REST_1;
+                }
+            } while (w != end);
+            a0 = tml_add_part_dsp(a0, s0, b0);
+            a1 = tml_add_part_dsp(a1, s1, b1);
+        } while (--left != 0);
         TML_NEXT(m, p, w);
-        y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
-        if (rest == 2) y[pitch] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+        if (parts > 1) {
+            y[0] = (int8_t)tml_requant_dsp(a0, m, p, rounding, zp, lo, hi);
+            if (rest == 2) y[pitch] = (int8_t)tml_requant_dsp(a1, m, p, rounding, zp, lo, hi);
+        } else {
+            y[0] = (int8_t)tml_requant256_dsp(s0 - b0, m, p, rounding, zp, lo, hi);
+            if (rest == 2) y[pitch] = (int8_t)tml_requant256_dsp(s1 - b1, m, p, rounding, zp, lo, hi);
+        }
         TML_NEXT(m, p, w);
         y[second] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
         if (rest == 2) y[pitch + second] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);

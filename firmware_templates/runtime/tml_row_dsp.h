@@ -75,13 +75,13 @@ TML_INLINE void tml_row_dsp(const int8_t *x, const int32_t *w, int8_t *y, int32_
             if (channels == 1)
                 tml_gemm_single_rest_dsp(xb + back, w, to, rest, pitch, words, rounding, zp, lo, hi);
             else
-                tml_gemm_rest_dsp(xb + back, w, to, rest, channels, pitch, words, tail, rounding, zp, lo, hi);
+                tml_gemm_rest_dsp(xb + back, w, to, rest, channels, pitch, words, tail, 1, rounding, zp, lo, hi);
         } else {
             if (!whole) to -= back * pitch;
             if (channels == 1)
                 tml_gemm_single_dsp(xb, w, to, pitch, words, unroll, rounding, zp, lo, hi);
             else
-                tml_gemm_block_dsp(xb, w, to, channels, pitch, words, unroll, rounding, zp, lo, hi);
+                tml_gemm_block_dsp(xb, w, to, channels, pitch, words, unroll, 1, rounding, zp, lo, hi);
         }
         from += (few ? 1 : 3) * step;
         to += (few ? 1 : 3) * pitch;

@@ -46,6 +46,7 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
     "tml_bits_conv2d": ("in_h", "pad_top"),
     "tml_conv2d": ("in_h", "pad_top"),
     "tml_conv2d_dsp": ("height", "pad_top"),
+    "tml_conv2d_deep_dsp": ("height", "pad_top"),
     "tml_conv2d_mve": ("height", "pad_top"),
     "tml_conv2d_v6m": ("height", "pad_top"),
     "tml_grouped_conv2d_dsp": ("height", "pad_top"),
@@ -66,7 +67,7 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
 _FIXED_AT_BORDERS: dict[str, dict[str, int]] = {"tml_depthwise_conv2d_dsp": {"gather_rows": 1}}
 """Arguments that divide the rows of a call, which are fewer at the borders."""
 
-_BLOCKWISE = {"tml_conv2d_dsp": 3}
+_BLOCKWISE = {"tml_conv2d_dsp": 3, "tml_conv2d_deep_dsp": 3}
 """Kernels that go along a row in blocks of so many pixels, times their argument ``blocks``."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -16,12 +16,14 @@ from tinyml.lower.dsp.gemm import (
     Rows,
     choose_blocks,
     choose_loop,
+    choose_parts,
     choose_tail,
     fours_of,
     pack_pairs,
     padded_order,
     pairs_of,
     patch_order,
+    why_no_words,
     why_not,
 )
 from tinyml.lower.dsp.requant import Layer, layer
@@ -36,10 +38,11 @@ _LEAST_PIXELS = 3
 
 
 @lru_cache(maxsize=4)
-def op_layer(graph: Graph, op: Op, rows: Rows | None) -> Layer:
+def op_layer(graph: Graph, op: Op, rows: Rows | None, *, in_parts: bool = False) -> Layer:
     """The op as a matrix product over patches; convolutions round twice in every runtime.
 
-    ``rows`` orders the output channels for packing in twos, None where they are not packed.
+    ``rows`` orders the output channels for packing in twos, None where they are not packed; ``in_parts`` as in
+    :func:`tinyml.lower.dsp.requant.layer`.
     """
     weights, output = constant(graph, op, 1), first_output(graph, op)
     flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
@@ -47,7 +50,7 @@ def op_layer(graph: Graph, op: Op, rows: Rows | None) -> Layer:
     clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
     return layer(
         flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps,
-        rows=None if rows is None else rows(len(flat)),
+        rows=None if rows is None else rows(len(flat)), in_parts=in_parts,
     )  # fmt: skip
 
 
@@ -95,29 +98,82 @@ def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     return unfit(f"{groups} groups") if groups != 1 else proven(why_not(op_layer(graph, op, pairs_of)))
 
 
-def build_pointwise(graph: Graph, op: Op, target: Target) -> Step:
+def deep_pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
+    """1×1, stride 1, at least three pixels, and weights that pack in twos; accumulators of any size."""
+    x = first_input(graph, op)
+    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
+    if not form:
+        return form
+    if pixels < _LEAST_PIXELS:
+        return unfit(f"pixels in blocks of {_LEAST_PIXELS}, here {pixels}")
+    return proven(why_no_words(op_layer(graph, op, pairs_of, in_parts=True)))
+
+
+def deep_general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
+    """One group, and weights that pack in twos; accumulators of any size."""
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    if groups != 1:
+        return unfit(f"{groups} groups")
+    return proven(why_no_words(op_layer(graph, op, pairs_of, in_parts=True)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """How the kernels of three pixels sum a patch: ``words`` a pixel in ``parts``, ``unroll`` of them a turn."""
+
+    product: Layer
+    weights: Const
+    words: int
+    unroll: int
+    parts: int
+    reason: str
+
+    @property
+    def part_words(self) -> int:
+        return self.words // self.parts
+
+    def ints(self) -> dict[str, int]:
+        """The arguments of the kernel, of the deep one with its parts."""
+        return {"words": self.words, "unroll": self.unroll} | ({"parts": self.parts} if self.parts > 1 else {})
+
+
+def _sums(graph: Graph, op: Op, target: Target, order: list[int], *, deep: bool) -> _Sums:
+    """The sums over patches in ``order``; ``deep`` where accumulators may leave 24 bits."""
+    product = op_layer(graph, op, pairs_of, in_parts=deep)
+    least_words = (len(order) + 1) // 2
+    parts = choose_parts(least_words) if deep else 1
+    loop = choose_loop(-(-least_words // parts), target)
+    words = parts * loop.words
+    weights = Const("weights", pack_pairs(product, padded_order(order, words), deep=deep), Role.WEIGHTS)
+    reason = f"sums in {parts} parts; {loop.reason}" if deep else loop.reason
+    return _Sums(product, weights, words, loop.unroll, parts, reason)
+
+
+def build_pointwise(graph: Graph, op: Op, target: Target, *, deep: bool = False) -> Step:
     """The step of ``tml_pointwise_dsp``; in place where the output is no deeper than the input."""
-    product = op_layer(graph, op, pairs_of)
-    channels, depth = first_output(graph, op).shape[3], product.weights.shape[1]
+    channels, depth = first_output(graph, op).shape[3], first_input(graph, op).shape[3]
     pixels = first_input(graph, op).elements // depth
-    loop = choose_loop((depth + 1) // 2, target)
-    order = padded_order(patch_order(1, depth), loop.words)
-    blocks = choose_blocks(pixels, loop.words, pixels * (depth + channels), target)
-    tail = choose_tail(pixels, loop.words, target)
+    sums = _sums(graph, op, target, patch_order(1, depth), deep=deep)
+    blocks = choose_blocks(pixels, sums.words, pixels * (depth + channels), target)
+    tail = choose_tail(pixels, sums.part_words, target)
     staged = 3 * channels if pixels % 3 and not tail else 0
+    ints = {"pixels": pixels, "depth": depth, "channels": channels, **sums.ints()}
+    ints |= {"blocks": blocks, "tail": tail, "out_pitch": channels}
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), Scratch(),
-        Int("pixels", pixels), Int("depth", depth), Int("channels", channels),
-        Int("words", loop.words), Int("unroll", loop.unroll), Int("blocks", blocks), Int("tail", tail),
-        Int("out_pitch", channels), *product.requant.ints(),
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *sums.product.requant.ints(),
     )  # fmt: skip
     step = make_step(
-        graph, op, kernel="tml_pointwise_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words + max(12 * loop.words * (blocks - 1), staged),
+        graph, op, kernel="tml_pointwise_deep_dsp" if deep else "tml_pointwise_dsp", header=_HEADER,
+        inputs=op.inputs[:1], args=args, consts=(sums.weights,),
+        scratch_bytes=12 * sums.words + max(12 * sums.words * (blocks - 1), staged),
         in_place=((0, 0),) if channels <= depth else (),
     )  # fmt: skip
-    return replace(step, reason=_reasons(loop.reason, blocks))
+    return replace(step, reason=_reasons(sums.reason, blocks))
+
+
+def build_deep_pointwise(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_pointwise_deep_dsp``."""
+    return build_pointwise(graph, op, target, deep=True)
 
 
 def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
@@ -125,39 +181,42 @@ def build_few_pixels(graph: Graph, op: Op, target: Target) -> Step:
     return fully_connected.build_rows(graph, op, target, op_layer(graph, op, fours_of))
 
 
-def build_general(graph: Graph, op: Op, target: Target) -> Step:
+def build_general(graph: Graph, op: Op, target: Target, *, deep: bool = False) -> Step:
     """The step of ``tml_conv2d_dsp``."""
     attrs = cast(Conv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
     _, kernel_h, kernel_w, depth = constant(graph, op, 1).shape
-    product = op_layer(graph, op, pairs_of)
-    channels, patch, out_pixels = output.shape[3], product.weights.shape[1], output.shape[1] * output.shape[2]
-    loop = choose_loop((patch + 1) // 2, target)
-    order = padded_order(patch_order(kernel_h, kernel_w * depth), loop.words)
+    channels, patch, out_pixels = output.shape[3], kernel_h * kernel_w * depth, output.shape[1] * output.shape[2]
+    sums = _sums(graph, op, target, patch_order(kernel_h, kernel_w * depth), deep=deep)
     copied = 0 if depth % 4 == 0 else -(-patch // 4) * 4
     speedy = target.optimize is Optimize.SPEED
-    blocks = choose_blocks(out_pixels, loop.words, x.size_bytes + output.size_bytes, target) if speedy else 1
-    tail = choose_tail(out_pixels, loop.words, target)
+    blocks = choose_blocks(out_pixels, sums.words, x.size_bytes + output.size_bytes, target) if speedy else 1
+    tail = choose_tail(out_pixels, sums.part_words, target)
     ints: dict[str, int] = {
         "height": x.shape[1], "width": x.shape[2], "depth": depth, "kernel_h": kernel_h, "kernel_w": kernel_w,
         "stride_h": attrs.stride_h, "stride_w": attrs.stride_w,
         "dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w,
         "pad_top": attrs.pad_top, "pad_left": attrs.pad_left,
         "out_h": output.shape[1], "out_w": output.shape[2], "channels": channels,
-        "words": loop.words, "unroll": loop.unroll, "blocks": blocks, "tail": tail,
+        **sums.ints(), "blocks": blocks, "tail": tail,
         "out_pitch": channels,
         "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (
-        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
+        In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *sums.product.requant.ints(),
     )  # fmt: skip
     step = make_step(
-        graph, op, kernel="tml_conv2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args,
-        consts=(Const("weights", pack_pairs(product, order), Role.WEIGHTS),),
-        scratch_bytes=12 * loop.words * blocks + 3 * max(copied, channels if out_pixels % 3 and not tail else 0),
+        graph, op, kernel="tml_conv2d_deep_dsp" if deep else "tml_conv2d_dsp", header=_HEADER,
+        inputs=op.inputs[:1], args=args, consts=(sums.weights,),
+        scratch_bytes=12 * sums.words * blocks + 3 * max(copied, channels if out_pixels % 3 and not tail else 0),
     )  # fmt: skip
-    refusal = winograd.refusal(graph, op) if speedy else ""
-    return replace(step, reason=_reasons(loop.reason, blocks, refusal))
+    refusal = winograd.refusal(graph, op) if speedy and not deep else ""
+    return replace(step, reason=_reasons(sums.reason, blocks, refusal))
+
+
+def build_deep_general(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_conv2d_deep_dsp``."""
+    return build_general(graph, op, target, deep=True)
 
 
 def _reasons(loop: str, blocks: int, other: str = "") -> str:

@@ -21,6 +21,8 @@ Rows = Callable[[int], list[int]]
 ABSENT = -1
 """Stands for an input that does not exist: its weight is 0."""
 _LIMIT = 1 << 23
+_PART_WORDS = 246
+"""Of one part of a deep sum, before it is padded to at most 254: 508 products of at most 128 * 128 stay below 2^23."""
 _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
 _TAIL_WORDS = 8
@@ -42,14 +44,24 @@ def fours_of(channels: int) -> list[int]:
     return list(range(channels)) + [channels - 1] * (-channels % 4)
 
 
-def why_not(layer: Layer) -> str | None:
-    """Why the layer's rows cannot be packed in twos, None where they can.
+def why_no_words(layer: Layer) -> str | None:
+    """Why the layer's weights cannot be packed in twos, None where they can.
 
-    ``256 * wA + wB`` has to fit int16, which only a weight of -128 over a negative one breaks. A's accumulator has to
-    lie in [-2^23, 2^23), which is checked at its exact extremes. B's may wrap as TFLite's does.
+    ``256 * wA + wB`` has to fit int16, which only a weight of -128 over a negative one breaks.
     """
     if bool(((layer.weights[0::2] == -128) & (layer.weights[1::2] < 0)).any()):
         return "a weight of -128 does not pack with its neighbour"
+    return None
+
+
+def why_not(layer: Layer) -> str | None:
+    """Why the layer's rows cannot be summed in twos, None where they can.
+
+    Besides :func:`why_no_words`, A's accumulator has to lie in [-2^23, 2^23), which is checked at its exact extremes.
+    B's may wrap as TFLite's does.
+    """
+    if cause := why_no_words(layer):
+        return cause
     lowest, highest = accumulator_range(layer.weights[0::2], layer.bias[0::2])
     if bool(((highest >= _LIMIT) | (lowest < -_LIMIT)).any()):
         return f"an accumulator may reach {int(max(highest.max(), -lowest.min()))}, packing holds to {_LIMIT}"
@@ -98,6 +110,11 @@ def choose_loop(least_words: int, target: Target) -> Loop:
         words += 2
 
 
+def choose_parts(least_words: int) -> int:
+    """In how many parts a sum of ``least_words`` words is taken whose accumulator may leave 24 bits: at least two."""
+    return max(2, -(-least_words // _PART_WORDS))
+
+
 def choose_blocks(pixels: int, words: int, tensors_bytes: int, target: Target) -> int:
     """How many blocks of three pixels read each stream of weights in turn.
 
@@ -140,12 +157,16 @@ def _heads(layer: Layer) -> Words:
     return np.stack([256 * layer.bias[0::2] + start + first[1::2], first[1::2]], axis=1).astype(np.int32)
 
 
-def pack_pairs(layer: Layer, order: list[int]) -> Words:
-    """The streams of ``tml_gemm_3x2_dsp``: for each pair two biases, the weight words, then mul and par of A and B."""
+def pack_pairs(layer: Layer, order: list[int], *, deep: bool = False) -> Words:
+    """The streams of ``tml_gemm_3x2_dsp``: for each pair two biases, the weight words, then mul and par of A and B.
+
+    ``deep``: the first word is A's bias and not 256 times that and B's, for sums in parts.
+    """
     weights = ordered(layer.weights, order)
     words = pack_words(weights[0::2], weights[1::2])
     tails = np.stack([layer.requant.mul, layer.requant.par], axis=1).reshape(-1, 4)
-    return np.concatenate([_heads(layer), words, tails], axis=1).ravel()
+    heads = (layer.bias + layer.requant.start).astype(np.int32).reshape(-1, 2) if deep else _heads(layer)
+    return np.concatenate([heads, words, tails], axis=1).ravel()
 
 
 def pack_fours(layer: Layer) -> Words:

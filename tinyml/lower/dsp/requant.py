@@ -78,13 +78,14 @@ def layer(
     clamps: Range,
     *,
     rows: list[int] | None = None,
+    in_parts: bool = False,
 ) -> Layer:
     """Choose the form for all rows; channels whose output never changes are rewritten as the constant they are.
 
     ``bias`` has the input's zero point folded in, so that the inputs are -128..127. ``rows`` are the channels in the
-    order of packed pairs, of which the first has its accumulator 256 times; None where they are not packed. A constant
-    channel gets weights of 0 and a small bias: converters give dead channels biases near 2^30 and multipliers near 0,
-    which would cost all the other channels the fast forms.
+    order of packed pairs, None where they are not packed; the first of a pair has its accumulator 256 times, or once
+    where sums are taken ``in_parts``. A constant channel gets weights of 0 and a small bias: converters give dead
+    channels biases near 2^30 and multipliers near 0, which would cost all the other channels the fast forms.
     """
     channels = len(weights)
     repeat = channels // len(multipliers.multipliers)
@@ -96,7 +97,7 @@ def layer(
         scales[channel] = CONSTANT_SCALE
     order = list(range(channels)) if rows is None else rows
     weights, bias, scales = weights[order], bias[order], scales[order]
-    unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None else 1, 1).astype(np.int64)
+    unit = np.where(np.arange(len(order)) % 2 == 0, 256 if rows is not None and not in_parts else 1, 1).astype(np.int64)
     line = find_line(scales, *accumulator_range(weights, bias), unit, rounding, zero_point, clamps)
     if line is None:
         return Layer(weights, bias, two_steps(scales, rounding, zero_point, clamps))
