@@ -90,12 +90,13 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """A light on the board."""
+    """A light on the board; ``low`` is a pin that has to be low for it, where one lies behind it in a matrix."""
 
     name: str
     pin: str
     active_low: bool
     source: str
+    low: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

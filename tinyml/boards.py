@@ -280,7 +280,8 @@ def _camera(table: Table) -> Camera:
 
 def _led(table: Table) -> Led:
     name, pin, active_low = table.text("name"), table.text("pin"), table.boolean("active_low")
-    return Led(name=name, pin=pin, active_low=active_low, source=_finish(table))
+    low = table.optional_text("low")
+    return Led(name=name, pin=pin, active_low=active_low, source=_finish(table), low=low)
 
 
 def _upload(table: Table) -> Upload:

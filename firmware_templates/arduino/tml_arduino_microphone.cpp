@@ -6,6 +6,10 @@ extern "C" {
 #include "tml_microphone.h"
 }
 
+// GAINL and GAINR: +20 dB, as microphone_nrf_pdm.c has it, so that the same thresholds serve (nRF52840 Product Specification
+// v1.7, section 6.15).
+enum { GAIN = 0x50 };
+
 static struct {
     int16_t *ring;
     uint32_t mask;
@@ -30,7 +34,9 @@ int tml_microphone_start(uint32_t sample_rate_hz, int16_t *ring, uint32_t ring_s
     microphone.mask = ring_samples - 1u;
     microphone.position = 0;
     PDM.onReceive(receive);
-    return PDM.begin(1, (int)sample_rate_hz) ? 0 : -1;
+    if (!PDM.begin(1, (int)sample_rate_hz)) return -1;
+    PDM.setGain(GAIN); // after begin(), which sets the library's own, -10 dB
+    return 0;
 }
 
 uint32_t tml_microphone_position(void) { return microphone.position; }

@@ -8,6 +8,7 @@
 
 #include "board_config.h"
 #include "tml_camera_source.h"
+#include "tml_clock.h"
 #include "tml_registers.h"
 
 #define PIO(offset) TML_REG32(0x50200000u + (offset))
@@ -33,6 +34,8 @@ enum { DMA_WRITE_STEPS = 1 << 6, DMA_REQUEST_SHIFT = 17, DMA_BUSY_SHIFT = 26, PI
 #define DMA_ABORT DMA(0x444u)
 enum { DMA_WRITE_STEPS = 1 << 5, DMA_REQUEST_SHIFT = 15, DMA_BUSY_SHIFT = 24, PIO0_AND_DMA = 1 << 10 | 1 << 2 };
 #endif
+
+#define NEEDED ((uint32_t)PIO0_AND_DMA | TML_RP2_PINS_RESET)
 
 enum { PAD_INPUT = 1 << 6 | 1 << 1, PAD_PULL_UP = 1 << 3, FUNCTION_SIO = 5, FUNCTION_NONE = 31 };
 enum { ADDRESS = 0x24, DMA_ENABLE = 1, REQUEST_PIO0_RX0 = 4, BITS_A_PIXEL = 8, BORDER = 2, FRAME_TRIES = 40000000 };
@@ -109,10 +112,8 @@ static void load_program(void) {
 }
 
 int tml_sensor_start(void) {
-    RESETS_CLEAR = PIO0_AND_DMA;
-    for (uint32_t tries = 0; (RESETS_DONE & PIO0_AND_DMA) != PIO0_AND_DMA; ++tries) {
-        if (tries == 1000000u) return TML_CAMERA_ABSENT;
-    }
+    RESETS_CLEAR = NEEDED;
+    if (!tml_clock_wait(&RESETS_DONE, NEEDED, NEEDED)) return TML_CAMERA_ABSENT;
     GPIO_OUT_CLR = 1u << TML_CAMERA_SCL | 1u << TML_CAMERA_SDA;
     sccb_clock(1);
     sccb_data(1);

@@ -27,7 +27,7 @@
 
 #define DCMI(offset) TML_REG32(TML_CAMERA_DCMI_BASE + (offset)) /* CR 0, ICR 0x14, DR 0x28 */
 
-enum { CLKRC_BY_6 = 0x05, WORDS = 2 * TML_CAMERA_LINE_BYTES / 4 };
+enum { CLKRC_BY_6 = 0x05, VSTART_OF_BOTH = 0x02, WORDS = 2 * TML_CAMERA_LINE_BYTES / 4 };
 enum { CR_CAPTURE = 1 << 0, CR_SNAPSHOT = 1 << 1, CR_PCK_RISING = 1 << 5, CR_VSYNC_HIGH = 1 << 7, CR_ENABLE = 1 << 14 };
 
 static uint32_t lines[2][TML_CAMERA_LINE_BYTES / 4u] __attribute__((aligned(32)));
@@ -55,6 +55,7 @@ int tml_sensor_start(void) {
     tml_delay_ms(5);
     if (sccb_read(OV7670_ADDRESS, 1, 0x0A) != OV7670_PRODUCT) return TML_CAMERA_ABSENT;
     (void)sccb_write(OV7670_ADDRESS, 1, 0x11, CLKRC_BY_6);
+    (void)sccb_write(OV7670_ADDRESS, 1, 0x19, VSTART_OF_BOTH);
     for (uint32_t i = 0; i < sizeof ov7670_settings / sizeof ov7670_settings[0]; ++i) {
         (void)sccb_write(OV7670_ADDRESS, 1, ov7670_settings[i][0], ov7670_settings[i][1]);
     }

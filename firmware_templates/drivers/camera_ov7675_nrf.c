@@ -26,7 +26,7 @@
 #define TIMER1(offset) TML_REG32(0x40009000u + (offset))
 
 enum { CNF_INPUT = 0, CNF_OPEN_DRAIN = 0x60C }; /* CNF_OPEN_DRAIN: input connected, pull-up, S0D1 */
-enum { CLKRC_BY_16 = 0x0F, FRAME_TRIES = 4000000, LINE_TRIES = 400000, BYTE_TRIES = 2000 };
+enum { CLKRC_BY_16 = 0x0F, VSTART_CENTRED = 0x22, FRAME_TRIES = 4000000, LINE_TRIES = 400000, BYTE_TRIES = 2000 };
 
 /* Drive strength S0D1 with the direction out: a one is released to the pull-up. PS 6.9.4.10, PIN_CNF. */
 static void sccb_clock(uint32_t high) { GPIO(TML_CAMERA_SCL, high ? 0x508u : 0x50Cu) = BIT(TML_CAMERA_SCL); }
@@ -78,6 +78,7 @@ int tml_sensor_start(void) {
     tml_delay_ms(5);
     if (sccb_read(OV7670_ADDRESS, 1, 0x0A) != OV7670_PRODUCT) return TML_CAMERA_ABSENT;
     (void)sccb_write(OV7670_ADDRESS, 1, 0x11, CLKRC_BY_16);
+    (void)sccb_write(OV7670_ADDRESS, 1, 0x19, VSTART_CENTRED);
     for (uint32_t i = 0; i < sizeof ov7670_settings / sizeof ov7670_settings[0]; ++i) {
         (void)sccb_write(OV7670_ADDRESS, 1, ov7670_settings[i][0], ov7670_settings[i][1]);
     }

@@ -1,9 +1,10 @@
 /* OV9655 (STM32F4DIS-CAM) on the STM32F7's camera interface: 320 x 240 RGB565, a line at a time by DMA into two buffers in
- * turn, so that no frame has to be held.
+ * turn, so that no frame has to be held. The sensor sends a pixel's low byte first, which is mended as a line is handed on.
  *
  * RM0385, sections 18 (DCMI: 18.8 registers), 8 (DMA: 8.3.9 double buffer, 8.5 registers; DCMI is DMA2 stream 1 channel 1 in
- * table 28), 5.3.10 and 5.3.11 (clocks). Sensor registers: OmniVision OV9655 datasheet, table 12; polarities as ST's board
- * support package has them for this module: HREF inverted in the sensor, data valid while HSYNC is high, VSYNC active
+ * table 28), 5.3.10 and 5.3.11 (clocks). Sensor registers: OmniVision OV9655 datasheet, table 12, with the values of ST's component driver
+ * ov9655.c, whose TSLB gives RGB565 with the low byte first (Zephyr's driver by ST names the format: VIDEO_PIX_FMT_RGB565, little
+ * endian). Polarities as ST's stm32746g_discovery_camera.c has them: HREF as it is, data valid while HSYNC is high, VSYNC active
  * high, pixels taken at the rising edge. */
 #include <stddef.h>
 
@@ -36,12 +37,12 @@ static const uint8_t settings[][2] = {
     {0x6B, 0x5A}, /* DBLV: PLL */
     {0x12, 0x63}, /* COM7: VGA with scaling, RGB */
     {0x40, 0x10}, /* COM15: RGB565 */
-    {0x3A, 0xCC}, /* TSLB: byte order, high byte first */
+    {0x3A, 0xCC}, /* TSLB: byte order, low byte first */
     {0x17, 0x18}, {0x18, 0x04}, {0x32, 0x12}, /* HSTART, HSTOP, HREF */
     {0x19, 0x01}, {0x1A, 0x81}, {0x03, 0x02}, /* VSTRT, VSTOP, VREF */
     {0x3E, 0x02}, {0x72, 0x11}, {0x73, 0x01}, {0xC7, 0x81}, /* COM14, POIDX, PCKDV, COM24: to a half */
     {0x3F, 0xC1}, {0x41, 0x41}, {0x74, 0x10}, {0x75, 0x10}, /* COM16 and scaling indices */
-    {0x15, 0x08}, /* COM10: HREF inverted */
+    {0x15, 0x00}, /* COM10: HREF high while data are valid */
     {0x13, 0xC7}, {0x14, 0x3A}, /* COM8, COM9: automatic gain, exposure, white balance, up to 16 */
     {0x24, 0x3C}, {0x25, 0x36}, {0x26, 0x72}, /* AEW, AEB, VPT: exposure's target */
     {0x4F, 0x98}, {0x50, 0x98}, {0x51, 0x00}, {0x52, 0x28}, {0x53, 0x70}, {0x54, 0x98}, {0x58, 0x1A}, /* matrix to RGB */
@@ -49,6 +50,8 @@ static const uint8_t settings[][2] = {
 
 static uint32_t lines[2][TML_CAMERA_LINE_BYTES / 4u] __attribute__((aligned(32)));
 _Static_assert(TML_CAMERA_LINE_BYTES % TML_CACHE_LINE_BYTES == 0, "a line is whole lines of the cache");
+/* A line as it is handed on. Not in DMA's buffers: what the core writes there waits in its cache, and would come over a later line. */
+static uint8_t line[TML_CAMERA_LINE_BYTES];
 static uint32_t lines_taken;
 
 int tml_sensor_start(void) {
@@ -104,5 +107,7 @@ const uint8_t *tml_sensor_next_line(void) {
     if (finished != lines_taken % 2u) return NULL;
     ++lines_taken;
     tml_cache_forget(lines[finished], sizeof lines[finished]);
-    return (const uint8_t *)lines[finished];
+    const uint8_t *const came = (const uint8_t *)lines[finished];
+    for (uint32_t i = 0; i < TML_CAMERA_LINE_BYTES; ++i) line[i] = came[i ^ 1u];
+    return line;
 }

@@ -1,7 +1,7 @@
 /* The PLL multiplies the 12 MHz crystal for the core; the UART takes the crystal itself, and does not depend on the PLL.
  * RP2040 datasheet, sections 2.15 (clocks), 2.16 (XOSC), 2.18 (PLL), 2.14 (resets); RP2350 datasheet, sections 8.1, 8.2, 8.6,
  * 7.5 and 12.14.5 (QMI, M0_TIMING). The RP2040's flash is read at a quarter of the core's clock (boot2_rp2040.c), the
- * RP2350's after this as well. */
+ * RP2350's at a third, 50 MHz, which its boot ROM leaves in CLKDIV as well, with the RXDELAY that belongs to it. */
 #include "board_config.h"
 #include "tml_clock.h"
 #include "tml_registers.h"
@@ -44,7 +44,10 @@ void tml_clock_init(void) {
     XOSC_STARTUP = STARTUP_1MS_AT_12MHZ; /* in units of 256 cycles */
     XOSC_CTRL = (XOSC_ENABLE << 12) | FREQ_RANGE_1_15MHZ;
     tml_slower_hz = CRYSTAL_HZ;
-    if (!tml_clock_wait(&XOSC_STATUS, 1u << 31, 1u << 31)) return;
+    if (!tml_clock_wait(&XOSC_STATUS, 1u << 31, 1u << 31)) {
+        CLK_PERI_CTRL = PERI_ENABLE; /* the ring oscillator: the UART's bits have another length, but it never waits for ever */
+        return;
+    }
     CLK_SYS_CTRL = 0; /* the reference clock */
     if (!tml_clock_wait(&CLK_SYS_SELECTED, 1, 1)) return;
     CLK_REF_CTRL = REF_SRC_XOSC;
@@ -52,7 +55,7 @@ void tml_clock_init(void) {
     CLK_PERI_CTRL = PERI_ENABLE | PERI_AUX_XOSC;
     if (!start_pll()) return;
 #if TML_RP2_QMI_TIMING
-    TML_REG32(TML_RP2_QMI_TIMING) = (TML_REG32(TML_RP2_QMI_TIMING) & ~0xFFu) | 4u; /* CLKDIV */
+    TML_REG32(TML_RP2_QMI_TIMING) = (TML_REG32(TML_RP2_QMI_TIMING) & ~0xFFu) | 3u; /* CLKDIV */
 #endif
     CLK_SYS_CTRL = SYS_SRC_AUX; /* AUXSRC 0: the PLL */
     if (tml_clock_wait(&CLK_SYS_SELECTED, 2, 2)) tml_slower_hz = 0;

@@ -22,7 +22,7 @@ void tml_clock_init(void) {
     RCC_APB1ENR |= 1u << 28; /* PWREN */
     (void)RCC_APB1ENR;
     PWR_CR |= 1u << 14; /* VOS: scale 1 */
-    RCC_PLLCFGR = TML_HSE_MHZ | 336u << 6 | 0u << 16 | 1u << 22 | 7u << 24; /* M, N, P = 2, from HSE, Q */
+    RCC_PLLCFGR = TML_HSE_MHZ | 336u << 6 | 0u << 16 | 1u << 22 | 7u << 24 | 2u << 28; /* M, N, P = 2, HSE, Q; reserved */
     RCC_CR |= PLLON;
     if (!tml_clock_wait(&RCC_CR, PLLRDY, PLLRDY)) return;
     FLASH_ACR = 5u | 1u << 8 | 1u << 9 | 1u << 10; /* LATENCY, PRFTEN, ICEN, DCEN */

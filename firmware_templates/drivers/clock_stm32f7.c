@@ -29,7 +29,7 @@ void tml_clock_init(void) {
     RCC_APB1ENR |= 1u << 28; /* PWREN */
     (void)RCC_APB1ENR;
     PWR_CR1 |= 3u << 14; /* VOS: scale 1 */
-    RCC_PLLCFGR = TML_HSE_MHZ | 432u << 6 | 0u << 16 | 1u << 22 | 9u << 24; /* M, N, P = 2, from HSE, Q */
+    RCC_PLLCFGR = TML_HSE_MHZ | 432u << 6 | 0u << 16 | 1u << 22 | 9u << 24 | 2u << 28; /* M, N, P = 2, HSE, Q; reserved */
     RCC_CR |= PLLON;
     PWR_CR1 |= ODEN;
     if (!tml_clock_wait(&PWR_CSR1, ODRDY, ODRDY)) return;

@@ -10,12 +10,22 @@ static const struct {
     uint8_t active_low;
 } leds[TML_LED_COUNT] = TML_LED_PINS;
 
+#ifdef TML_LED_LOW_PINS
+static const uint8_t low_pins[] = TML_LED_LOW_PINS; /* the columns of a matrix whose rows are the lights */
+#endif
+
 static volatile uint32_t *reg(uint32_t pin, uint32_t offset) {
     return &TML_REG32(TML_GPIO_BASE + TML_GPIO_STEP * (pin / 32u) + offset);
 }
 
 void tml_led_init(void) {
     if (tml_host_present()) return;
+#ifdef TML_LED_LOW_PINS
+    for (uint32_t i = 0; i < sizeof low_pins; ++i) {
+        *reg(low_pins[i], 0x50Cu) = 1u << (low_pins[i] % 32u);
+        *reg(low_pins[i], 0x518u) = 1u << (low_pins[i] % 32u);
+    }
+#endif
     for (uint32_t i = 0; i < TML_LED_COUNT; ++i) {
         tml_led_set(i, 0);
         *reg(leds[i].pin, 0x518u) = 1u << (leds[i].pin % 32u);

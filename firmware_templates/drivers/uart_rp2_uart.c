@@ -20,9 +20,8 @@ enum { PAD_PULL_DOWN = 1 << 2, PAD_PULL_UP = 1 << 3, PAD_INPUT_ENABLE = 1 << 6 }
 enum { PAD_OUTPUT_DISABLE = 1 << 7, PAD_ISOLATION = 1 << 8 };
 
 void tml_uart_init(void) {
-    RESETS_CLEAR = TML_RP2_RESET_BITS;
-    while ((RESETS_DONE & TML_RP2_RESET_BITS) != TML_RP2_RESET_BITS) {
-    }
+    RESETS_CLEAR = TML_RP2_UART0_RESET | TML_RP2_PINS_RESET;
+    (void)tml_clock_wait(&RESETS_DONE, TML_RP2_UART0_RESET | TML_RP2_PINS_RESET, TML_RP2_UART0_RESET | TML_RP2_PINS_RESET);
     const uint32_t divider64 = (TML_UART_CLOCK_HZ * 4u + TML_UART_BAUD / 2u) / TML_UART_BAUD; /* clock / (16 baud), 6 fraction bits */
     UART_IBRD = divider64 >> 6;
     UART_FBRD = divider64 & 63u;

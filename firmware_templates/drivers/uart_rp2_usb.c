@@ -154,15 +154,15 @@ void tml_usb_irq(void) {
     }
 }
 
-/* 12 MHz x 40 / 5 / 2 = 48 MHz. */
+/* 12 MHz x 100 / 5 / 5 = 48 MHz: the oscillator between them wants 750 to 1,600 MHz (RP2040 datasheet, 2.18.2; RP2350, 8.6.3). */
 static bool start_clock(void) {
     RESETS_CLEAR = TML_RP2_PLL_USB_RESET;
     if (!tml_clock_wait(&RESETS_DONE, TML_RP2_PLL_USB_RESET, TML_RP2_PLL_USB_RESET)) return false;
     PLL(0x0u) = 1;
-    PLL(0x8u) = 40;
+    PLL(0x8u) = 100;
     PLL(0x4u) = 1u << 3 | 1u << 2; /* all on but the dividers and the fractional part */
     if (!tml_clock_wait(&PLL(0x0u), 1u << 31, 1u << 31)) return false;
-    PLL(0xCu) = 5u << 16 | 2u << 12;
+    PLL(0xCu) = 5u << 16 | 5u << 12;
     PLL(0x4u) = 1u << 2;
     TML_REG32(TML_RP2_CLK_USB_CTRL) = 1u << 11; /* the PLL, enabled */
     return true;

@@ -98,7 +98,9 @@ def test_frames_come_by_lines_to_the_byte(board: str, tmp_path: Path) -> None:
     assert core.variable("state") == 1
     written = dict(nucleo.slave.written)
     assert nucleo.slave.written[0] == (0x12, 0x80), "reset first"
-    assert written[0x12] == 0x04 and written[0x11] == 0x05 and written[0x40] == 0xD0
+    assert written[0x12] == 0x04 and written[0x11] == 0x05 and written[0x40] == 0xD0 and written[0x3A] == 0x04
+    lines = (written[0x1A] << 2 | written[0x03] >> 2 & 3) - (written[0x19] << 2 | written[0x03] & 3)
+    assert lines == 4 * LINES, "the sensor's window, of which every fourth line is kept"
     assert all(core.registers[register] & bits == bits for register, bits in at.clocks)
     assert core.registers[at.mco[0]] == at.mco[1], "16 MHz on MCO"
     for _ in range(2):
@@ -108,7 +110,7 @@ def test_frames_come_by_lines_to_the_byte(board: str, tmp_path: Path) -> None:
     assert core.registers[at.request[0]] == at.request[1]
     assert core.registers[at.source] == at.dcmi + 0x28
     assert core.registers[at.count] in (2 * LINE // 4, 2 * LINE), "words, or bytes of the GPDMA"
-    assert core.registers[at.dcmi] & 0x40A3 == 0x40A3, "enabled, VSYNC high, rising edge, snapshot, capture"
+    assert core.registers[at.dcmi] & 0x40E3 == 0x40A3, "enabled, VSYNC high, rising edge, snapshot, capture"
 
 
 @pytest.mark.parametrize("board", FAMILIES)

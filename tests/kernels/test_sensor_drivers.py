@@ -95,6 +95,7 @@ def test_the_ov7675_is_set_up_and_read_to_the_byte(tmp_path: Path) -> None:
     written = dict(nano.slave.written)
     assert nano.slave.written[0] == (0x12, 0x80), "reset first"
     assert written[0x12] == 0x04 and written[0x40] == 0xD0 and written[0x11] == 0x0F
+    assert written[0x3A] == 0x04 and written[0x19] == 0x22, "the OV7675's own window"
     assert nano.core.registers[0x40025514] == 0x80000000 and nano.core.registers[0x40025560] == 27
     nano.capturing = True
     for _ in range(2):
@@ -180,7 +181,10 @@ def test_no_answer_is_no_hm01b0(tmp_path: Path) -> None:
 
 
 class Disco:
-    """The STM32F746's DCMI and DMA2 stream 1 with an OV9655 on them, which is ``skip`` lines ahead after line 7."""
+    """The STM32F746's DCMI and DMA2 stream 1 with an OV9655 on them, which is ``skip`` lines ahead after line 7.
+
+    ``frame`` is what the application shall get; the sensor sends the low byte of each pixel first.
+    """
 
     LISR, LIFCR, S1CR, DONE = 0x40026400, 0x40026408, 0x40026428, 1 << 11
 
@@ -188,7 +192,8 @@ class Disco:
         code = CAMERA.replace("0x50000510u", "0x40026400u")
         self.core = DriverMachine("disco_f746ng", ("camera",), ["camera_ov9655_dcmi.c"], code, folder)
         self.slave = SccbSlave(0x30, 1, {0x0A: 0x96})
-        self.frame, self.skip, self.line, self.flag = frame, skip, 0, 0
+        self.frame = np.frombuffer(frame, ">u2").astype("<u2").tobytes()
+        self.skip, self.line, self.flag = skip, 0, 0
         self.out = 0xFFFF
         self.core.on_read |= {
             0x40020410: lambda _: self.slave.data_line << 9,
@@ -223,13 +228,14 @@ def test_the_ov9655_comes_by_lines_to_the_byte(tmp_path: Path) -> None:
     disco.core.run()
     assert disco.core.variable("state") == 1
     written = dict(disco.slave.written)
-    assert written[0x12] == 0x63 and written[0x40] == 0x10 and written[0x15] == 0x08
+    assert written[0x12] == 0x63 and written[0x40] == 0x10 and written[0x3A] == 0xCC
+    assert written[0x15] & 0x08 == 0 and disco.core.registers.get(0x50050000, 0) & 1 << 6 == 0, "HREF as DCMI takes it"
     disco.core.run()
     assert disco.core.variable("failed") == 0
     assert disco.core.machine.read("got", len(frame)) == frame
     registers = disco.core.registers
     assert registers[0x4002642C] == 160 and registers[0x40026430] == 0x50050028
-    assert registers[0x50050000] & 0x40A3 == 0x40A3, "enabled, VSYNC high, rising edge, snapshot, capture"
+    assert registers[0x50050000] & 0x40E3 == 0x40A3, "enabled, VSYNC high, rising edge, snapshot, capture"
     assert sum(address == 0xE000EF5C for address, _ in disco.core.writes) == 240 * 640 // 32, (
         "no stale line of the cache"
     )

@@ -64,6 +64,10 @@ def test_the_rp2s_controller_is_started(board: str, tmp_path: Path, monkeypatch:
     assert registers[USB + 0x4C] == 1 << 29 | 1 << 16, "pulled up"
     assert registers[USB + 0x90] == STATUS_INT | RESET_INT | SETUP_INT
     assert registers[0xE000E100] in (1 << 5, 1 << 14)
+    pll = 0x4002C000 if board == "pico" else 0x40058000
+    oscillator_mhz, dividers = 12 * registers[pll + 0x8], registers[pll + 0xC]
+    assert 750 <= oscillator_mhz <= 1600, "what the PLL's oscillator can do (RP2040 datasheet, 2.18.2; RP2350, 8.6.3)"
+    assert oscillator_mhz / (dividers >> 16 & 7) / (dividers >> 12 & 7) == 48
 
 
 @pytest.fixture

@@ -96,7 +96,9 @@ _RP2 = {
         "TML_RP2_RESETS_BASE": 0x4000C000,
         "TML_RP2_IO_BANK0_BASE": 0x40014000,
         "TML_RP2_PADS_BANK0_BASE": 0x4001C000,
-        "TML_RP2_RESET_BITS": 1 << 5 | 1 << 8 | 1 << 22,
+        "TML_RP2_PINS_RESET": 1 << 5 | 1 << 8,
+        "TML_RP2_UART0_RESET": 1 << 22,
+        "TML_RP2_IS_RP2350": 0,
     },
     "rp2350": {
         "TML_RP2_XOSC_BASE": 0x40048000,
@@ -104,7 +106,9 @@ _RP2 = {
         "TML_RP2_RESETS_BASE": 0x40020000,
         "TML_RP2_IO_BANK0_BASE": 0x40028000,
         "TML_RP2_PADS_BANK0_BASE": 0x40038000,
-        "TML_RP2_RESET_BITS": 1 << 6 | 1 << 9 | 1 << 26,
+        "TML_RP2_PINS_RESET": 1 << 6 | 1 << 9,
+        "TML_RP2_UART0_RESET": 1 << 26,
+        "TML_RP2_IS_RP2350": 1,
     },
 }
 
@@ -255,8 +259,7 @@ def _rp2(board: Board, console: Console, clock: Clock) -> dict[str, str]:
 def _rp2_usb(board: Board) -> dict[str, str]:
     if board.family not in _RP2_USB:
         raise _unknown(board, f"the USB socket of family {board.family} has no driver")
-    bases = {name: hex(value) + "u" for name, value in _RP2[board.family].items() if name != "TML_RP2_RESET_BITS"}
-    return bases | _RP2_USB[board.family]
+    return {name: hex(value) + "u" for name, value in _RP2[board.family].items()} | _RP2_USB[board.family]
 
 
 def _usb_line(board: Board, console: Console) -> dict[str, str]:

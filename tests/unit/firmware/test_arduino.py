@@ -57,6 +57,7 @@ struct PDMClass {
     int available();
     int read(void *buffer, size_t size);
     void onReceive(void (*function)(void));
+    void setGain(int gain);
 };
 extern PDMClass PDM;
 """
@@ -79,6 +80,7 @@ int SerialPort::read() { return -1; }
 int OV767X::begin(int, int, int) { return 1; }
 void OV767X::readFrame(void *) {}
 int PDMClass::begin(int, int) { return 1; }
+void PDMClass::setGain(int) {}
 int PDMClass::available() { return 0; }
 int PDMClass::read(void *, size_t) { return 0; }
 void PDMClass::onReceive(void (*)(void)) {}

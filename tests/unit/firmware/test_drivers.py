@@ -120,7 +120,7 @@ def test_every_camera_has_a_driver_and_its_numbers(board: Board) -> None:
     assert sensor.frame_bytes == sensor.width * sensor.height * (1 if sensor.pixels == "grey" else 2)
 
 
-HEADER_MACROS = "TML_CAMERA_GREY TML_CAMERA_RGB565 TML_CAMERA_H TML_LED_H "
+HEADER_MACROS = "TML_CAMERA_GREY TML_CAMERA_RGB565 TML_CAMERA_H TML_LED_H TML_LED_LOW_PINS "
 STATUS = ("TML_CAMERA_OK", "TML_CAMERA_END", "TML_CAMERA_ABSENT", "TML_CAMERA_TIMEOUT")
 
 

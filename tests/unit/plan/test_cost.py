@@ -77,3 +77,12 @@ def test_the_picos_cache_fills_as_slowly_as_its_boot_stage_reads() -> None:
     assert cache is not None and (divider, command_bits, address_bits) == (4, 8, 24)
     fill_cycles = cache.line_bytes // 4 * divider * (command_bits + address_bits + 32)
     assert cache.instruction_fill_cycles == cache.data_fill_cycles == fill_cycles
+
+
+def test_the_pico_2s_cache_fills_as_slowly_as_its_clock_driver_reads() -> None:
+    """A quad read EBh (W25Q32RV data sheet, 8.2): 8 clocks of command, 6 of address, 2 of mode, 4 dummy, 2 a byte."""
+    source = (templates_dir() / "drivers" / "clock_rp2.c").read_text("utf-8")
+    (divider,) = (int(number) for number in re.findall(r"(\d)u; /\* CLKDIV \*/", source))
+    cache = load_board("pico2").flash_cache
+    assert cache is not None
+    assert cache.instruction_fill_cycles == cache.data_fill_cycles == divider * (8 + 6 + 2 + 4 + 2 * cache.line_bytes)

@@ -146,8 +146,7 @@ def _ov7670_dcmi(board: Board) -> dict[str, str]:
 
 
 def _hm01b0_pio(board: Board) -> dict[str, str]:
-    pins = _pins(board, ("sda", "scl", "vsync", "href", "pclk", "d0"), rp2_pin)
-    return pins | {"TML_RP2_IS_RP2350": str(int(board.family == "rp2350"))}
+    return _pins(board, ("sda", "scl", "vsync", "href", "pclk", "d0"), rp2_pin)
 
 
 _DRIVERS: dict[str, tuple[str, Callable[[Board], dict[str, str]]]] = {
@@ -171,12 +170,12 @@ def sensor_of(board: Board) -> Sensor:
 
 
 def camera_ram_bytes(board: Board) -> int:
-    """RAM of the drivers' buffers: a line of the host's, a frame or two lines of the sensor's. Raises as above."""
+    """RAM of the drivers' buffers: a line of the host's, a frame or a few lines of the sensor's. Raises as above."""
     sensor = sensor_of(board)
     assert board.camera is not None
-    two = 2 * sensor.line_bytes
-    own = {"host": 0, "hm01b0_pio": sensor.frame_bytes, "ov9655_dcmi": two, "ov7670_dcmi": two}
-    return sensor.line_bytes + own.get(board.camera.driver, sensor.line_bytes)
+    line = sensor.line_bytes
+    own = {"host": 0, "hm01b0_pio": sensor.frame_bytes, "ov9655_dcmi": 3 * line, "ov7670_dcmi": 2 * line}
+    return line + own.get(board.camera.driver, line)
 
 
 def camera(board: Board, core_hz: int) -> Part:

@@ -151,8 +151,7 @@ def _rp2_pio(board: Board) -> dict[str, str]:
     wired = dict(board.microphone.pins)
     if rp2_pin(board, wired["ws"]) != rp2_pin(board, wired["sck"]) + 1:
         raise unknown(board, f"the microphone's ws is {wired['ws']}, not the pin after sck's {wired['sck']}")
-    new = board.family == "rp2350"
-    return _irq(10 if new else 11) | {"TML_RP2_IS_RP2350": str(int(new))}
+    return _irq(10 if board.family == "rp2350" else 11)
 
 
 def _always(rate: Rate) -> Callable[[int], Rate]:
