@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.quantisation import Range
-from tinyml.lower.dsp.requant import two_steps
+from tinyml.lower.dsp.requant import Form, Ints64, Requant, twice, two_steps
 from tinyml.lower.ops import binary
 from tinyml.lower.program import Arg, Int, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unproven
@@ -28,10 +28,25 @@ def wrapped(value: int) -> int:
 
 def _on(step: Step, kernel: str, operands: dict[str, int]) -> Step:
     """The portable step on a kernel that takes ``operands`` and then how its results are requantised."""
-    ints = {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
-    scales = np.array([[ints["out_multiplier"], ints["out_shift"]]], np.int64)
-    clamps = Range(ints["out_min"], ints["out_max"])
-    found = two_steps(scales, Rounding.DOUBLE, ints["out_zero_point"], clamps)
+    found = two_steps(_scales(step), Rounding.DOUBLE, *_ends(step))
+    return _with(step, kernel, operands, found)
+
+
+def _numbers(step: Step) -> dict[str, int]:
+    return {arg.name: arg.value for arg in step.args if isinstance(arg, Int)}
+
+
+def _scales(step: Step) -> Ints64:
+    ints = _numbers(step)
+    return np.array([[ints["out_multiplier"], ints["out_shift"]]], np.int64)
+
+
+def _ends(step: Step) -> tuple[int, Range]:
+    ints = _numbers(step)
+    return ints["out_zero_point"], Range(ints["out_min"], ints["out_max"])
+
+
+def _with(step: Step, kernel: str, operands: dict[str, int], found: Requant) -> Step:
     words = operands | {"mul": int(found.mul[0]), "par": int(found.par[0])}
     kept = tuple(arg for arg in step.args if not (isinstance(arg, Int) and arg.name in _REPLACED))
     args: tuple[Arg, ...] = (*kept, *(Int(name, value) for name, value in words.items()), *found.ints())
@@ -45,7 +60,9 @@ def scaled_in_words(multiplier: int, shift: int) -> bool:
 
 def build_mul(graph: Graph, op: Op, target: Target) -> Step:
     """The step of MUL, in place over an operand of the output's shape."""
-    return _on(binary.build_mul(graph, op, target), "tml_mul_dsp", {})
+    step = binary.build_mul(graph, op, target)
+    found = twice(_scales(step), *_ends(step))
+    return _with(step, "tml_mul_dsp", {"unit": 2 if found.form is Form.DOUBLE_TWICE else 1}, found)
 
 
 def sum_applies(graph: Graph, op: Op, target: Target) -> Verdict:
