@@ -102,6 +102,11 @@ TML_INLINE int32_t tml_requant256_dsp(int32_t acc, int32_t mul, int32_t par, int
                            rounding == TML_LINEAR ? zp + 8 : zp, lo, hi);
 }
 
+/* What a part of the words has added to A: 256 of it in `sum`, beside B's in both. */
+TML_INLINE int32_t tml_add_part_dsp(int32_t a, int32_t sum, int32_t b) {
+    return a + ((int32_t)((uint32_t)sum - (uint32_t)b) >> 8);
+}
+
 /* Copy `bytes`, inline because a call costs more than the few words. `aligned`: both ends are multiples of four bytes.
  */
 TML_INLINE void tml_copy_dsp(int8_t *to, const int8_t *from, int bytes, int aligned) {

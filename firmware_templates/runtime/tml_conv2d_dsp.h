@@ -6,10 +6,8 @@
  * SMLAD(SXTB16(word), x) adds B, so A = (sum - B) >> 8, exact while |A| < 2^23; all sums may wrap. The order of the
  * inputs is the order in which tml_expand3_dsp delivers them. The compiler packs the stream, folds the input's zero
  * point into the biases and proves the bound for each channel (tinyml/lower/dsp/gemm.py). An odd last channel is paired
- * with the one before it, which is then computed twice.
- *
- * Sums that may leave these 24 bits are taken in `parts` of at most 254 words (508 * 128 * 128 < 2^23), after each of
- * which A's part is added to a sum of its own; the stream then begins with biasA instead of 256 * biasA + biasB. */
+ * with the one before it, which is then computed twice. Sums that may leave 24 bits are taken in `parts` of at most 254
+ * words (508 * 128 * 128 < 2^23), and A's are added up apart; the stream then begins with biasA alone. */
 #ifndef TML_CONV2D_DSP_H
 #define TML_CONV2D_DSP_H
 

@@ -152,4 +152,49 @@ TML_INLINE void tml_fully_connected_shared_dsp(const int8_t *x, int8_t *y, const
                                rounding, zp, lo, hi);
 }
 
+/* Accumulators beyond 24 bits: a stream begins with the biases of A, B, C, D themselves, and after every `part` inputs (a
+ * multiple of `unroll`, at most 508) what they have added to A and C goes to sums of their own. The depth is a multiple of
+ * `unroll`, that one of eight; all inputs are expanded anew for every four channels. */
+TML_INLINE void tml_fully_connected_deep_dsp(const int8_t *x, int8_t *y, const int32_t *w, int rows, int depth,
+                                             int channels, int unroll, int part, int rounding, int32_t zp, int32_t lo,
+                                             int32_t hi) {
+    const int32_t *const stream = w;
+    TML_NO_UNROLL
+    for (int row = 0; row < rows; ++row, x += depth) {
+        w = stream;
+        TML_NO_UNROLL
+        for (int c = 0; c < channels; c += 4) {
+            const int8_t *xp = x;
+            int32_t a, b0, d, b1, m, p;
+            int left = depth;
+            TML_NEXT(a, b0, w);
+            TML_NEXT(d, b1, w);
+            TML_NO_UNROLL
+            do {
+                const int32_t *const end = w + (left < part ? left : part);
+                int32_t s0 = b0, s1 = b1;
+                TML_NO_UNROLL
+                do {
+                    TML_UNROLL(64)
+                    for (int i = 0; i < unroll; i += 8)
+                        TML_FC_EIGHT(TML_FC_LOAD_BYTES TML_FC_EXPAND("r5", "r12"), "r12", "r5", "r12", "r6",
+                                     TML_FC_EXPAND("r6", "r12"));
+                } while (w != end);
+                a = tml_add_part_dsp(a, s0, b0);
+                d = tml_add_part_dsp(d, s1, b1);
+                left -= part;
+            } while (left > 0);
+            TML_NEXT(m, p, w);
+            y[0] = (int8_t)tml_requant_dsp(a, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
+            if (channels % 4 == 0 || c + 1 < channels) y[1] = (int8_t)tml_requant_dsp(b0, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
+            if (channels % 4 == 0 || c + 2 < channels) y[2] = (int8_t)tml_requant_dsp(d, m, p, rounding, zp, lo, hi);
+            TML_NEXT(m, p, w);
+            if (channels % 4 == 0 || c + 3 < channels) y[3] = (int8_t)tml_requant_dsp(b1, m, p, rounding, zp, lo, hi);
+            y += channels % 4 == 0 || c + 4 <= channels ? 4 : channels % 4;
+        }
+    }
+}
+
 #endif

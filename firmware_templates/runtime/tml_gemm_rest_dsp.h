@@ -39,11 +39,6 @@
         : \
         : "r9", "r10", "r11", "r12")
 
-/* What a part of the words has added to A: 256 of it in `sum`, beside B's in both. */
-TML_INLINE int32_t tml_add_part_dsp(int32_t a, int32_t sum, int32_t b) {
-    return a + ((int32_t)((uint32_t)sum - (uint32_t)b) >> 8);
-}
-
 /* All output channels of `rest` (1 or 2) pixels, whose words lie three words apart and whose outputs are `pitch` bytes
  * apart; `unroll` of the words a turn (an even divisor of the words of each part). */
 TML_INLINE void tml_gemm_rest_dsp(const int32_t *pixels, const int32_t *w, int8_t *y, int rest, int channels, int pitch,

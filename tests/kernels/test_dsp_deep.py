@@ -1,4 +1,4 @@
-"""CONV_2D with accumulators beyond 24 bits on cores with the DSP extension: the sums are taken in parts."""
+"""Accumulators beyond 24 bits on cores with the DSP extension: the sums are taken in parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.support.tflite_builder import Builder
 from tinyml.lower.dsp.gemm import choose_loop, choose_parts
 from tinyml.lower.program import Int, Isa, Optimize, Target
 
-POINTWISE, GENERAL = "tml_pointwise_deep_dsp", "tml_conv2d_deep_dsp"
+POINTWISE, GENERAL, DENSE = "tml_pointwise_deep_dsp", "tml_conv2d_deep_dsp", "tml_fully_connected_deep_dsp"
+ROUNDED_IN_FLOAT64 = "tml_fully_connected_float64"
+"""Takes the few scales for which LiteRT's rounding has no integer equivalent, whatever the sums."""
 BATCH, SWEEP = 50, 2_000
 
 # Height, width, channels in, channels out, kernel, stride, padding, activation, parts.
@@ -32,10 +34,10 @@ SHAPES = [
 ]
 
 
-def large(rng: Rng, *shape: int) -> np.ndarray:
-    """Weights near ±127, all of one sign in a channel."""
+def large(rng: Rng, *shape: int, most: int = 127) -> np.ndarray:
+    """Weights near ±most, all of one sign in a channel."""
     signs = np.where(np.arange(shape[0]) % 3 == 0, -1, 1).reshape(-1, *[1] * (len(shape) - 1))
-    return np.asarray(signs * (127 - np.abs(rng.weights(*shape)) // 16), np.int8)
+    return np.asarray(signs * (most - np.abs(rng.weights(*shape).astype(np.int32)) * most // 2032), np.int8)
 
 
 def convolution(
@@ -52,14 +54,41 @@ def convolution(
     return model(build)
 
 
+# Rows, inputs, channels, per channel, activation.
+DENSE_SHAPES = [
+    (1, 704, 7, False, "NONE"), (1, 4096, 10, True, "RELU"), (3, 1016, 4, False, "NONE"), (2, 1352, 1, False, "RELU"),
+    (1, 4608, 5, False, "NONE"), (1, 1024, 6, True, "RELU"), (4, 728, 11, False, "NONE"),
+]  # fmt: skip
+
+
+def dense(rng: Rng, rows: int, depth: int, channels: int, per_channel: bool, activation: str) -> bytes:
+    """Accumulators from 2^23 to 2^24: beyond these LiteRT's rounding of fully connected layers takes floats."""
+    most = min(127, 80_000 // depth)
+
+    def build(b: Builder) -> int:
+        x = b.input((rows, depth), scale=0.05, zero_point=rng.zero_point() // 8)
+        scales = rng.scales(channels) if per_channel else rng.scales(1)[0]
+        return b.fully_connected(
+            x, large(rng, channels, depth, most=most), scales, rng.bias(channels), scale=40.0,
+            zero_point=-128 if activation == "RELU" else rng.zero_point() // 2, activation=activation,
+        )  # fmt: skip
+
+    return model(build)
+
+
 def kernel_of(shape: tuple[int | str, ...]) -> str:
     """Fewer than three pixels have no blocks, and are patches of one pixel."""
     return POINTWISE if shape[4] == 1 and shape[:2] != (1, 1) else GENERAL
 
 
-def all_shapes(seed: int) -> list[Expected]:
+def convolutions(seed: int) -> list[Expected]:
     rng = Rng(seed)
     return [Expected(convolution(rng, *shape[:-1]), kernel_of(shape), str(shape)) for shape in SHAPES]
+
+
+def all_shapes(seed: int) -> list[Expected]:
+    rng = Rng(seed)
+    return [*convolutions(seed), *(Expected(dense(rng, *shape), DENSE, str(shape)) for shape in DENSE_SHAPES)]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +133,7 @@ def test_rows_at_a_time(tmp_path: Path) -> None:
 
 
 def test_parts() -> None:
-    for shape, expected in zip(SHAPES, all_shapes(5), strict=True):
+    for shape, expected in zip(SHAPES, convolutions(5), strict=True):
         step = lowered(expected.model)[2]
         values = {a.name: a.value for a in step.args if isinstance(a, Int)}
         assert values["parts"] == shape[-1], shape
@@ -138,25 +167,43 @@ def test_a_large_bias_alone(tmp_path: Path) -> None:
 
 
 def drawn(seeds: range) -> list[Expected]:
-    """Shapes at random whose sums have at least 536 products."""
+    """Shapes at random whose sums have at least 536 products; each fourth is a fully connected layer."""
     cases = []
     for seed in seeds:
         draw, rng = np.random.default_rng(seed), Rng(seed)
+        activation = str(draw.choice(["NONE", "RELU"]))
+        if seed % 4 == 0:
+            rows, depth, channels = int(draw.integers(1, 4)), 8 * int(draw.integers(72, 300)), int(draw.integers(1, 12))
+            layer = (rows, depth, channels, bool(draw.integers(2)), activation)
+            made = dense(rng, *layer)
+            if lowered(made)[2].kernel != ROUNDED_IN_FLOAT64:
+                cases.append(Expected(made, DENSE, str(layer)))
+            continue
         kernel = int(draw.choice([1, 2, 3, 5]))
         least = -(-536 // kernel**2)
         h, w = int(draw.integers(kernel, kernel + 4)), int(draw.integers(kernel + 2, kernel + 5))
         c, o = int(draw.integers(least, least + 200 // kernel**2 + 40)), int(draw.integers(1, 7))
         stride, padding = int(draw.integers(1, 3)) if kernel > 1 else 1, str(draw.choice(["SAME", "VALID"]))
-        shape = (h, w, c, o, kernel, stride, padding, str(draw.choice(["NONE", "RELU"])))
+        shape = (h, w, c, o, kernel, stride, padding, activation)
         cases.append(Expected(convolution(rng, *shape), POINTWISE if kernel == 1 else GENERAL, str(shape)))
     return cases
 
 
 def test_random_shapes(tmp_path: Path) -> None:
-    prove_on_core(drawn(range(100)), tmp_path, optimise="-O2", count=1)
+    made = drawn(range(100))
+    assert len(made) >= 98
+    prove_on_core(made, tmp_path, optimise="-O2", count=1)
 
 
 @pytest.mark.sweep
 def test_sweep(tmp_path: Path) -> None:
+    """Each goal in turn."""
     for number, (seeds, folder) in enumerate(sweep(tmp_path, SWEEP, BATCH)):
         prove_on_core(drawn(seeds), folder, optimise="-O2", optimize=list(Optimize)[number % len(Optimize)], count=1)
+
+
+def test_inputs_that_are_not_in_eights() -> None:
+    """They go to the kernel for cores without SIMD."""
+    step = lowered(dense(Rng(6), 1, 700, 7, False, "NONE"))[2]
+    assert step.kernel == "tml_fully_connected_v6m"
+    assert "inputs in eights, here 700" in [passed.cause for passed in step.passed_over]

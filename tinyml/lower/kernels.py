@@ -198,6 +198,12 @@ KERNELS: tuple[KernelRow, ...] = (
     ),
     _mve("FULLY_CONNECTED", mve_fully_connected.applies, mve_fully_connected.build, "VMLADAVA on 8 channels"),
     _dsp("FULLY_CONNECTED", dsp_fully_connected.applies, dsp_fully_connected.build, "SMLAD on 4 channels"),
+    _dsp(
+        "FULLY_CONNECTED",
+        dsp_fully_connected.deep_applies,
+        dsp_fully_connected.build_deep,
+        "SMLAD on 4 channels, accumulators beyond 24 bits",
+    ),
     _dsp("ADD", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("SUB", dsp_binary.applies, dsp_binary.build, "one linear function, proven on all 65,536 pairs"),
     _dsp("AVERAGE_POOL_2D", dsp_pool_2d.average_applies, dsp_pool_2d.build_average, "SADD16 on 4 channels"),

@@ -160,6 +160,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "packed accumulator": (conv(full(2, 1, 1, 600)), (Isa.DSP,), "an accumulator may reach 9753600, packing holds to"),
     "packed accumulator, k by k": (conv(full(2, 3, 3, 70)), (Isa.DSP,), "an accumulator may reach"),
     "packed accumulator, one pixel": (conv(full(2, 1, 1, 600), (1, 1)), (Isa.DSP,), "an accumulator may reach"),
+    "inputs in eights": (dense(full(2, 602), 300.0), (Isa.DSP,), "inputs in eights, here 602"),
     "packed accumulator, dense": (dense(full(2, 600), 300.0), (Isa.DSP,), "an accumulator may reach"),
     "more than bits": (conv(np.arange(64, dtype=np.int8).reshape(2, 1, 1, 32)), NO_SIMD, "weights of more than two"),
     "input of more than bits": (conv(full(2, 1, 1, 600)), (Isa.DSP, *NO_SIMD), "but its input may take 256"),

@@ -13,8 +13,8 @@ from tinyml.lower.program import Isa, PassedOver
 
 
 def large_sums(b: Builder) -> int:
-    x = b.input((1, 600), scale=0.05)
-    return b.fully_connected(x, np.full((2, 600), 127, np.int8), 0.01, scale=300.0)
+    x = b.input((1, 602), scale=0.05)
+    return b.fully_connected(x, np.full((2, 602), 127, np.int8), 0.01, scale=300.0)
 
 
 def small_sums(b: Builder) -> int:
@@ -27,9 +27,10 @@ def test_why_the_fast_kernel_does_not_run_is_said() -> None:
     assert step.kernel == "tml_fully_connected_v6m"
     passed_over = {
         "bits, counted by carry-save adders": "weights of two values, but its input may take 256",
-        "SMLAD on 4 channels": "an accumulator may reach 9753600, packing holds to 8388608",
+        "SMLAD on 4 channels": "an accumulator may reach 9786112, packing holds to 8388608",
+        "SMLAD on 4 channels, accumulators beyond 24 bits": "inputs in eights, here 602",
     }
-    said = "; ".join(f"not '{kernel}': {cause}" for kernel, cause in passed_over.items())
+    said = "; ".join(f"not '{kernel}': {cause}" for kernel, cause in list(passed_over.items())[:2])
     assert step.reason.startswith("6 channels at a time; ")
     assert step.reason.endswith(f"; {said}")
     assert step.passed_over == tuple(PassedOver(kernel, cause) for kernel, cause in passed_over.items())

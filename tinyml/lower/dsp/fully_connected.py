@@ -11,13 +11,20 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.gemm import fours_of, pack_fours, pack_fours_apart, why_not
+from tinyml.lower.dsp.gemm import (
+    MOST_PART_INPUTS,
+    fours_of,
+    pack_fours,
+    pack_fours_apart,
+    why_no_words,
+    why_not,
+)
 from tinyml.lower.dsp.requant import Layer, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
 from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
 from tinyml.lower.requant import fold_input_zero_point
-from tinyml.lower.verdict import Verdict, proven
+from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 64, Optimize.SIZE: 8}
 _EIGHT_CODE_BYTES, _DIRECT_CODE_BYTES, _AROUND_LOOPS_BYTES = 108, 124, 160
@@ -28,8 +35,8 @@ _LEAST_PART = 4
 
 
 @lru_cache(maxsize=4)
-def op_layer(graph: Graph, op: Op) -> Layer:
-    """The op as a matrix product."""
+def op_layer(graph: Graph, op: Op, *, in_parts: bool = False) -> Layer:
+    """The op as a matrix product; ``in_parts`` as in :func:`tinyml.lower.dsp.requant.layer`."""
     attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
     weights = constant(graph, op, 1).astype(np.int64)
     bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
@@ -37,16 +44,27 @@ def op_layer(graph: Graph, op: Op) -> Layer:
     multipliers = requantisation(graph, op, clamps)
     return layer(
         weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps,
-        rows=fours_of(len(weights)),
+        rows=fours_of(len(weights)), in_parts=in_parts,
     )  # fmt: skip
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Weights that pack in twos, and scaled accumulators that stay within int32."""
+    return proven(why_not(op_layer(graph, op))) and _scaled_applies(graph, op)
+
+
+def deep_applies(graph: Graph, op: Op, target: Target) -> Verdict:
+    """Weights that pack in twos, inputs in eights, and scaled accumulators that stay within int32."""
+    depth = constant(graph, op, 1).shape[1]
+    if depth % 8 != 0:
+        return unfit(f"inputs in eights, here {depth}")
+    return proven(why_no_words(op_layer(graph, op, in_parts=True))) and _scaled_applies(graph, op)
+
+
+def _scaled_applies(graph: Graph, op: Op) -> Verdict:
     attrs = cast(FullyConnectedAttrs, op.attrs)
-    cause = why_not(op_layer(graph, op))
-    if cause is not None or attrs.rounding is Rounding.DOUBLE:
-        return proven(cause)
+    if attrs.rounding is Rounding.DOUBLE:
+        return APPLIES
     clamps = activation_range(attrs.activation, first_output(graph, op))
     return proven(why_beyond_int32(graph, op, requantisation(graph, op, clamps)))
 
@@ -131,3 +149,21 @@ def build_rows(graph: Graph, op: Op, target: Target, product: Layer, *, shared: 
     )  # fmt: skip
     why = f"{split.direct:,} of {depth:,} inputs expanded for every 4 channels, which saves scratch"
     return replace(step, reason=why if split.direct else "")
+
+
+def build_deep(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of ``tml_fully_connected_deep_dsp``; it takes no scratch."""
+    product = op_layer(graph, op, in_parts=True)
+    channels, depth = first_output(graph, op).shape[-1], product.weights.shape[1]
+    unroll = max(_parts(depth, _UNROLL[target.optimize]))
+    part = MOST_PART_INPUTS // unroll * unroll
+    args: tuple[Arg, ...] = (
+        In(0), Out(0), ConstRef(0),
+        Int("rows", first_input(graph, op).elements // depth), Int("depth", depth), Int("channels", channels),
+        Int("unroll", unroll), Int("part", part), *product.requant.ints(),
+    )  # fmt: skip
+    step = make_step(
+        graph, op, kernel="tml_fully_connected_deep_dsp", header="tml_fully_connected_dsp.h", inputs=op.inputs[:1],
+        args=args, consts=(Const("weights", pack_fours(product, deep=True), Role.WEIGHTS),),
+    )  # fmt: skip
+    return replace(step, reason=f"sums in {-(-depth // part)} parts")

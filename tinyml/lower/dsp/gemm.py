@@ -21,8 +21,10 @@ Rows = Callable[[int], list[int]]
 ABSENT = -1
 """Stands for an input that does not exist: its weight is 0."""
 _LIMIT = 1 << 23
-_PART_WORDS = 246
-"""Of one part of a deep sum, before it is padded to at most 254: 508 products of at most 128 * 128 stay below 2^23."""
+MOST_PART_INPUTS = 508
+"""Of one part of a deep sum: so many products of at most 128 * 128 stay below 2^23."""
+_PART_WORDS = MOST_PART_INPUTS // 2 - 8
+"""Of one part before loops pad it."""
 _UNROLL_WORDS = {Optimize.SPEED: 64, Optimize.BALANCED: 32, Optimize.SIZE: 8}
 _LEAST_UNROLL_WORDS = 8
 _TAIL_WORDS = 8
@@ -157,6 +159,11 @@ def _heads(layer: Layer) -> Words:
     return np.stack([256 * layer.bias[0::2] + start + first[1::2], first[1::2]], axis=1).astype(np.int32)
 
 
+def _deep_heads(layer: Layer) -> Words:
+    """The first word of each row: its bias with what the form adds to it."""
+    return (layer.bias + layer.requant.start).astype(np.int32)
+
+
 def pack_pairs(layer: Layer, order: list[int], *, deep: bool = False) -> Words:
     """The streams of ``tml_gemm_3x2_dsp``: for each pair two biases, the weight words, then mul and par of A and B.
 
@@ -165,13 +172,18 @@ def pack_pairs(layer: Layer, order: list[int], *, deep: bool = False) -> Words:
     weights = ordered(layer.weights, order)
     words = pack_words(weights[0::2], weights[1::2])
     tails = np.stack([layer.requant.mul, layer.requant.par], axis=1).reshape(-1, 4)
-    heads = (layer.bias + layer.requant.start).astype(np.int32).reshape(-1, 2) if deep else _heads(layer)
+    heads = _deep_heads(layer).reshape(-1, 2) if deep else _heads(layer)
     return np.concatenate([heads, words, tails], axis=1).ravel()
 
 
-def pack_fours(layer: Layer) -> Words:
-    """The streams of ``tml_fully_connected_dsp``: four channels, inputs filled up to a multiple of eight."""
+def pack_fours(layer: Layer, *, deep: bool = False) -> Words:
+    """The streams of ``tml_fully_connected_dsp``: four channels, inputs filled up to a multiple of eight.
+
+    ``deep`` as in :func:`pack_pairs`.
+    """
     heads, words, tails = _fours(layer)
+    if deep:
+        heads = _deep_heads(layer).reshape(-1, 4)
     return np.concatenate([heads, words, tails], axis=1).ravel()
 
 
