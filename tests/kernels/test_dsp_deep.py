@@ -197,9 +197,11 @@ def test_random_shapes(tmp_path: Path) -> None:
 
 @pytest.mark.sweep
 def test_sweep(tmp_path: Path) -> None:
-    """Each goal in turn."""
+    """By turns for two goals; for speed Winograd's products take some of the shapes."""
     for number, (seeds, folder) in enumerate(sweep(tmp_path, SWEEP, BATCH)):
-        prove_on_core(drawn(seeds), folder, optimise="-O2", optimize=list(Optimize)[number % len(Optimize)], count=1)
+        prove_on_core(
+            drawn(seeds), folder, optimise="-O2", optimize=(Optimize.BALANCED, Optimize.SIZE)[number % 2], count=1
+        )
 
 
 def test_inputs_that_are_not_in_eights() -> None:
