@@ -59,7 +59,9 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
     "tml_depthwise_row3_dsp": ("height", "pad_top"),
     "tml_depthwise_row_dsp": ("height", "pad_top"),
     "tml_average_pool2d": ("in_h", "pad_top"),
+    "tml_average_pool2d_dsp": ("in_h", "pad_top"),
     "tml_max_pool2d": ("in_h", "pad_top"),
+    "tml_max_pool2d_dsp": ("in_h", "pad_top"),
     "tml_max_pool2d_mve": ("height", "pad_top"),
 }
 """Kernels whose rows of input and rows of padding above may be known at run time only: the names of both arguments."""

@@ -238,8 +238,18 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "product of columns": (binary("MUL", HALVES, (1, 4, 4, 1)), (Isa.MVE,), "an operand that is neither"),
     "padded pool": (
         pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"),
-        (Isa.DSP, Isa.MVE),
+        (Isa.MVE,),
         "windows that leave the input",
+    ),
+    "large padded pool": (
+        pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 17), "SAME"),
+        (Isa.DSP,),
+        "windows that leave the input",
+    ),
+    "large pool": (
+        pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 16)),
+        (Isa.DSP,),
+        "windows of at most 255 pixels, here 256",
     ),
     "wide pool": (
         pool("AVERAGE_POOL_2D", (1, 1, 300, 4), (1, 256)),
@@ -251,7 +261,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
         (Isa.MVE,),
         "windows of 3 to 255 pixels, here 256",
     ),
-    "odd channels": (pool("AVERAGE_POOL_2D", (1, 6, 6, 3), (3, 3)), (Isa.DSP,), "channels in fours, here 3"),
+    "odd channels": (pool("AVERAGE_POOL_2D", (1, 16, 16, 3), (16, 16)), (Isa.DSP,), "channels in fours, here 3"),
     "mean of rows": (mean((1, 6, 6, 4), (1,)), (Isa.DSP,), "axes 1 and 2 of one image, here (1,)"),
     "wide mean": (mean((1, 2, 300, 4), (1, 2)), (Isa.DSP,), "int16 holds sums of 255 columns, here 300"),
     "mean of many": (mean((1, 20, 20, 4), (1, 2)), (Isa.MVE,), "int16 holds sums of 255 elements, here 400"),

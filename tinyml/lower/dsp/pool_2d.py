@@ -1,12 +1,13 @@
-"""AVERAGE_POOL_2D without padding, and MEAN over height and width, on ``tml_pool2d_dsp.h``."""
+"""AVERAGE_POOL_2D, MAX_POOL_2D and MEAN over height and width on ``tml_pool2d_dsp.h``."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import PoolAttrs, ReduceAttrs
-from tinyml.graph.quantisation import activation_range
+from tinyml.lower.ops import pool_2d
 from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.reduce import mean_multiplier
 from tinyml.lower.program import Arg, In, Int, Out, Step, Target
@@ -16,7 +17,24 @@ _HEADER = "tml_pool2d_dsp.h"
 _WIDEST = 255
 
 
+def build_max(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of MAX_POOL_2D."""
+    return replace(pool_2d.build_max(graph, op, target), kernel="tml_max_pool2d_dsp", header=_HEADER)
+
+
 def average_applies(graph: Graph, op: Op, target: Target) -> Verdict:
+    """Windows of at most 255 pixels."""
+    attrs = cast(PoolAttrs, op.attrs)
+    pixels = attrs.filter_h * attrs.filter_w
+    return unfit(f"windows of at most {_WIDEST} pixels, here {pixels}") if pixels > _WIDEST else APPLIES
+
+
+def build_average(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of AVERAGE_POOL_2D."""
+    return replace(pool_2d.build_average(graph, op, target), kernel="tml_average_pool2d_dsp", header=_HEADER)
+
+
+def large_average_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """Windows inside the input and at most 255 wide, and channels a multiple of four."""
     attrs = cast(PoolAttrs, op.attrs)
     if attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right:
@@ -30,19 +48,9 @@ def _widths(width: int, channels: int) -> Verdict:
     return unfit(f"channels in fours, here {channels}") if channels % 4 else APPLIES
 
 
-def build_average(graph: Graph, op: Op, target: Target) -> Step:
-    """The step of AVERAGE_POOL_2D."""
-    attrs = cast(PoolAttrs, op.attrs)
-    x, output = first_input(graph, op), first_output(graph, op)
-    clamps = activation_range(attrs.activation, output)
-    ints: dict[str, int] = {
-        "in_w": x.shape[2], "channels": x.shape[3], "out_h": output.shape[1], "out_w": output.shape[2],
-        "filter_h": attrs.filter_h, "filter_w": attrs.filter_w,
-        "stride_h": attrs.stride_h, "stride_w": attrs.stride_w, "out_pitch": x.shape[3],
-        "out_min": clamps.low, "out_max": clamps.high,
-    }  # fmt: skip
-    args: tuple[Arg, ...] = (In(0), Out(0), *(Int(k, v) for k, v in ints.items()))
-    return make_step(graph, op, kernel="tml_average_pool2d_dsp", header=_HEADER, inputs=op.inputs[:1], args=args)
+def build_large_average(graph: Graph, op: Op, target: Target) -> Step:
+    """The step of AVERAGE_POOL_2D over more pixels."""
+    return replace(pool_2d.build_average(graph, op, target), kernel="tml_average_large_dsp", header=_HEADER)
 
 
 def mean_applies(graph: Graph, op: Op, target: Target) -> Verdict:
