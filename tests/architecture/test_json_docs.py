@@ -44,7 +44,7 @@ from tinyml.report.sound import AudioReport, ClipsResult, SoundFile, SoundResult
 from tinyml.report.stream import StreamResult
 from tinyml.report.tflm import TflmResult
 from tinyml.streaming.detector import Detection
-from tinyml.streaming.score import StreamScore, WordScore
+from tinyml.streaming.score import Mistaken, StreamScore, WordScore
 from tinyml.streaming.settings import DetectorSettings
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -189,7 +189,7 @@ def _budget() -> Budget:
 
 def test_stream() -> None:
     settings = DetectorSettings({"yes": 0.5}, {"yes": 1000})
-    score = StreamScore(0.5, {"yes": WordScore(3, 1, 0)}, 400.0)
+    score = StreamScore(0.5, {"yes": WordScore(3, 1, 2)}, 400.0, (Mistaken("seven", "yes", False, 2),))
     result = StreamResult("m", "test", "python", 80.0, 4, 0, settings, score, (settings, score))
     check("stream", result.to_json())
 

@@ -84,7 +84,7 @@ def stream(
     heard, stride_ms = listen_to(scene, known, reference_network(source.content))
     scores = Scores(heard.frames, heard.scores, known.labels, stride_ms)
     result = StreamResult(
-        source.name, split, "python", stride_ms, scene.others, 0, known.settings,
+        source.name, split, "python", stride_ms, len(scene.others), 0, known.settings,
         evaluate(scores, scene, known.settings, known.config),
     )  # fmt: skip
     if target is None:
@@ -123,14 +123,19 @@ def _by_firmware(model: Any, board: str | Board, options: Options, scene: Scene,
         settings = firmware.plan.model.settings
         listened = firmware.hear(scene.sound, "the scene")
         result = score(
-            listened.heard.detections, scene.spoken, tuple(settings.thresholds), scene.sample_rate_hz, scene.hours
+            listened.heard.detections,
+            scene.spoken,
+            tuple(settings.thresholds),
+            scene.sample_rate_hz,
+            scene.hours,
+            scene.others,
         )
         return StreamResult(
             firmware.compiled.source.name,
             split,
             firmware.compiled.board.name,
             firmware.plan.load.stride_ms,
-            scene.others,
+            len(scene.others),
             int(listened.done["dropped_frames"]),
             settings,
             result,

@@ -12,6 +12,8 @@ from rich.text import Text
 from tinyml.streaming.score import StreamScore
 from tinyml.streaming.settings import DetectorSettings
 
+MISTAKEN_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
@@ -75,4 +77,17 @@ def _table(title: str, settings: DetectorSettings, score: StreamScore) -> list[R
         f"averaged over {settings.average_ms} ms: {100 * score.miss_rate:.1f} % of the words missed,"
         f" {score.false_accepts_per_hour:.1f} false accepts an hour{latency}"
     )
-    return [table, Text(summary)]
+    return [table, Text(summary), *_mistaken(score)]
+
+
+def _mistaken(score: StreamScore) -> list[RenderableType]:
+    """What was said where words were falsely accepted, the most frequent ones by name."""
+    if not score.mistaken:
+        return []
+    kinds = {"other words": 0, "keywords": 0, "neither": 0}
+    for one in score.mistaken:
+        kinds["keywords" if one.keyword else "other words" if one.said else "neither"] += one.times
+    parts = ", ".join(f"{times} at {kind}" for kind, times in kinds.items() if times)
+    named = [f"{one.said} as {one.heard} {one.times}x" for one in score.mistaken if one.said and one.times > 1]
+    often = f"; most often {', '.join(named[:MISTAKEN_SHOWN])}" if named else ""
+    return [Text(f"false accepts: {parts}{often}", style="dim")]

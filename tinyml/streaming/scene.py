@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ Sound = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A keyword that is said in a scene: from ``start`` to ``end``, in samples."""
+    """A word that is said in a scene: from ``start`` to ``end``, in samples."""
 
     word: str
     start: int
@@ -38,12 +39,12 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A stretch of sound, int16, with the keywords that are said in it, in their order."""
+    """A stretch of sound, int16, with the keywords that are said in it and the ``others``, each in their order."""
 
     sound: Sound
     sample_rate_hz: int
     spoken: tuple[Spoken, ...]
-    others: int
+    others: tuple[Spoken, ...]
 
     @property
     def hours(self) -> float:
@@ -55,8 +56,9 @@ def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0, othe
     """A scene of the clips of one split of ``dataset``; the same seed gives the same scene.
 
     Words come every few seconds, two in five of them none of the keywords, over background noise whose loudness
-    changes; half of those are of ``others_too``, clips of further words, where there are any. Clips and noise of other
-    splits take no part. Raises UsageError where the split has no keywords.
+    changes; half of those are of ``others_too``, clips of further words, where there are any. No clip is said again
+    before all of its kind have been said. Clips and noise of other splits take no part. Raises UsageError where the
+    split has no keywords.
     """
     random = np.random.default_rng(seed)
     samples = dataset.samples(split)
@@ -68,25 +70,30 @@ def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0, othe
     rate = dataset.sample_rate_hz
     length = round(seconds * rate)
     mixed = _background([s for s in samples if s.label == marks[SILENCE]], length, rate, random)
-    spoken, other_count, place = [], 0, round(random.uniform(*GAP_S) * rate)
+    said, said_others, said_further = (_in_turns(pool, random) for pool in (words, others, others_too))
+    spoken, between = list[Spoken](), list[Spoken]()
+    place = round(random.uniform(*GAP_S) * rate)
     while place + dataset.clip_samples <= length:
         other = bool(others or others_too) and random.random() < OTHER_SHARE
-        pool: Sequence[Sample] = others if other else words
-        if other and others_too and random.random() < FURTHER_SHARE:
-            pool = others_too
-        sample = pool[int(random.integers(len(pool)))]
+        further = other and bool(others_too) and (not others or random.random() < FURTHER_SHARE)
+        sample = next(said_further if further else said_others if other else said)
         try:
             clip = sample.decode()
         except CorruptSampleError:
             continue
         mixed[place : place + len(clip)] += clip
-        if other:
-            other_count += 1
-        else:
-            spoken.append(Spoken(dataset.classes[sample.label], place, place + len(clip)))
+        word = PurePosixPath(sample.name).parent.name if other else dataset.classes[sample.label]
+        (between if other else spoken).append(Spoken(word, place, place + len(clip)))
         place += len(clip) + round(random.uniform(*GAP_S) * rate)
     sound = np.clip(np.floor(mixed + 0.5), -32768, 32767).astype(np.int16)
-    return Scene(sound, rate, tuple(spoken), other_count)
+    return Scene(sound, rate, tuple(spoken), tuple(between))
+
+
+def _in_turns(samples: Sequence[Sample], random: np.random.Generator) -> Iterator[Sample]:
+    """Every sample once in a drawn order, then all again in another, without end; nothing where there are none."""
+    while samples:
+        for index in random.permutation(len(samples)):
+            yield samples[int(index)]
 
 
 def _background(silences: Sequence[Sample], length: int, rate: int, random: np.random.Generator) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,29 @@ class WordScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistaken:
+    """False accepts of the word ``heard`` while ``said`` was said, empty where nothing was.
+
+    ``keyword`` tells whether ``said`` is one: said in another word's place, or announced twice.
+    """
+
+    said: str
+    heard: str
+    keyword: bool
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamScore:
-    """All of a scene. ``latency_ms`` is the median time from the middle of a word's clip to its detection."""
+    """All of a scene. ``latency_ms`` is the median time from the middle of a word's clip to its detection.
+
+    ``mistaken`` says what the false accepts were, the most frequent first.
+    """
 
     hours: float
     words: dict[str, WordScore]
     latency_ms: float | None
+    mistaken: tuple[Mistaken, ...] = ()
 
     @property
     def spoken(self) -> int:
@@ -71,33 +89,40 @@ class StreamScore:
                 name: {"spoken": word.spoken, "missed": word.missed, "false_accepts": word.false_accepts}
                 for name, word in self.words.items()
             },
+            "mistaken": [asdict(one) for one in self.mistaken],
         }
 
 
 def score(
-    detections: Sequence[Detection], spoken: Sequence[Spoken], words: Sequence[str], rate_hz: int, hours: float
+    detections: Sequence[Detection],
+    spoken: Sequence[Spoken],
+    words: Sequence[str],
+    rate_hz: int,
+    hours: float,
+    others: Sequence[Spoken] = (),
 ) -> StreamScore:
     """Match detections with the words that are said: each word at most once, each detection to the earliest left.
 
-    What is left of the detections, a second announcement of one word among them, are false accepts.
+    What is left of the detections, a second announcement of one word among them, are false accepts. ``others`` are the
+    words said that are no keywords.
     """
     taken: set[int] = set()
     latencies: list[float] = []
     false: dict[str, int] = dict.fromkeys(words, 0)
+    mistaken: Counter[tuple[str, str, bool]] = Counter()
     for detection in detections:
         sample = detection.time_ms * rate_hz / 1000.0
         match = next(
             (
                 index
                 for index, said in enumerate(spoken)
-                if index not in taken
-                and said.word == detection.word
-                and said.start <= sample <= said.end + LATEST_S * rate_hz
+                if index not in taken and said.word == detection.word and _during(said, sample, rate_hz)
             ),
             None,
         )
         if match is None:
             false[detection.word] = false.get(detection.word, 0) + 1
+            mistaken[_said_at(sample, spoken, others, rate_hz, detection.word)] += 1
         else:
             taken.add(match)
             latencies.append(detection.time_ms - 500.0 * (spoken[match].start + spoken[match].end) / rate_hz)
@@ -109,4 +134,23 @@ def score(
         )
         for word in false
     }
-    return StreamScore(hours, by_word, round(float(np.median(latencies)), 1) if latencies else None)
+    return StreamScore(
+        hours,
+        by_word,
+        round(float(np.median(latencies)), 1) if latencies else None,
+        tuple(Mistaken(*what, times) for what, times in mistaken.most_common()),
+    )
+
+
+def _during(said: Spoken, sample: float, rate_hz: int) -> bool:
+    return said.start <= sample <= said.end + LATEST_S * rate_hz
+
+
+def _said_at(
+    sample: float, spoken: Sequence[Spoken], others: Sequence[Spoken], rate_hz: int, heard: str
+) -> tuple[str, str, bool]:
+    """What was said last when ``heard`` was announced: the word, what was heard, whether the word is a keyword."""
+    said = [(one.start, one.word, keyword) for kind, keyword in ((spoken, True), (others, False)) for one in kind
+            if _during(one, sample, rate_hz)]  # fmt: skip
+    _, word, keyword = max(said, default=(0, "", False))
+    return word, heard, keyword

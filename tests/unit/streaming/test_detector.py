@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
 from tinyml.errors import UsageError
+from tinyml.features import FrontendConfig
 from tinyml.paths import templates_dir
 from tinyml.sources import load_source
 from tinyml.streaming.detector import Detector
+from tinyml.streaming.listen import detect
 from tinyml.streaming.settings import DetectorSettings, DetectorTable, detector_table, settings_of
 
 LABELS = ("yes", "no", "_silence_")
@@ -85,6 +87,9 @@ def test_c_announces_the_same_words_with_the_same_scores(tmp_path: Path, seed: i
     rows = in_python(table, scores)
     assert detector_in_c(table, scores, tmp_path) == rows
     assert sum(label >= 0 for label, _, _ in rows) > 5
+    known = detect(np.arange(len(scores)), scores, table, FrontendConfig())
+    announced = [(index, label, permille) for index, (label, permille, _) in enumerate(rows) if label >= 0]
+    assert [(one.frame, table.labels.index(one.word), one.score_permille) for one in known] == announced
 
 
 def pushes(table: DetectorTable, *codes: tuple[int, ...]) -> list[tuple[int, int] | None]:

@@ -12,10 +12,11 @@ from tinyml.data.base import AUDIO, TEST, TRAIN, VALIDATION, CorruptSampleError,
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig
 from tinyml.pipeline.stream import write_detector
+from tinyml.report.stream import StreamResult, stream_report
 from tinyml.streaming.detector import Detection
 from tinyml.streaming.listen import Schedule, detect, listen
-from tinyml.streaming.scene import Spoken, make_scene
-from tinyml.streaming.score import score
+from tinyml.streaming.scene import Scene, Spoken, make_scene
+from tinyml.streaming.score import Mistaken, StreamScore, WordScore, score
 from tinyml.streaming.settings import DetectorSettings, detector_table
 from tinyml.streaming.tune import Scores, evaluate, tune
 
@@ -43,18 +44,27 @@ def test_further_words_are_said_between() -> None:
     plain, more = (make_scene(dataset(), TEST, 120.0, seed=3, others_too=others) for others in ((), (further,)))
     assert plain.sound.max() < 15_000 < more.sound.max()
     assert len(more.spoken) > 5
-    assert 0 < (more.sound > 15_000).sum() < more.others * RATE
+    assert 0 < (more.sound > 15_000).sum() < len(more.others) * RATE
 
 
 def test_a_scene_has_its_words_where_it_says() -> None:
     scene = make_scene(dataset(), TEST, 120.0, seed=3)
     assert len(scene.sound) == 120 * RATE and scene.sound.dtype == np.int16
-    assert len(scene.spoken) > 8 and scene.others > 5
+    assert len(scene.spoken) > 8 and len(scene.others) > 5
     for said in scene.spoken:
         heard = scene.sound[said.start : said.end].astype(np.float64)
         assert np.abs(heard - tone(CLASSES.index(said.word))).max() < 2_000
     ends = [0, *(said.end for said in scene.spoken)]
     assert all(said.start >= end + RATE // 2 for said, end in zip(scene.spoken, ends, strict=False))
+
+
+def test_every_clip_is_said_before_one_is_said_again() -> None:
+    further = tuple(Sample(f"w{index}/1.wav", 3, lambda: tone(3)) for index in range(7))
+    scene = make_scene(dataset(), TEST, 400.0, seed=3, others_too=further)
+    said_further = [one.word for one in scene.others if one.word.startswith("w")]
+    assert len(said_further) > 14
+    turns = [set(said_further[at : at + 7]) for at in range(0, len(said_further) - 6, 7)]
+    assert turns == [{f"w{index}" for index in range(7)}] * len(turns)
 
 
 def test_the_seed_decides() -> None:
@@ -88,6 +98,28 @@ def test_hits_misses_and_false_accepts() -> None:
     assert result.latency_ms == 750.0 and result.miss_rate == pytest.approx(1 / 3)
 
 
+def test_false_accepts_are_told_by_what_was_said() -> None:
+    spoken, others = [said("yes", 1), said("no", 5)], [said("seven", 9), said("seven", 13)]
+    detections = [heard(*one) for one in (("no", 1.5), ("yes", 1.6), ("no", 9.5), ("no", 13.5), ("yes", 30.0))]
+    result = score(detections, spoken, ("yes", "no"), RATE, 0.5, others)
+    assert result.mistaken == (
+        Mistaken("seven", "no", False, 2),
+        Mistaken("yes", "no", True, 1),
+        Mistaken("", "yes", False, 1),
+    )
+    assert sum(one.times for one in result.mistaken) == result.false_accepts == 4
+
+
+def test_the_report_names_what_was_mistaken() -> None:
+    mistaken = (Mistaken("seven", "no", False, 14), Mistaken("yes", "yes", True, 2), Mistaken("", "yes", False, 1))
+    result = StreamScore(1.0, {"yes": WordScore(9, 1, 3), "no": WordScore(9, 0, 14)}, 300.0, mistaken)
+    settings = DetectorSettings({"yes": 0.5, "no": 0.5}, {})
+    said_so = stream_report(StreamResult("m", "test", "python", 80.0, 40, 0, settings, result))[-1]
+    assert str(said_so) == (
+        "false accepts: 14 at other words, 2 at keywords, 1 at neither; most often seven as no 14x, yes as yes 2x"
+    )
+
+
 def test_nothing_heard_has_no_latency() -> None:
     result = score([], [said("yes", 1)], ("yes",), RATE, 1.0)
     assert result.latency_ms is None and result.miss_rate == 1.0
@@ -113,6 +145,25 @@ def test_tuning_trades_false_accepts_for_misses() -> None:
     after = evaluate(made, scene, tuned, config)
     assert after.missed == 0 and after.false_accepts == 0
     assert 0.6 < tuned.thresholds["yes"] <= 0.9
+
+
+def test_a_words_threshold_is_not_set_by_one_clip() -> None:
+    """Both words are said 50 times, ever more clearly; one other clip, said five times, always sounds like ``yes``."""
+    spoken = tuple(said(("yes", "no")[index % 2], 4 * index) for index in range(100))
+    other = tuple(said("yeast", 4 * index + 2) for index in range(0, 100, 20))
+    scene = Scene(np.zeros(400 * RATE, np.int16), RATE, spoken, other)
+    frames = np.arange(48, 400 * 50 - 1, 4)
+    scores = np.full((len(frames), len(CLASSES)), -128, np.int8)
+    for one in (*spoken, *other):
+        place = int(np.searchsorted((frames * 320 + 480) / RATE, one.end / RATE))
+        clear = 0.97 if one.word == "yeast" else 0.55 + 0.4 * spoken.index(one) / 100
+        scores[place, CLASSES.index("no" if one.word == "no" else "yes")] = round(clear * 256) - 128
+    made, config = Scores(frames, scores, CLASSES, 80.0), FrontendConfig()
+    plain = DetectorSettings({"yes": 0.9, "no": 0.9}, {"yes": 500, "no": 500}, average_ms=80)
+    tuned = tune(made, scene, plain, config, 45.0, averages_ms=(80,))
+    result = evaluate(made, scene, tuned, config)
+    assert (result.missed, result.false_accepts) == (0, 5)
+    assert max(tuned.thresholds.values()) <= 0.56
 
 
 def test_listening_is_features_inferences_and_detector() -> None:
