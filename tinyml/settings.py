@@ -57,9 +57,9 @@ def chosen_model(model: str | None) -> str:
     )
 
 
-def chosen_data(data: str | None) -> str:
+def chosen_data(data: Path | None) -> Path:
     """The data folder of the command line, or the project's. Raises UsageError where neither names one."""
-    return _chosen(data, load_settings().data, "data", "--data DIR")
+    return Path(_chosen(None if data is None else str(data), load_settings().data, "data", "--data DIR"))
 
 
 def _chosen(given: str | None, configured: str | None, key: str, example: str) -> str:

@@ -67,6 +67,15 @@ def test_every_file_a_page_names_exists(page: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_verb_has_examples_that_exist(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    examples = re.findall(r"^ .*?(tinyml [^)>#\n]+)", command.epilog or "", re.MULTILINE)
+    assert examples
+    assert {line: what for line in examples if (what := problem(line)) is not None} == {}
+
+
 def test_wrong_commands_are_seen() -> None:
     assert problem("tinyml biuld x") == "there is no verb biuld"
     assert problem("tinyml boards --jsn") == "boards has no --jsn"

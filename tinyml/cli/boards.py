@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyml.cli import output
+from tinyml.cli.options import json_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.board import Board
 
 
-@click.command()
+@verb(
+    "boards",
+    "tinyml boards                 # all of them",
+    "tinyml boards nano33ble       # memory, drivers, upload tools, sources",
+    "tinyml boards ./my-board.toml # a file of your own, checked",
+)
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def command(name: str | None, as_json: bool) -> None:
     """List the boards, or show the board NAME.
 
@@ -118,7 +125,8 @@ def _print_board(board: Board) -> None:
         facts.append(["camera", f"{board.camera.interface}: {board.camera.part}"])
         facts.append(["  its pins", _pins(board.camera.pins)])
     for led in board.leds:
-        facts.append([f"led {led.name}", led.pin + (" (active low)" if led.active_low else "")])
+        behind = f" (behind it {led.low}, kept low)" if led.low else ""
+        facts.append([f"led {led.name}", led.pin + (" (active low)" if led.active_low else "") + behind])
     for upload in board.upload:
         facts.append([f"upload {upload.protocol}", upload.tool + "".join(f" {usb_id}" for usb_id in upload.usb_ids)])
     for emulator in board.emulators:

@@ -18,17 +18,23 @@ from tinyml.cli.options import (
     pipeline_options,
 )
 from tinyml.cli.output import show_result
+from tinyml.cli.verb import verb
 from tinyml.errors import UsageError
 
 if TYPE_CHECKING:
     from tinyml.pipeline import Options
 
 
-@click.command("build")
+@verb(
+    "build",
+    "tinyml build model.tflite --board nano33ble",
+    "tinyml build runs/ds_cnn --board nano33ble --app kws      # from the microphone to the LED",
+    "tinyml build kws.tflite vww.tflite --board nucleo_l4r5zi  # two networks, one arena",
+)
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
 @board_option
 @app_option
-@output_option
+@output_option("build/BOARD-APP")
 @compile_options
 @emulation_options
 @click.option(

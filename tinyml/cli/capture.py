@@ -7,20 +7,30 @@ from pathlib import Path
 
 import click
 
-from tinyml.cli.options import board_option, json_option
+from tinyml.cli.options import baud_option, board_option, json_option
+from tinyml.cli.verb import verb
 
 
-@click.command("capture")
+@verb("capture", "tinyml capture --board nano33ble -o person.png")
 @board_option
-@click.option("--port", help="Serial port, or socket://HOST:PORT; the board's own if left out.")
-@click.option("--baud", type=click.IntRange(300, 4_000_000), help="Default: the board's console, or 115200.")
 @click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Seconds."
+    "--port", "-p", metavar="PORT|URL", help="Serial port, or socket://HOST:PORT; the board's own if left out."
+)
+@baud_option
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="How long to wait for a whole picture.",
 )
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     default=Path("capture.png"),
     show_default=True,
     help="The PNG to write.",

@@ -16,10 +16,16 @@ from tinyml.cli.options import (
     pipeline_options,
 )
 from tinyml.cli.output import show_result
+from tinyml.cli.verb import verb
 from tinyml.errors import UsageError
 
 
-@click.command("check")
+@verb(
+    "check",
+    "tinyml check model.tflite --board nano33ble",
+    "tinyml check runs/vww --board nano33ble --max-slowdown any --rows  # the least SRAM there is",
+    "tinyml check ds_cnn --board pico --compile --html report.html      # sizes from the linked firmware",
+)
 @click.argument("model", required=False)
 @board_option
 @app_option

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import click
 
-_INSTALL = {
-    "bash": 'eval "$(tinyml completion bash)" in ~/.bashrc',
-    "zsh": 'eval "$(tinyml completion zsh)" in ~/.zshrc',
-    "fish": "tinyml completion fish > ~/.config/fish/completions/tinyml.fish",
-}
+from tinyml.cli.verb import verb
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(sorted(_INSTALL)))
+@verb(
+    "completion",
+    'eval "$(tinyml completion bash)"  # in ~/.bashrc',
+    'eval "$(tinyml completion zsh)"   # in ~/.zshrc',
+    "tinyml completion fish > ~/.config/fish/completions/tinyml.fish",
+)
+@click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 def command(shell: str) -> None:
-    """Print the completion script of SHELL.
-
-    bash: eval "$(tinyml completion bash)" in ~/.bashrc; zsh alike in ~/.zshrc;
-    fish: tinyml completion fish > ~/.config/fish/completions/tinyml.fish
-    """
+    """Print the completion script of a shell, for its start-up file."""
     from click.shell_completion import get_completion_class
 
     from tinyml.cli import cli

@@ -7,15 +7,25 @@ from typing import Any
 
 import click
 
-from tinyml.cli.options import json_option
+from tinyml.cli.options import json_option, layout_option, split_words, words_option
+from tinyml.cli.verb import epilog
 
 
-@click.group("data", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "data",
+    epilog=epilog(
+        "tinyml data list",
+        "tinyml data get speech_commands",
+        "tinyml data info photos --check                       # decodes every sample",
+        "tinyml data records photos -o records --shards 16     # TFRecords, which --data takes as well",
+        "tinyml data synth --words 'hey tiny,stop' -o spoken   # words that nobody has recorded yet",
+    ),
+)
 def command() -> None:
     """List, get, inspect, pack and synthesise data sets."""
 
 
-@command.command("list")
+@command.command("list", short_help="List the public data sets.")
 @json_option
 def list_command(as_json: bool) -> None:
     """List the public data sets that `tinyml data get` knows."""
@@ -44,13 +54,14 @@ def list_command(as_json: bool) -> None:
     output.print_table(["name", "download", "licence", "what"], table, right=(1,))
 
 
-@command.command("get")
+@command.command("get", short_help="Download a public data set, check it and unpack it.")
 @click.argument("name")
 @click.option(
     "--output",
     "-o",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
     help="Where to put it (default: data/NAME).",
 )
 @json_option
@@ -77,9 +88,9 @@ def get_command(name: str, folder: Path | None, as_json: bool) -> None:
         click.echo(str(place))
 
 
-@command.command("info")
+@command.command("info", short_help="Say what is in a folder: layout, classes, samples.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--layout", help="The layout, where it is not to be guessed.")
+@layout_option
 @click.option("--check", is_flag=True, help="Decode every sample and name the damaged ones.")
 @json_option
 def info_command(folder: Path, layout: str | None, check: bool, as_json: bool) -> None:
@@ -120,13 +131,24 @@ def info_command(folder: Path, layout: str | None, check: bool, as_json: bool) -
             click.echo(f"  {item.name}: {item.reason}")
 
 
-@command.command("records")
+@command.command("records", short_help="Write a data set as sharded TFRecords.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
-@click.option("--shards", type=click.IntRange(1, 512), default=8, show_default=True, help="Files of each split.")
-@click.option("--layout", help="The layout, where it is not to be guessed.")
-@click.option("--words", metavar="A,B,…", help="Keywords, in the order of the outputs (audio).")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of silence and of the other words taken.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    required=True,
+    help="A new folder.",
+)
+@click.option(
+    "--shards", type=click.IntRange(1, 512), metavar="N", default=8, show_default=True, help="Files of each split."
+)
+@layout_option
+@words_option("Keywords, in the order of the outputs (audio).")
+@click.option(
+    "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of silence and of the other words taken."
+)
 @json_option
 def records_command(
     folder: Path, output: Path, shards: int, layout: str | None, words: str | None, seed: int, as_json: bool
@@ -138,7 +160,6 @@ def records_command(
     """
     from tinyml.cli import output as out
     from tinyml.cli.data_progress import DownloadProgress
-    from tinyml.cli.train import split_words
     from tinyml.data import DatasetOptions, open_dataset
     from tinyml.data.speech_commands import SpeechOptions
     from tinyml.data.write_records import write_records
@@ -167,22 +188,45 @@ def records_command(
         out.note(f"left out {item.name}: {item.reason}")
 
 
-@command.command("synth")
+@command.command("synth", short_help="Make clips of words by speech synthesis.")
 @click.option("--words", required=True, metavar="A,B,…", help="Words or phrases to say, such as 'hey tiny,stop'.")
-@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
-@click.option("--count", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Clips of each word.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    required=True,
+    help="A new folder.",
+)
+@click.option(
+    "--count", type=click.IntRange(1, 100_000), metavar="N", default=500, show_default=True, help="Clips of each word."
+)
 @click.option(
     "--others",
     metavar="A,B,…",
     help="Other words, for the class unknown (default: parts of phrases and common English words).",
 )
 @click.option(
-    "--other-count", type=click.IntRange(0, 100_000), default=20, show_default=True, help="Clips of each other word."
+    "--other-count",
+    type=click.IntRange(0, 100_000),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Clips of each other word.",
 )
-@click.option("--language", default="en", show_default=True, help="A language of eSpeak NG; en has seven accents.")
-@click.option("--clip-ms", type=click.IntRange(200, 10_000), default=1_000, show_default=True, help="Length of clips.")
+@click.option(
+    "--language", metavar="NAME", default="en", show_default=True, help="A language of eSpeak NG; en has seven accents."
+)
+@click.option(
+    "--clip-ms",
+    type=click.IntRange(200, 10_000),
+    metavar="MS",
+    default=1_000,
+    show_default=True,
+    help="Length of clips.",
+)
 @click.option("--no-augment", is_flag=True, help="No rooms, no noise, one loudness.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of everything drawn at random.")
 @json_option
 def synth_command(
     words: str,
@@ -202,7 +246,6 @@ def synth_command(
     """
     from tinyml.cli import output as out
     from tinyml.cli.data_progress import DownloadProgress
-    from tinyml.cli.train import split_words
     from tinyml.data.espeak import voices
     from tinyml.data.espeak_library import find_speaker
     from tinyml.data.synthesis import SynthesisOptions, folder_name, other_words, split_counts, synthesise

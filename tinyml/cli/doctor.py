@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyml.cli import output
+from tinyml.cli.options import json_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.flash.doctor import Finding
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@verb("doctor", "tinyml doctor")
+@json_option
 def command(as_json: bool) -> None:
     """Say which tools are installed, which are missing and the command that gets each.
 

@@ -20,19 +20,22 @@ from tinyml.cli.options import (
     pipeline_options,
 )
 from tinyml.cli.output import show_result
+from tinyml.cli.verb import options, verb
 
 
-@click.command("emulate")
+@verb(
+    "emulate",
+    "tinyml emulate model.tflite --board nano33ble --trace",
+    "tinyml emulate runs/ds_cnn --board nano33ble --wav yes.wav",
+    "tinyml emulate runs/vww --board nano33ble --app vww --image photo.jpg",
+)
 @click.argument("model", required=False)
 @board_option
 @app_option
-@output_option
+@output_option("a temporary one, removed at the end")
 @compile_options
 @emulation_options
-@image_option
-@wav_option
-@dataset_options
-@serial_option
+@options(image_option, wav_option, dataset_options, serial_option, section="The application itself")
 @json_option
 def command(
     model: str | None,

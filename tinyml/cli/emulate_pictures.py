@@ -22,6 +22,7 @@ def image_option(function: F) -> F:
         "--image",
         "images",
         type=click.Path(path_type=Path),
+        metavar="PATH",
         multiple=True,
         help="A picture, or a folder of them, for the camera of the applications vww and detect; may be repeated.",
     )(function)
@@ -29,10 +30,13 @@ def image_option(function: F) -> F:
 
 def dataset_options(function: F) -> F:
     """``--dataset`` and ``--limit``: a data set's test split through the application's own microphone or camera."""
-    function = click.option("--limit", type=click.IntRange(1), help="At most so many samples of --dataset.")(function)
+    function = click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="At most so many samples of --dataset."
+    )(function)
     return click.option(
         "--dataset",
         type=click.Path(path_type=Path, exists=True),
+        metavar="DIR",
         help="A data set whose test split goes through the application's camera or microphone.",
     )(function)
 

@@ -22,6 +22,7 @@ def wav_option(function: F) -> F:
         "--wav",
         "wavs",
         type=click.Path(path_type=Path),
+        metavar="FILE",
         multiple=True,
         help="A WAV file for the microphone of the application kws; may be repeated.",
     )(function)

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from tinyml.cli.options import json_option
+from tinyml.cli.options import data_option, json_option, layout_option
+from tinyml.cli.verb import verb
 
 
-@click.command("evaluate")
+@verb(
+    "evaluate",
+    "tinyml evaluate runs/ds_cnn --data speech_commands --html report.html",
+    "tinyml evaluate kws_ds_cnn_s --data speech_commands --minutes 30   # misses and false accepts as well",
+)
 @click.argument("model", required=False)
-@click.option("--data", "dataset", type=click.Path(path_type=Path), help="The data set's folder.")
+@data_option("The data set's folder; tinyml.toml's if left out.")
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train", "all"]),
@@ -19,20 +24,31 @@ from tinyml.cli.options import json_option
     show_default=True,
     help="Which samples.",
 )
-@click.option("--limit", type=click.IntRange(1), help="At most so many samples, drawn evenly.")
-@click.option("--layout", help="The data set's layout, where it is not to be guessed.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many samples, drawn evenly.")
+@layout_option
 @click.option(
     "--minutes",
     type=click.FloatRange(0.2, 600),
+    metavar="N",
     help="Keywords: also listen to so many minutes of sound made of the clips, at every threshold.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of that sound.")
-@click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write pictures here, PNG and SVG.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="With --minutes: seed of the sound.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write pictures here, PNG and SVG.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the report to this file too: one HTML page.",
+)
 @json_option
 def command(
     model: str | None,
-    dataset: Path | None,
+    data: Path | None,
     split: str,
     limit: int | None,
     layout: str | None,
@@ -65,12 +81,12 @@ def command(
         raise click.UsageError("--minutes takes sound of the test or the validation split")
     source = load_source(chosen_model(model))
     known = Model(source.name, source.content, source.manifest)
-    data = open_for(known, Path(chosen_data(None if dataset is None else str(dataset))), layout)
+    dataset = open_for(known, chosen_data(data), layout)
     with DownloadProgress() as progress:
-        result = evaluate(known, data, split, limit, lambda done, total: progress.update("scoring", done, total))
+        result = evaluate(known, dataset, split, limit, lambda done, total: progress.update("scoring", done, total))
     if minutes is not None:
         with status("listening"):
-            result = replace(result, stream=curve(source, data, split=split, minutes=minutes, seed=seed))
+            result = replace(result, stream=curve(source, dataset, split=split, minutes=minutes, seed=seed))
     if plots is not None:
         for path in write_plots(result, plots):
             out.note(f"wrote {path}")

@@ -11,6 +11,7 @@ import click
 
 from tinyml.cli import output
 from tinyml.cli.options import app_option, board_option, json_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.flash.firmware import Firmware
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 DEFAULT_WAIT_S = 30.0
 
 
-@click.command("flash")
+@verb(
+    "flash",
+    "tinyml flash                                           # the last build of this folder",
+    "tinyml flash --dry-run                                 # only what would be run",
+    "tinyml flash runs/ds_cnn --board nano33ble --app kws   # build, prove, flash",
+)
 @click.argument("what", required=False, metavar="[FIRMWARE|PROJECT|MODEL]")
 @board_option
 @app_option
@@ -36,15 +42,17 @@ DEFAULT_WAIT_S = 30.0
     "--wait",
     "wait_s",
     type=click.FloatRange(0, 3600),
-    help="Seconds to wait for a board that does not show itself (default: 30 at a terminal, otherwise 0).",
+    metavar="SECONDS",
+    help="How long to wait for a board that does not show itself (default: 30 at a terminal, otherwise 0).",
 )
 @click.option(
     "--timeout",
     "timeout_s",
     type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
     default=180.0,
     show_default=True,
-    help="Seconds a tool may take.",
+    help="How long a tool may take.",
 )
 @json_option
 def command(

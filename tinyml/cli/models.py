@@ -8,14 +8,20 @@ import click
 
 from tinyml.cli import output
 from tinyml.cli.options import json_option
+from tinyml.cli.verb import verb
 from tinyml.errors import UsageError
 
 
-@click.command("models")
+@verb(
+    "models",
+    "tinyml models                                  # all of them, and the trained ones",
+    "tinyml models mobilenet_v2 --plot network.svg  # its options and figures, drawn",
+)
 @click.argument("name", required=False)
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="Draw NAME into this file (.svg, .png, .pdf); it needs the train extra.",
 )
 @json_option

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyml.cli import output
-from tinyml.cli.options import board_option
+from tinyml.cli.options import baud_option, board_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.monitor.session import Sink
@@ -38,10 +39,15 @@ class Duration(DurationBase):
         return float(found[1]) * _UNITS_S[found[2]]
 
 
-@click.command("monitor")
+@verb(
+    "monitor",
+    "tinyml monitor                              # the board's own port, live",
+    "tinyml monitor --json --for 10s > log.jsonl",
+    "tinyml monitor /dev/ttyACM0 --until yes     # 0 as soon as the board hears yes",
+)
 @click.argument("source", required=False, metavar="[PORT|URL|FILE|-]")
 @board_option
-@click.option("--baud", type=click.IntRange(300, 4_000_000), help="Default: the board's console, or 115200.")
+@baud_option
 @click.option("--raw", is_flag=True, help="Print the bytes exactly as they come.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for every line that comes.")
 @click.option("--for", "seconds", type=Duration(), metavar="TIME", help="End after 10s, 500ms, 2min …")

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from tinyml.cli import output
+from tinyml.cli.verb import verb
 
 _FILES = {"model.py": "model.py", "tinyml.toml": "tinyml.toml", "README.md": "README.md", "gitignore": ".gitignore"}
 
 
-@click.command()
+@verb("new", "tinyml new my-project --board nano33ble")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--board", "-b", default="nano33ble", show_default=True, metavar="NAME", help="The board it is for.")
+@click.option("--board", "-b", default="nano33ble", show_default=True, metavar="NAME|FILE", help="The board it is for.")
 def command(directory: Path, board: str) -> None:
     """Start a project in DIR: a Keras file, a tinyml.toml naming board, model, data and budgets, and a README.
 

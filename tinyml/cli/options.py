@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tinyml.cli.verb import options
 from tinyml.toml_reader import parse_bytes
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def html_option(function: F) -> F:
     return click.option(
         "--html",
         type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
         help="Write the report to this file too: one HTML page, with memory over time.",
     )(function)
 
@@ -136,101 +138,155 @@ def app_option(function: F) -> F:
     )(function)
 
 
-def compile_options(function: F) -> F:
-    """What shapes the code: goal, rounding, toolchain, and the user's own budget."""
-    for option in reversed(
-        (
-            click.option(
-                "--optimize",
-                type=click.Choice(["speed", "balanced", "size"]),
-                default="balanced",
-                show_default=True,
-                help="What kernels are chosen for; all are exact.",
-            ),
-            click.option(
-                "--match",
-                type=click.Choice(["litert", "tflm"]),
-                default="litert",
-                show_default=True,
-                help="Whose rounding of fully connected layers to equal.",
-            ),
-            click.option(
-                "--toolchain",
-                type=click.Choice(["auto", "gcc", "zig"]),
-                default="auto",
-                show_default=True,
-                help="auto takes GCC where arm-none-eabi-gcc is on PATH, otherwise zig.",
-            ),
-            click.option(
-                "--max-slowdown",
-                type=Slowdown(),
-                default="5",
-                show_default=True,
-                metavar="PERCENT|any",
-                help="How many more instructions (estimated) the plan may take to need less SRAM; 0: none.",
-            ),
-            click.option(
-                "--rows",
-                "fed_by_rows",
-                is_flag=True,
-                help="The input comes row by row (network_push_row) and is never in SRAM whole.",
-            ),
-            click.option(
-                "--hop-rows",
-                type=click.IntRange(min=0),
-                metavar="N",
-                help="Each inference takes the next N rows of a window that slides along time and computes only what"
-                " is new; 0: whole inputs. --app kws finds N itself.",
-            ),
-            click.option("--sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB."),
-            click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB."),
-        )
-    ):
-        function = option(function)
-    return function
+def data_option(help_text: str) -> Callable[[F], F]:
+    """``--data DIR``; tinyml.toml's if left out."""
+    return click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=help_text)
 
 
-def emulation_options(function: F) -> F:
-    """What is run in emulation."""
-    for option in reversed(
-        (
-            click.option(
-                "--emulator",
-                type=click.Choice(["auto", "unicorn", "qemu"]),
-                default="auto",
-                show_default=True,
-                help="auto takes Unicorn where it knows the core, otherwise QEMU.",
-            ),
-            click.option(
-                "--inputs",
-                type=click.IntRange(0, 100_000),
-                default=8,
-                show_default=True,
-                help="Random inputs to compare, besides the lowest, highest and zero-point ones.",
-            ),
-            click.option(
-                "--input",
-                "input_files",
-                type=click.Path(path_type=Path),
-                multiple=True,
-                help="A .npy, .wav, .png or .jpg file to run and report as well; may be repeated.",
-            ),
-            click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random inputs."),
-            click.option("--trace", is_flag=True, help="Compare every intermediate tensor, too."),
-        )
-    ):
-        function = option(function)
-    return function
+def words_option(help_text: str) -> Callable[[F], F]:
+    """``--words A,B,…``."""
+    return click.option("--words", metavar="A,B,…", help=help_text)
 
 
-def output_option(function: F) -> F:
-    """``--output DIR``."""
+def layout_option(function: F) -> F:
+    """``--layout NAME``: names are checked by the readers."""
+    return click.option(
+        "--layout",
+        metavar="NAME",
+        help="The data set's layout, where it is not to be guessed; one that does not exist lists those that do.",
+    )(function)
+
+
+def optimize_option(function: F) -> F:
+    """``--optimize``."""
+    return click.option(
+        "--optimize",
+        type=click.Choice(["speed", "balanced", "size"]),
+        default="balanced",
+        show_default=True,
+        help="What kernels are chosen for; all are exact.",
+    )(function)
+
+
+def emulator_option(function: F) -> F:
+    """``--emulator``."""
+    return click.option(
+        "--emulator",
+        type=click.Choice(["auto", "unicorn", "qemu"]),
+        default="auto",
+        show_default=True,
+        help="auto takes Unicorn where it knows the core, otherwise QEMU.",
+    )(function)
+
+
+def baud_option(function: F) -> F:
+    """``--baud``."""
+    return click.option(
+        "--baud",
+        type=click.IntRange(300, 4_000_000),
+        metavar="N",
+        help="Bits a second (default: the board's console, or 115200).",
+    )(function)
+
+
+def qat_ranges_option(function: F) -> F:
+    """``--qat-ranges``."""
+    return click.option(
+        "--qat-ranges",
+        type=click.Choice(("averaged", "learned")),
+        default="averaged",
+        show_default=True,
+        help="With --qat: how the ranges of activations are found.",
+    )(function)
+
+
+limit_options = options(
+    click.option("--sram", "--budget", "sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB."),
+    click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB."),
+)
+"""``--sram`` and ``--flash``: the user's own budget."""
+
+compile_options = options(
+    optimize_option,
+    click.option(
+        "--match",
+        type=click.Choice(["litert", "tflm"]),
+        default="litert",
+        show_default=True,
+        help="Whose rounding of fully connected layers to equal.",
+    ),
+    click.option(
+        "--toolchain",
+        type=click.Choice(["auto", "gcc", "zig"]),
+        default="auto",
+        show_default=True,
+        help="auto takes GCC where arm-none-eabi-gcc is on PATH, otherwise zig.",
+    ),
+    click.option(
+        "--max-slowdown",
+        type=Slowdown(),
+        default="5",
+        show_default=True,
+        metavar="PERCENT|any",
+        help="How many more instructions (estimated) the plan may take to need less SRAM; 0: none.",
+    ),
+    click.option(
+        "--rows",
+        "fed_by_rows",
+        is_flag=True,
+        help="The input comes row by row (network_push_row) and is never in SRAM whole.",
+    ),
+    click.option(
+        "--hop-rows",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Each inference takes the next N rows of a window that slides along time and computes only what"
+        " is new; 0: whole inputs. --app kws finds N itself.",
+    ),
+    limit_options,
+    section="Compiling",
+)
+"""What shapes the code: goal, rounding, toolchain, memory, and the user's own budget."""
+
+emulation_options = options(
+    emulator_option,
+    click.option(
+        "--inputs",
+        type=click.IntRange(0, 100_000),
+        metavar="N",
+        default=8,
+        show_default=True,
+        help="Random inputs to compare, besides the lowest, highest and zero-point ones.",
+    ),
+    click.option(
+        "--input",
+        "input_files",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        multiple=True,
+        help="A .npy, .wav, .png or .jpg file to run and report as well; may be repeated.",
+    ),
+    click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the random inputs."),
+    click.option("--trace", is_flag=True, help="Compare every intermediate tensor, too."),
+    section="Proving",
+)
+"""What is run in emulation."""
+
+
+def output_option(default: str) -> Callable[[F], F]:
+    """``--output DIR``: the project's folder, ``default`` in words where it is left out."""
     return click.option(
         "--output",
         "-o",
         type=click.Path(path_type=Path, file_okay=False),
-        help="The project's folder (default: build/BOARD-APP).",
-    )(function)
+        metavar="DIR",
+        help=f"The project's folder (default: {default}).",
+    )
+
+
+def split_words(text: str | None) -> tuple[str, ...]:
+    """The words of a comma-separated list."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
 def pipeline_options(values: dict[str, Any]) -> Options:

@@ -10,26 +10,26 @@ import click
 from tinyml.cli.options import (
     board_option,
     compile_options,
+    emulator_option,
     html_option,
     json_option,
     output_option,
     pipeline_options,
 )
 from tinyml.cli.output import show_result
+from tinyml.cli.verb import verb
 
 
-@click.command("profile")
+@verb(
+    "profile",
+    "tinyml profile model.tflite --board nano33ble",
+    "tinyml profile ds_cnn --board disco_f746ng --optimize speed --html profile.html",
+)
 @click.argument("model", required=False)
 @board_option
-@output_option
+@output_option("a temporary one, removed at the end")
 @compile_options
-@click.option(
-    "--emulator",
-    type=click.Choice(["auto", "unicorn", "qemu"]),
-    default="auto",
-    show_default=True,
-    help="auto takes Unicorn where it knows the core, otherwise QEMU.",
-)
+@emulator_option
 @html_option
 @json_option
 def command(

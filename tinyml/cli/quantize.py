@@ -7,25 +7,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyml.cli.options import json_option
+from tinyml.cli.options import data_option, json_option, qat_ranges_option, split_words, words_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.training.quantize import Quantised
 
 
-@click.command("quantize")
+@verb(
+    "quantize",
+    "tinyml quantize runs/ds_cnn --report                 # what int8 costs, layer by layer",
+    "tinyml quantize mine.keras --samples inputs.npy --labels yes,no",
+)
 @click.argument("model", type=click.Path(path_type=Path), metavar="RUN|MODEL.keras")
-@click.option("--data", type=click.Path(path_type=Path), help="The data set's folder; a run knows its own.")
+@data_option("The data set's folder; a run knows its own.")
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="The .tflite file (default: RUN/model.tflite, or beside the .keras file).",
 )
-@click.option("--words", metavar="A,B,…", help="Keywords, in the order of the outputs (for a .keras file and audio).")
+@words_option("Keywords, in the order of the outputs (for a .keras file and audio).")
 @click.option(
     "--unknown",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     multiple=True,
     help="A folder with more clips of other words (for a .keras file and audio); may be repeated.",
 )
@@ -36,7 +43,9 @@ if TYPE_CHECKING:
     help="Inputs of your own to calibrate a .keras file with, instead of --data; nothing is scored then.",
 )
 @click.option("--labels", metavar="A,B,…", help="Names of the outputs in their order (with --samples).")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice of calibration examples.")
+@click.option(
+    "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of the choice of calibration examples."
+)
 @click.option(
     "--calibration",
     type=click.Choice(("converter", "minmax", "percentile", "mse", "best")),
@@ -45,13 +54,7 @@ if TYPE_CHECKING:
     help="How the ranges of activations are found; best: by the loss on the validation split.",
 )
 @click.option("--qat", type=click.IntRange(1), metavar="EPOCHS", help="First train a run on as int8 computes.")
-@click.option(
-    "--qat-ranges",
-    type=click.Choice(("averaged", "learned")),
-    default="averaged",
-    show_default=True,
-    help="How the ranges of activations are found while training on.",
-)
+@qat_ranges_option
 @click.option("--report", is_flag=True, help="Measure what int8 costs by layer.")
 @json_option
 def command(
@@ -76,7 +79,6 @@ def command(
     """
     from tinyml.cli import output as out
     from tinyml.cli.progress import status
-    from tinyml.cli.train import split_words
     from tinyml.errors import UsageError
     from tinyml.settings import chosen_data, load_settings
     from tinyml.training.quantise_runs import quantise_file, quantise_run
@@ -108,7 +110,7 @@ def command(
                     f"{model} needs data to calibrate with",
                     hint="give --data DIR, or --samples FILE.npy with inputs as the model takes them",
                 )
-            folder = Path(chosen_data(None if data is None else str(data)))
+            folder = chosen_data(data)
             options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
             quantised, target = quantise_file(
                 model, data_folder=folder, options=options, output=output, calibration=calibration, report=report

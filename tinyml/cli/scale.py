@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyml.cli.options import ByteSize, Milliseconds, Setting, board_option, json_option
+from tinyml.cli.options import Milliseconds, Setting, board_option, json_option, limit_options, optimize_option
+from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.scaling.probe import Need
 
 
-@click.command("scale")
+@verb(
+    "scale",
+    "tinyml scale mobilenet_v2 --board nano33ble --max-latency 200ms",
+    "tinyml scale efficientnet --board disco_f746ng --formula compound --sram 128KB",
+)
 @click.argument("model")
 @board_option
-@click.option("--budget", "--sram", "sram", type=ByteSize(), help="Your own limit for SRAM, e.g. 64KB.")
-@click.option("--flash", type=ByteSize(), help="Your own limit for flash, e.g. 256KB.")
+@limit_options
 @click.option("--max-latency", type=Milliseconds(), metavar="TIME", help="Your own limit for an inference, e.g. 200ms.")
 @click.option(
     "--formula",
@@ -25,10 +29,22 @@ if TYPE_CHECKING:
     show_default=True,
     help="Width and resolution freely, or together with depth by EfficientNet's or TinyNet's formula.",
 )
-@click.option("--resolution", type=click.IntRange(16, 1024), help="Keep to pictures of this size.")
-@click.option("--set", "settings", type=Setting(), multiple=True, metavar="OPTION=VALUE", help="Keep to this option.")
-@click.option("--classes", type=click.IntRange(2), help="Classes to tell apart (default: the catalogue entry's).")
-@click.option("--optimize", type=click.Choice(["speed", "balanced", "size"]), default="balanced", show_default=True)
+@click.option("--resolution", type=click.IntRange(16, 1024), metavar="PIXELS", help="Keep to pictures of this size.")
+@click.option(
+    "--set",
+    "settings",
+    type=Setting(),
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="Keep to this option of the network (`tinyml models NAME`); may be repeated.",
+)
+@click.option(
+    "--classes",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Classes to tell apart (default: the catalogue entry's).",
+)
+@optimize_option
 @json_option
 def command(
     model: str,

@@ -6,44 +6,53 @@ from pathlib import Path
 
 import click
 
-from tinyml.cli.options import board_option, json_option
+from tinyml.cli.options import data_option, json_option
 from tinyml.cli.output import show_result
+from tinyml.cli.verb import verb
 
 
-@click.command("stream")
-@click.argument("model", required=False)
-@click.option(
-    "--data",
-    "dataset",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="The data set of clips that the sound is made of.",
+@verb(
+    "stream",
+    "tinyml stream runs/ds_cnn --data speech_commands",
+    "tinyml stream runs/ds_cnn --data speech_commands --split validation --tune --write",
+    "tinyml stream kws_ds_cnn_s --data speech_commands --board nano33ble --minutes 1   # the firmware listens",
 )
+@click.argument("model", required=False)
+@data_option("The data set of clips that the sound is made of; tinyml.toml's if left out.")
 @click.option(
     "--split", type=click.Choice(["validation", "test"]), default="test", show_default=True, help="Whose clips."
 )
-@click.option("--minutes", type=click.FloatRange(0.2, 600), default=30.0, show_default=True, help="How long.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the words and their places.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.2, 600), metavar="N", default=30.0, show_default=True, help="How long."
+)
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the words and their places.")
 @click.option(
     "--unknown",
     type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
     multiple=True,
     help="A folder with clips of other words to be said between; may be repeated.",
 )
-@board_option
+@click.option(
+    "--board",
+    "-b",
+    metavar="NAME|FILE",
+    help="Let the firmware of this board listen, in emulation (default: the same in Python).",
+)
 @click.option("--tune", "tuned", is_flag=True, help="Choose thresholds and averaging time on this sound.")
 @click.option(
     "--false-accepts",
     type=click.FloatRange(0, 10_000),
+    metavar="N",
     default=20.0,
     show_default=True,
-    help="What --tune aims at, an hour.",
+    help="With --tune: how many an hour are allowed.",
 )
 @click.option("--write", is_flag=True, help="With --tune: write the detector into the .json beside MODEL.")
 @json_option
 def command(
     model: str | None,
-    dataset: Path,
+    data: Path | None,
     split: str,
     minutes: float,
     seed: int,
@@ -63,7 +72,7 @@ def command(
     from tinyml.cli.progress import status
     from tinyml.pipeline.stream import stream, write_detector
     from tinyml.report.stream import stream_report
-    from tinyml.settings import chosen_model
+    from tinyml.settings import chosen_data, chosen_model
 
     if write and not tuned:
         raise click.UsageError("--write goes with --tune")
@@ -71,7 +80,7 @@ def command(
     with status("listening"):
         result = stream(
             source,
-            dataset,
+            chosen_data(data),
             split=split,
             minutes=minutes,
             seed=seed,

@@ -28,7 +28,7 @@ def test_a_new_project_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert functions == ["build_model"]
     assert "$" not in (project / "README.md").read_text()
     monkeypatch.chdir(project)
-    assert (chosen_board(None), chosen_model(None), chosen_data(None)) == ("pico", "model.py", "data")
+    assert (chosen_board(None), chosen_model(None), chosen_data(None)) == ("pico", "model.py", Path("data"))
     assert chosen_board("microbit") == "microbit"
 
 
