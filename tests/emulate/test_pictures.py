@@ -129,7 +129,7 @@ def test_what_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no pictures"):
         emulate_pictures(model, "nano33ble", options, images=[tmp_path])
     (tmp_path / "broken.png").write_bytes(b"\x89PNG")
-    with pytest.raises(UsageError, match="not a readable picture"):
+    with pytest.raises(UsageError, match="is not a picture in any known format"):
         emulate_pictures(model, "nano33ble", options, images=[tmp_path])
     builder = Builder()
     builder_input = builder.input((1, 200, 200, 1), scale=1 / 255, zero_point=-128)

@@ -29,7 +29,8 @@ def decode_wav(data: bytes) -> tuple[int, NDArray[np.int16]]:
         try:
             decoded, rate_hz = soundfile.read(io.BytesIO(data), dtype="int16", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
-            raise CorruptSampleError(f"not a readable sound file ({error})") from None
+            cause = str(getattr(error, "error_string", error)).rstrip(".")  # without the place of the bytes in memory
+            raise CorruptSampleError(f"is not a readable sound file ({cause})") from None
         samples = _mix_down(np.asarray(decoded))
     if not len(samples):
         raise CorruptSampleError("has no samples")
@@ -52,7 +53,7 @@ def _decode_standard(data: bytes) -> tuple[int, NDArray[np.int16]]:
             raw = reader.readframes(reader.getnframes())
             channels, rate_hz = reader.getnchannels(), reader.getframerate()
     except (wave.Error, EOFError, ValueError) as error:
-        raise CorruptSampleError(f"not a readable WAV file ({error})") from None
+        raise CorruptSampleError(f"is not a readable WAV file ({error})") from None
     whole = len(raw) - len(raw) % (2 * channels)
     samples = np.frombuffer(raw[:whole], dtype="<i2").astype(np.int16).reshape(-1, channels)
     return rate_hz, _mix_down(samples)

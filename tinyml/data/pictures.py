@@ -25,9 +25,14 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise CorruptSampleError(f"has {picture.width} x {picture.height} pixels, more than {MAX_PIXELS:,}")
+            if picture.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip at 255
+                grey = (np.clip(np.asarray(picture).astype(np.int64), 0, 65_535) >> 8).astype(np.uint8)
+                return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
             return np.asarray(picture.convert("RGB"), dtype=np.uint8)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        raise CorruptSampleError(f"not a readable picture ({error})") from None
+    except UnidentifiedImageError:
+        raise CorruptSampleError("is not a picture in any known format") from None
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise CorruptSampleError(f"is not a readable picture ({error})") from None
 
 
 def picture_sample(store: FileStore, name: str, label: int) -> Sample:

@@ -55,6 +55,8 @@ def _load(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> list[Array
 def _load_numpy(file: Path, tensor: Tensor) -> list[Array]:
     try:
         array = np.load(file, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+            raise UsageError(f"{file} is no array of numbers", hint="save one array with numpy.save")
     except (ValueError, OSError, EOFError) as error:
         raise UsageError(f"{file} is no NumPy array file: {error}") from error
     single = array.size == tensor.elements
@@ -91,18 +93,15 @@ def _load_audio(file: Path, tensor: Tensor, manifest: Mapping[str, Any]) -> Arra
 
 
 def _load_image(file: Path, tensor: Tensor) -> Array:
+    from tinyml.data.base import CorruptSampleError
+    from tinyml.data.pictures import decode_picture
     from tinyml.features.image import ImageConfig
 
     if len(tensor.shape) != 4 or tensor.shape[1] != tensor.shape[2] or tensor.shape[3] not in (1, 3):
         raise UsageError(f"cannot feed the picture {file} to an input of shape {tensor.shape}")
     try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise UsageError("reading pictures needs Pillow", hint="pip install 'tinyml[train]'") from error
-    try:
-        with Image.open(file) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise UsageError(f"{file} is no readable picture: {error}") from error
+        pixels = decode_picture(file.read_bytes())
+    except CorruptSampleError as error:
+        raise UsageError(f"{file} {error}") from error
     config = ImageConfig(size=tensor.shape[1], channels=tensor.shape[3])
     return as_input(config.process(pixels), config.input_scale, config.input_zero_point, tensor)

@@ -19,13 +19,17 @@ from tinyml.features.tables import tables
 
 AudioConfig = FrontendConfig | MfccConfig
 INTEGER = "audio"
+IMAGE = "image"
+"""The kind of preprocessing that models of pictures have in their manifest."""
 
 
 def audio_config(definition: Mapping[str, Any]) -> AudioConfig:
-    """The front-end of a manifest, by its ``kind``. Raises UsageError for a kind that there is not."""
+    """The front-end of a manifest, by its ``kind``. Raises UsageError for a model of pictures and for an unknown kind."""
     kind = definition.get("kind", INTEGER)
     if kind == MFCC:
         return MfccConfig.from_json(definition)
+    if kind == IMAGE:
+        raise UsageError("the model takes pictures, not sound", hint="show it pictures: --app vww, --image FILE")
     if kind != INTEGER:
         raise UsageError(f"front-end definition: unknown kind {kind!r}", hint=f"one of {INTEGER}, {MFCC}")
     return FrontendConfig.from_json(definition)

@@ -16,12 +16,14 @@ Array = npt.NDArray[Any]
 def quantised(array: Array, tensor: Tensor) -> Array:
     """``array`` in the tensor's dtype: as it is where it has it, floats by scale and zero point, rounded and clipped.
 
-    Raises UsageError for another integer dtype.
+    Raises UsageError for another integer dtype and for values that are no numbers (NaN).
     """
     if array.dtype == tensor.dtype.numpy:
         return array
     if not np.issubdtype(array.dtype, np.floating):
         raise UsageError(f"the values are {array.dtype}, the model's input {tensor.dtype.value} or float")
+    if np.isnan(array).any():
+        raise UsageError(f"{int(np.isnan(array).sum()):,} of the {array.size:,} values are not numbers (NaN)")
     if tensor.quant is None:
         return array.astype(tensor.dtype.numpy)
     info = np.iinfo(tensor.dtype.numpy)

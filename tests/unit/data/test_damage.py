@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import shutil
 import tarfile
@@ -82,3 +83,22 @@ def test_data_sets(kind: str, tmp_path: Path) -> None:
             refused += 1
     assert refused > MUTATIONS // 4
     shutil.rmtree(folder)
+
+
+def test_reasons_read_as_sentences_without_addresses() -> None:
+    for decode, data, reason in (
+        (decode_picture, b"no picture at all", "is not a picture in any known format"),
+        (decode_picture, picture_bytes(1)[:60], "is not a readable picture (image file is truncated)"),
+        (decode_wav, b"RIFF, but no sound", "is not a readable sound file (Format not recognised)"),
+    ):
+        with pytest.raises(CorruptSampleError) as caught:
+            decode(data)
+        assert str(caught.value) == reason
+
+
+def test_grey_of_sixteen_bits_keeps_its_upper_eight() -> None:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.array([[0, 0x00FF, 0x8000, 0xFFFF]], np.uint16)).save(stream, "PNG")
+    assert decode_picture(stream.getvalue()).tolist() == [[[0] * 3, [0] * 3, [128] * 3, [255] * 3]]

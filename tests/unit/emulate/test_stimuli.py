@@ -40,7 +40,10 @@ def test_numpy_files_are_quantised_and_stacks_are_split(tmp_path: Path) -> None:
     assert stimuli[1].arrays[0].dtype == np.int8
 
 
-@pytest.mark.parametrize("content", [np.zeros((4, 4), np.int8), np.zeros((4, 3), np.int32)])
+@pytest.mark.parametrize(
+    "content",
+    [np.zeros((4, 4), np.int8), np.zeros((4, 3), np.int32), np.full((4, 3), "x"), np.full((4, 3), np.nan, np.float32)],
+)
 def test_wrong_arrays_are_refused(tmp_path: Path, content: np.ndarray) -> None:
     file = tmp_path / "x.npy"
     np.save(file, content)
@@ -51,6 +54,12 @@ def test_wrong_arrays_are_refused(tmp_path: Path, content: np.ndarray) -> None:
 def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "x.npy"
     text.write_text("no array")
-    for file in (tmp_path / "none.npy", text, Path(__file__)):
+    several = tmp_path / "several.npz"
+    np.savez(several, a=np.zeros((4, 3), np.int8))
+    several.rename(tmp_path / "several.npy")
+    picture, sound = tmp_path / "x.png", tmp_path / "x.wav"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    sound.write_bytes(b"RIFF")
+    for file in (tmp_path / "none.npy", text, tmp_path / "several.npy", picture, sound, Path(__file__)):
         with pytest.raises(UsageError):
             file_stimuli(graph(), [file], {})
