@@ -24,7 +24,7 @@ IMAGE = "image"
 
 
 def audio_config(definition: Mapping[str, Any]) -> AudioConfig:
-    """The front-end of a manifest, by its ``kind``. Raises UsageError for a model of pictures and for an unknown kind."""
+    """The front-end of a manifest, by its ``kind``. UsageError for a model of pictures, and for an unknown kind."""
     kind = definition.get("kind", INTEGER)
     if kind == MFCC:
         return MfccConfig.from_json(definition)
