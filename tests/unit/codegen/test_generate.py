@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.conftest import Golden
+from tests.support.shared import REPOSITORY, require_tool
 from tests.support.tflite_builder import Builder
 from tinyml.codegen import generate
 from tinyml.graph.ir import Graph
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Target
+from tinyml.paths import templates_dir
 from tinyml.plan.planner import make_plan
 from tinyml.tflite.read import read_graph
 
@@ -35,6 +41,21 @@ def test_a_whole_network(golden: Golden) -> None:
     text = sources(graph)
     for name, content in text.items():
         golden(f"codegen/small_{name}", content)
+
+
+@pytest.mark.parametrize("arena", ["own", "external"])
+def test_the_program_of_the_page_compiles(arena: str, tmp_path: Path) -> None:
+    gcc = require_tool("gcc")
+    page = (REPOSITORY / "docs" / "firmware.md").read_text(encoding="utf-8")
+    program = re.findall(r"```c\n(#include \"network.h\".*?)```", page, re.DOTALL)
+    assert len(program) == 1
+    for name, content in {**sources(small_graph()), "main.c": program[0]}.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{templates_dir() / 'runtime'}", "-c"]
+    external = ["-DNETWORK_ARENA_EXTERNAL"] if arena == "external" else []
+    subprocess.run([gcc, *flags, *external, "network.c", "main.c"], cwd=tmp_path, check=True)
+    symbols = subprocess.run(["nm", "network.o"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert ("U network_arena" in symbols) == (arena == "external")
 
 
 def test_the_same_graph_gives_the_same_text() -> None:
