@@ -21,7 +21,7 @@ from tinyml.cli import main
 from tinyml.data.pictures import decode_picture
 from tinyml.emulate.pictures import CAMERA_FILE
 from tinyml.emulate.run import run_application
-from tinyml.errors import BoardError
+from tinyml.errors import BoardError, UsageError
 from tinyml.features.frames import pack_frame, unpack_frame
 from tinyml.features.image import process
 from tinyml.firmware.parts.camera import sensor_of
@@ -146,8 +146,30 @@ def test_a_board_that_sends_no_picture() -> None:
         capture(port, 115200, timeout_s=1)
     with device(b"") as port, pytest.raises(BoardError, match="nothing came"):
         capture(port, 115200, timeout_s=1)
-    with pytest.raises(BoardError):
+    with pytest.raises(BoardError, match="there is no port /dev/no-such-port"):
         capture("/dev/no-such-port", 115200, timeout_s=1)
+
+
+def test_an_emulator_that_does_not_answer_or_goes_away() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1)
+            connection.sendall(b'{"event":"capture","frame":0,"size":96,"channels":1}\n')
+        listener.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pytest.raises(BoardError, match="went away"):
+        capture(port, 115200, timeout_s=10)
+    thread.join(10)
+    with pytest.raises(BoardError, match="does not answer"):
+        capture(port, 115200, timeout_s=10)
+    with pytest.raises(UsageError, match="nosuch"):
+        capture("nosuch://port", 115200, timeout_s=1)
 
 
 def events(*fields: dict[str, object]) -> list[Event]:

@@ -97,6 +97,7 @@ def _firmware(what: str | None, board: str | None, app: str) -> tuple[Firmware, 
 
     firmware = find_firmware(what, board)
     if firmware is None:
+        _must_exist(what)
         from tinyml import pipeline
         from tinyml.cli.progress import status
 
@@ -107,6 +108,17 @@ def _firmware(what: str | None, board: str | None, app: str) -> tuple[Firmware, 
         assert isinstance(firmware, Firmware)
         return firmware, name
     return firmware, board or firmware.board or chosen_board(None)
+
+
+def _must_exist(what: str | None) -> None:
+    """A path that is not there would be taken for a model, which wants to know its board first."""
+    from pathlib import Path
+
+    from tinyml.errors import UsageError
+
+    if what is not None and len(Path(what).parts) > 1 and not Path(what).exists():
+        hint = "give a firmware's .elf, a project's folder, a model, or nothing for the last build"
+        raise UsageError(f"there is no {what}", hint=hint)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -99,12 +100,11 @@ def capture(port: str, baud: int, *, timeout_s: float = 60.0) -> Capture:
     A picture that comes damaged is asked for again. Raises BoardError where the port does not open, goes away, or no
     whole picture comes in time.
     """
-    import serial
-
     deadline = time.monotonic() + timeout_s
     trouble = "nothing came"
+    opened = _open(port, baud)
     try:
-        with serial.serial_for_url(port, baudrate=baud, timeout=READ_S) as line:
+        with opened as line:
             assembler, splitter, asked = Assembler(), LineSplitter(), float("-inf")
             while time.monotonic() < deadline:
                 if time.monotonic() - asked > ASK_AGAIN_S:
@@ -120,14 +120,32 @@ def capture(port: str, baud: int, *, timeout_s: float = 60.0) -> Capture:
                         continue
                     if whole is not None:
                         return whole
-    except ValueError as error:
-        raise UsageError(f"{port}: {error}", hint="a serial port, or socket://HOST:PORT") from error
     except OSError as error:
-        raise port_error(port, error) from error
+        raise BoardError(f"{port} went away: {error}", hint="plug the board in again") from error
     raise BoardError(
         f"no picture came from {port} in {timeout_s:.0f} s: {trouble}",
         hint="flash the application vww (`tinyml build --app vww`), and check port and baud rate",
     )
+
+
+def _open(port: str, baud: int) -> Any:
+    """The serial port or URL as pyserial opens it. Raises BoardError where it is not there, UsageError for no URL."""
+    import serial
+
+    is_port = "://" not in port
+    if is_port and sys.platform != "win32" and not Path(port).exists():
+        raise BoardError(
+            f"there is no port {port}", hint="is the board plugged in? Without a name the board is looked for"
+        )
+    options: dict[str, Any] = {"exclusive": True} if is_port and sys.platform != "win32" else {}
+    try:
+        return serial.serial_for_url(port, baudrate=baud, timeout=READ_S, **options)
+    except ValueError as error:
+        raise UsageError(f"{port}: {error}", hint="a serial port, or socket://HOST:PORT") from error
+    except OSError as error:
+        if is_port:
+            raise port_error(port, error) from error
+        raise BoardError(f"{port} does not answer", hint="is the emulator running, and waiting there?") from error
 
 
 def _events(splitter: LineSplitter, data: bytes) -> Iterator[Event]:

@@ -175,6 +175,7 @@ class TestCommand:
             (["firmware.elf", "--board", "mps2-an386"], 6, "there is nothing to flash"),
             (["firmware.elf", "--board", "nano33ble", "--tool", "avrdude"], 2, "is not flashed with 'avrdude'"),
             (["no_such_net", "--board", "pico"], 2, "no_such_net"),
+            (["build/nano33ble-vww"], 2, "there is no build/nano33ble-vww"),
         ],
     )
     def test_mistakes(self, arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
