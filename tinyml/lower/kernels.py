@@ -19,12 +19,14 @@ from tinyml.lower.dsp import broadcast as dsp_broadcast
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
+from tinyml.lower.dsp import elementwise as dsp_elementwise
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import layer_norm as dsp_layer_norm
 from tinyml.lower.dsp import lstm as dsp_lstm
 from tinyml.lower.dsp import matmul as dsp_matmul
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
+from tinyml.lower.dsp import prelu as dsp_prelu
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
 from tinyml.lower.dsp import whole_norm as dsp_whole_norm
 from tinyml.lower.dsp import wide as dsp_wide
@@ -81,6 +83,9 @@ from tinyml.lower.verdict import APPLIES, Verdict
 ANY_ISA = frozenset(Isa)
 ANY_GOAL = frozenset(Optimize)
 PORTABLE = "portable C"
+OF_ONE = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "DIV", "GELU", "EXP", "LOG",
+          "RSQRT", "SQRT", "ABS", "LOOKUP")  # fmt: skip
+"""Ops that are functions of one 8-bit value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _dsp("ADD", dsp_broadcast.sum_applies, dsp_broadcast.build_sum, "three roundings in SMMLAR"),
     _dsp("SUB", dsp_broadcast.sum_applies, dsp_broadcast.build_sum, "three roundings in SMMLAR"),
     _dsp("MUL", always, dsp_broadcast.build_mul, "roundings in SMMLAR"),
+    _dsp("PRELU", dsp_prelu.applies, dsp_prelu.build, "one linear function a sign, proven on all values and slopes"),
     _dsp("BATCH_MATMUL", dsp_matmul.batch_matmul_applies, dsp_matmul.build_batch_matmul, "SMLAD, 4 rows by 2 columns"),
     _dsp("LAYER_NORM", dsp_layer_norm.applies, dsp_layer_norm.build, "roundings in SMMLAR"),
     _dsp("WHOLE_NORM", dsp_whole_norm.applies, dsp_whole_norm.build, "roundings in SMMLAR"),
@@ -238,26 +244,8 @@ KERNELS: tuple[KernelRow, ...] = (
     _mve("ATTENTION", mve_matmul.attention_applies, mve_matmul.build_attention, "VMLA or VMLADAV, query by query"),
     _mve("AVERAGE_POOL_2D", mve_pool_2d.average_applies, mve_pool_2d.build_average, "eight channels at a time"),
     _mve("MAX_POOL_2D", mve_pool_2d.max_applies, mve_pool_2d.build_max, "sixteen channels at a time"),
-    *(
-        _mve(kind, always, mve_elementwise.build, "sixteen values at a time")
-        for kind in (
-            "LOGISTIC",
-            "TANH",
-            "HARD_SWISH",
-            "LEAKY_RELU",
-            "RELU",
-            "RELU6",
-            "RELU_N1_TO_1",
-            "DIV",
-            "GELU",
-            "EXP",
-            "LOG",
-            "RSQRT",
-            "SQRT",
-            "ABS",
-            "LOOKUP",
-        )
-    ),
+    *(_mve(kind, always, mve_elementwise.build, "sixteen values at a time") for kind in OF_ONE),
+    *(_dsp(kind, always, dsp_elementwise.build, "eight values a turn") for kind in OF_ONE),
     _dsp("TRANSPOSE_CONV", dsp_transpose_conv.applies, dsp_transpose_conv.build, "SMLAD on 3 windows by 2 channels"),
     _no_simd(
         "TRANSPOSE_CONV", v6m_transpose_conv.applies, v6m_transpose_conv.build, "3 windows by 3 channels in 2 words"
@@ -286,13 +274,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("SUM", reduce.build),
     _portable("CONCATENATION", concatenation.build),
     _portable("SOFTMAX", softmax.build),
-    _portable("LOGISTIC", elementwise.build),
-    _portable("TANH", elementwise.build),
-    _portable("HARD_SWISH", elementwise.build),
-    _portable("LEAKY_RELU", elementwise.build),
-    _portable("RELU", elementwise.build),
-    _portable("RELU6", elementwise.build),
-    _portable("RELU_N1_TO_1", elementwise.build),
+    *(_portable(kind, elementwise.build) for kind in OF_ONE),
     _portable("QUANTIZE", quantize.build_quantize),
     _portable("DEQUANTIZE", quantize.build_dequantize),
     _portable("BATCH_MATMUL", batch_matmul.build),
@@ -300,19 +282,11 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("RESIZE_BILINEAR", resize_bilinear.build),
     _portable("SQUARED_DIFFERENCE", arithmetic.build_squared_difference),
     _portable("PRELU", arithmetic.build_prelu),
-    _portable("DIV", elementwise.build),
-    _portable("GELU", elementwise.build),
-    _portable("EXP", elementwise.build),
-    _portable("LOG", elementwise.build),
-    _portable("RSQRT", elementwise.build),
-    _portable("SQRT", elementwise.build),
-    _portable("ABS", elementwise.build),
     _portable("L2_NORMALIZATION", normalisation.build_l2),
     _portable("LOG_SOFTMAX", normalisation.build_log_softmax),
     _portable("ATTENTION", attention.build),
     _portable("LAYER_NORM", layer_norm.build),
     _portable("WHOLE_NORM", whole_norm.build),
-    _portable("LOOKUP", elementwise.build),
     _portable("UNIDIRECTIONAL_SEQUENCE_LSTM", lstm.build),
     _portable("READ_VARIABLE", state.build_read),
     _portable("ASSIGN_VARIABLE", state.build_assign),

@@ -101,6 +101,11 @@ def mean(shape: tuple[int, ...], axes: tuple[int, ...], scale: float = 0.1) -> L
     return lambda b: b.reduce("MEAN", b.input(shape), axes, scale=scale)
 
 
+def prelu(shape: tuple[int, ...], slope: float) -> Layer:
+    """PRELU with slopes of ``shape``, scaled by ``slope``."""
+    return lambda b: add.broadcast(b, "PRELU", b.input((1, 4, 4, 4)), b.constant(full(*shape), scale=slope), scale=0.05)
+
+
 def product(a: tuple[int, ...], b: tuple[int, ...], by_row: bool = False) -> Layer:
     """BATCH_MATMUL of two inputs."""
     return lambda builder: add.batch_matmul(builder, builder.input(a), builder.input(b), adj_y=by_row, scale=0.5)
@@ -236,6 +241,8 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
         "an effective scale below one, here with a shift",
     ),
     "product of columns": (binary("MUL", HALVES, (1, 4, 4, 1)), (Isa.MVE,), "an operand that is neither"),
+    "slopes of every line": (prelu((4, 1, 4), 0.01), (Isa.DSP,), "slopes that differ from row to row"),
+    "slopes of next to nothing": (prelu((1, 1, 4), 1e-15), (Isa.DSP,), "no linear function rounds as TFLite"),
     "padded pool": (
         pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"),
         (Isa.MVE,),

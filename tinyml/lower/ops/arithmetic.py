@@ -37,11 +37,15 @@ def build_squared_difference(graph: Graph, op: Op, target: Target) -> Step:
     return broadcast_step(graph, op, "tml_squared_difference", "tml_arithmetic.h", multipliers)
 
 
-def build_prelu(graph: Graph, op: Op, target: Target) -> Step:
-    """The portable step of PRELU; TFLite computes both effective scales in float32."""
+def prelu_multipliers(graph: Graph, op: Op) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Multiplier and shift of PRELU above and below zero; TFLite computes both effective scales in float32."""
     x, alpha, out = (np.float32(graph.tensor(i).scale) for i in (*op.inputs, op.outputs[0]))
-    positive, positive_shift = quantize_multiplier(float(x / out))
-    negative, negative_shift = quantize_multiplier(float(x * alpha / out))
+    return quantize_multiplier(float(x / out)), quantize_multiplier(float(x * alpha / out))
+
+
+def build_prelu(graph: Graph, op: Op, target: Target) -> Step:
+    """The portable step of PRELU."""
+    (positive, positive_shift), (negative, negative_shift) = prelu_multipliers(graph, op)
     multipliers = {
         "positive_multiplier": positive, "positive_shift": positive_shift,
         "negative_multiplier": negative, "negative_shift": negative_shift,
