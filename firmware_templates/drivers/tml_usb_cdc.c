@@ -44,6 +44,7 @@ static uint8_t received[RECEIVED_BYTES];
 static uint8_t to_send[TML_USB_PACKET];
 static uint32_t to_send_bytes;
 static volatile bool receiver_waits;
+static bool stalled; /* the host's port is open, but nobody reads */
 
 /* The next packet of an answer; a short one is the last. */
 static void answer_on(bool first) {
@@ -174,9 +175,10 @@ void tml_uart_init(void) {
 }
 
 static void send(void) {
-    uint32_t tries = SEND_TRIES;
+    uint32_t tries = stalled ? 1u : SEND_TRIES; /* who has stopped reading holds nobody up twice */
     if (!tml_usb_attached()) tml_usb_bus_reset();
     while (sending && open && --tries > 0) __asm__ volatile("" ::: "memory");
+    stalled = open && sending;
     if (open && !sending && to_send_bytes > 0) {
         sending = true;
         tml_usb_send(to_send, to_send_bytes);

@@ -171,6 +171,19 @@ def test_the_host_waits_while_nothing_is_read(host: Host) -> None:
     assert host.send(blocks[kept]) and host.read() == kept
 
 
+def test_a_host_that_reads_no_more_is_waited_for_once(host: Host) -> None:
+    """The port is open, but its program has stopped: the first packet waits there, the next is waited for in vain."""
+    assert enumerated(host).tell(DTR)
+    host.say(b"waits\n")
+    host.say(b"lost\n")
+    host.core.machine.write("text", b"lost at once\n")
+    host.core.machine.write("wrote", (13).to_bytes(4, "little"))
+    assert host.core.machine.count("say") < 10_000
+    assert host.fetch() == b"waits\n"
+    host.say(b"heard again\n")
+    assert host.fetch() == b"heard again\n"
+
+
 def test_a_bus_reset_ends_the_conversation(host: Host) -> None:
     assert enumerated(host).tell(DTR)
     host.say(b"taken by nobody\n")

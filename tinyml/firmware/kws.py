@@ -15,7 +15,7 @@ from tinyml.features.config import default_config
 from tinyml.features.mfcc import MfccConfig
 from tinyml.firmware.apps import find_app
 from tinyml.firmware.drivers import drivers_for
-from tinyml.firmware.parts.microphone import check_rate, microphone_ram_bytes
+from tinyml.firmware.parts.microphone import check_rate, has_driver, microphone_ram_bytes
 from tinyml.firmware.render import c_list, c_strings
 from tinyml.graph.ir import DType, Graph
 from tinyml.lower.program import Hop, Program
@@ -35,6 +35,9 @@ FLOAT_FACTOR, SOFT_FLOAT_FACTOR = 1.0, 15.0
 """What the floating-point front-end takes of the integer one's instructions, with an FPU and without."""
 
 LIGHT_MS, STATUS_MS = 500, 10_000
+PRINTED_BYTES = 340
+"""What is printed between two looks at the microphone is at most a detection and a status, each a line."""
+
 _SCORE_SCALE, _SCORE_ZERO = 1 / 256, -128
 
 
@@ -130,8 +133,15 @@ def rhythm_of(config: AudioConfig, board: Board) -> Rhythm:
         factor = FLOAT_FACTOR if "fpu" in board.features else SOFT_FLOAT_FACTOR
     return Rhythm(
         config.sample_rate_hz, config.window_samples, config.hop_samples, config.fft_size,
-        spectral_bins(config), config.bands, config.coefficients, factor,
+        spectral_bins(config), config.bands, config.coefficients, factor, printing_ms(board),
     )  # fmt: skip
+
+
+def printing_ms(board: Board) -> float:
+    """How long the console takes for PRINTED_BYTES, ten bits each; none where only a host listens: its time stands."""
+    if board.console is None or not has_driver(board):
+        return 0.0
+    return 10_000.0 * PRINTED_BYTES / board.console.baud
 
 
 def core_clock_hz(board: Board) -> int:

@@ -36,7 +36,8 @@ SAFE_SHARE = 0.75
 class Rhythm:
     """Sizes of the front-end that its cost and the ring follow from.
 
-    ``factor`` multiplies its instructions where it is another one than that in integers.
+    ``factor`` multiplies its instructions where it is another one than that in integers; ``printing_ms`` is how long
+    the longest lines hold the core up that the console gets at once.
     """
 
     sample_rate_hz: int
@@ -47,6 +48,7 @@ class Rhythm:
     bands: int
     coefficients: int
     factor: float = 1.0
+    printing_ms: float = 0.0
 
     @property
     def hop_ms(self) -> float:
@@ -185,13 +187,13 @@ def too_slow(load: AudioLoad, board: str) -> DoesNotFitError:
 
 
 def ring_samples(rhythm: Rhythm, frame_ms: float, network_ms: float) -> int:
-    """Samples of the ring, a power of two: a window, a hop, and what arrives during a frame and an inference."""
-    meanwhile = RING_MARGIN * (frame_ms + network_ms) * rhythm.sample_rate_hz / 1000.0
+    """Samples of the ring, a power of two: a window, a hop, what arrives during a frame, an inference and printing."""
+    meanwhile = (RING_MARGIN * (frame_ms + network_ms) + rhythm.printing_ms) * rhythm.sample_rate_hz / 1000.0
     needed = (rhythm.window_samples + rhythm.hop_samples + meanwhile) / SAFE_SHARE
     return 1 << max(6, math.ceil(math.log2(needed)))
 
 
 def holds(load: AudioLoad, rhythm: Rhythm) -> bool:
     """Whether the ring is large enough for these times without the margin, so that nothing is dropped."""
-    meanwhile = (load.frame_ms + load.network_ms) * rhythm.sample_rate_hz / 1000.0
+    meanwhile = (load.frame_ms + load.network_ms + rhythm.printing_ms) * rhythm.sample_rate_hz / 1000.0
     return SAFE_SHARE * load.ring_samples >= rhythm.window_samples + rhythm.hop_samples + meanwhile

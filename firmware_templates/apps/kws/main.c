@@ -182,7 +182,10 @@ static void listen(void) {
         add_frame(first);
         first += FRONTEND_HOP_SAMPLES;
         const uint32_t frame = count.frames++;
-        if (frame + 1u == light_until) tml_led_set(0, 0);
+        if (light_until != 0 && frame + 1u >= light_until) { /* its own frame may have been left out */
+            tml_led_set(0, 0);
+            light_until = 0;
+        }
         const bool due = frame >= next_inference && count.frames - count.dropped_frames >= APP_FRAMES;
         if (runs_now(due)) {
             while (next_inference <= frame) next_inference += every;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from tinyml.boards import load_board
 from tinyml.errors import DoesNotFitError
 from tinyml.features import default_config
 from tinyml.features.mfcc import MfccConfig
-from tinyml.firmware.kws import core_clock_hz, plan_keywords, rhythm_of
+from tinyml.firmware.kws import PRINTED_BYTES, core_clock_hz, plan_keywords, rhythm_of
+from tinyml.paths import templates_dir
 from tinyml.pipeline import compile_model
 from tinyml.plan.realtime import (
     HIGHEST_LOAD,
@@ -67,12 +69,26 @@ def test_a_slow_core_is_refused_with_its_numbers() -> None:
 
 @pytest.mark.parametrize("network_ms", [0.5, 20.0, 60.0, 300.0])
 def test_the_ring_is_the_least_power_of_two_with_its_margins(network_ms: float) -> None:
-    ring = ring_samples(RHYTHM, 1.0, network_ms)
+    silent = replace(RHYTHM, printing_ms=0.0)
+    ring = ring_samples(silent, 1.0, network_ms)
     needed = 480 + 320 + 1.25 * (1.0 + network_ms) * 16
     assert ring & (ring - 1) == 0 and SAFE_SHARE * ring >= needed > SAFE_SHARE * ring / 2
     load = AudioLoad(64_000_000, 20.0, 20, 45_000, 1, 1.0, network_ms, ring, False)
-    assert holds(load, RHYTHM)
-    assert not holds(replace(load, ring_samples=ring // 4), RHYTHM)
+    assert holds(load, silent)
+    assert not holds(replace(load, ring_samples=ring // 4), silent)
+    printing = ring_samples(RHYTHM, 1.0, network_ms)
+    assert SAFE_SHARE * printing >= needed + RHYTHM.printing_ms * 16 and RHYTHM.printing_ms > 25
+    assert holds(replace(load, ring_samples=printing), RHYTHM)
+
+
+def test_what_is_printed_at_once_is_counted_with_the_ring() -> None:
+    """The longest status, all its numbers of ten digits, and a detection of the longest word that is usual."""
+    source = (templates_dir() / "apps" / "kws" / "main.c").read_text("utf-8")
+    fields = re.findall(r'(?:tml_print_field|print_permille)\("(\w+)"', source[: source.index("static int infer(")])
+    assert {"duty", "most_waiting_samples", "score", "time_ms"} <= set(fields)
+    longest = sum(len(f',"{name}":4294967295') for name in fields) + len('{"event":"status"}\n') + 60
+    assert longest <= PRINTED_BYTES
+    assert rhythm_of(default_config(), load_board("mps2-an386")).printing_ms == 0.0, "its time is the host's"
 
 
 def test_another_geometry_has_another_rhythm() -> None:
