@@ -17,6 +17,7 @@ from tinyml.lower.bits import layer as bits
 from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import broadcast as dsp_broadcast
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
+from tinyml.lower.dsp import depthwise_column as dsp_depthwise_column
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import elementwise as dsp_elementwise
@@ -183,6 +184,12 @@ KERNELS: tuple[KernelRow, ...] = (
         mve_grouped.depthwise_applies,
         mve_grouped.build_depthwise,
         "VMLADAVA on 2 patches, by groups of channels",
+    ),
+    _dsp(
+        "DEPTHWISE_CONV_2D",
+        dsp_depthwise_column.applies,
+        dsp_depthwise_column.build,
+        "SMLAD on int16 columns, weights in registers",
     ),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),

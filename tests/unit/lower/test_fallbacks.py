@@ -21,7 +21,7 @@ from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ops import DepthwiseConv2DAttrs
 from tinyml.lower.bits import layer as bits
-from tinyml.lower.dsp import depthwise_row
+from tinyml.lower.dsp import depthwise_column, depthwise_row
 from tinyml.lower.kernels import PORTABLE
 from tinyml.lower.lowering import lower
 from tinyml.lower.program import Isa, Optimize, Step, Target
@@ -345,6 +345,20 @@ def test_padding_that_only_a_folded_pad_makes() -> None:
     assert "padding narrower than the kernel, here 0 above and 3 to the left" in refused_padding().cause
 
 
+def refused_columns() -> tuple[Verdict, Verdict]:
+    """What the kernel of columns says row by row, and of padding beside them, which only a folded PAD makes."""
+    graph = read_graph(model(depthwise(full(1, 3, 1, 4), **VALID)))
+    op, target = graph.ops[0], Target(Isa.DSP)
+    beside = replace(op, attrs=replace(cast(DepthwiseConv2DAttrs, op.attrs), pad_left=2))
+    by_rows = depthwise_column.applies(graph, op, replace(target, by_rows=True))
+    return by_rows, depthwise_column.applies(graph, beside, target)
+
+
+def test_columns_by_rows_and_with_padding_beside_them() -> None:
+    by_rows, beside = refused_columns()
+    assert "whole columns, not row by row" in by_rows.cause and "to the left, here 2" in beside.cause
+
+
 def causes() -> set[tuple[str, int]]:
     """File and line of every call that makes a cause."""
     found = set()
@@ -373,6 +387,7 @@ def test_every_cause_is_forced() -> None:
         for layer, _ in WINOGRAD.values():
             step_of(layer, Isa.DSP, Optimize.SPEED)
         refused_padding()
+        refused_columns()
         refused_rows_of_bits()
         refused_line_of_bits()
     finally:
