@@ -56,6 +56,7 @@ class KeywordPlan:
     """The application on one board: the model, the load of its core, the detector's integers, the front-end's C.
 
     ``hop_frames`` are those that an inference takes where the network streams along time, None where it takes windows.
+    ``lights`` are each label's among the board's, by number; the first for all where there are none.
     """
 
     model: KeywordModel
@@ -63,6 +64,7 @@ class KeywordPlan:
     table: DetectorTable
     frontend: FrontendSource
     hop_frames: int | None = None
+    lights: tuple[int, ...] = ()
 
     @property
     def sources(self) -> dict[str, str]:
@@ -79,6 +81,7 @@ class KeywordPlan:
             "APP_RING_SAMPLES": f"{load.ring_samples}u",
             "APP_LABEL_COUNT": str(len(model.labels)),
             "APP_LABELS": c_strings(model.labels),
+            "APP_LIGHTS": c_list(f"{light}u" for light in self.lights or (0,) * len(model.labels)),
             "APP_AVERAGED": f"{table.averaged}u",
             "APP_LIMITS": c_list(f"{limit}u" for limit in table.limits),
             "APP_REFRACTORY": c_list(f"{count}u" for count in table.refractory),
@@ -180,7 +183,13 @@ def plan_listening(
         board.name,
         hop.rows if hop else None,
     )
-    return with_load(model, load, hop.rows if hop else None)
+    return replace(with_load(model, load, hop.rows if hop else None), lights=lights_of(board, model.labels))
+
+
+def lights_of(board: Board, labels: Sequence[str]) -> tuple[int, ...]:
+    """The light of each label: the one of ``board`` that is named like it, otherwise the first."""
+    names = [led.name for led in board.leds]
+    return tuple(names.index(label) if label in names else 0 for label in labels)
 
 
 def with_load(model: KeywordModel, load: AudioLoad, hop_frames: int | None = None) -> KeywordPlan:

@@ -34,6 +34,8 @@ _Static_assert(NETWORK_INPUT_BYTES == KEPT_FRAMES * FRONTEND_FEATURES, "the netw
 _Static_assert(NETWORK_OUTPUT_BYTES == APP_LABEL_COUNT, "the network gives a score for each label");
 
 static const char *const labels[APP_LABEL_COUNT] = APP_LABELS;
+static const uint8_t lights[APP_LABEL_COUNT] = APP_LIGHTS;
+static uint32_t lit; /* the light of the last word */
 
 static int16_t ring[APP_RING_SAMPLES];
 static int8_t window[KEPT_FRAMES][FRONTEND_FEATURES]; /* the last frames, the one that comes next first */
@@ -90,7 +92,9 @@ static void print_status(void) {
 
 static void announce(int label, uint32_t frame) {
     ++count.detections;
-    tml_led_set(0, 1);
+    tml_led_set(lit, 0);
+    lit = lights[label];
+    tml_led_set(lit, 1);
     tml_print("{\"event\":\"detection\",\"word\":");
     tml_print(labels[label]);
     print_permille("score", detector_permille(label));
@@ -183,7 +187,7 @@ static void listen(void) {
         first += FRONTEND_HOP_SAMPLES;
         const uint32_t frame = count.frames++;
         if (light_until != 0 && frame + 1u >= light_until) { /* its own frame may have been left out */
-            tml_led_set(0, 0);
+            tml_led_set(lit, 0);
             light_until = 0;
         }
         const bool due = frame >= next_inference && count.frames - count.dropped_frames >= APP_FRAMES;

@@ -105,3 +105,9 @@ def test_the_shipped_model_on_the_nano33ble() -> None:
     assert plan.values["APP_RING_SAMPLES"] == f"{plan.load.ring_samples}u"
     assert plan.values["APP_LABELS"].startswith('{"\\"yes\\"", ')
     assert plan.ram_bytes < 12_000
+    assert set(plan.lights) == {0}, "the first light for every word"
+    relay = replace(NANO.leds[1], name=compiled.source.labels[1], pin="P0.27")
+    mine = replace(NANO, leds=(*NANO.leds, relay))
+    wired = plan_keywords(compiled.program, mine, compiled.source.labels, compiled.source.manifest)
+    assert wired.lights == (0, len(NANO.leds), *([0] * (len(compiled.source.labels) - 2)))
+    assert wired.values["APP_LIGHTS"].count(f"{len(NANO.leds)}u") == 1
