@@ -200,7 +200,7 @@ class Cuts:
     def _is_sound(self, segment: Segment) -> bool:
         """Whether every pointer is aligned, no tensor inside has another name, and what is read whole exists before."""
         program = segment.program
-        for step, node in zip(segment.steps, segment.nodes, strict=True):
+        for step, node in zip(segment.steps, segment.eager, strict=True):
             whole = {program.storage(t) for t in step.inputs if t not in node.inputs}
             renamed = any(program.storage(t) != t and program.storage(t) in segment.made for t in node.inputs)
             if whole & segment.made or renamed:

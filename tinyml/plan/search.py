@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import accumulate
 from math import inf
 
@@ -96,7 +97,7 @@ class Search:
         least = self._least_edge_peak()
         if least is None:
             return None
-        failed, limit = 0, least
+        failed, limit = least - 1, least
         step, enough = max(limit // _FIRST_STEP_PART, 1), self._enough()
         while True:
             path = self.least_work(min(limit, enough))
@@ -122,20 +123,46 @@ class Search:
         return self._least
 
     def _find_least_edge_peak(self) -> int | None:
-        best = [0.0] + [float("inf")] * self.steps
-        for end in range(1, self.steps + 1):
-            for start in range(end - 1, -1, -1):
-                if not self._bounds(start, end, best[end]):
-                    break
-                if best[start] >= best[end]:
-                    continue
-                inner_bytes = 0
-                for edge in self._edges(start, end, best[end], (1,)):
-                    best[end] = min(best[end], max(best[start], edge.peak_bytes))
-                    inner_bytes = edge.inner_bytes
-                if inner_bytes >= best[end]:
-                    break
-        return None if best[-1] == float("inf") else int(best[-1])
+        """Cuts are reached in the order of the memory that it takes; edges are worked out when their bound is due."""
+        reached = [False] * (self.steps + 1)
+        due: list[tuple[float, int, int, bool]] = []
+        inner_bytes: list[dict[int, int]] = [{} for _ in range(self.steps + 1)]
+
+        def reach(start: int) -> None:
+            reached[start] = True
+            for end in range(start + 1, min(start + LONGEST_SEGMENT, self.steps) + 1):
+                if not reached[end]:
+                    heappush(due, (self._least_bytes(start, end), start, end, False))
+            for edge in self.cuts.whole(start) if start < self.steps else ():
+                heappush(due, (edge.peak_bytes, start, start + 1, True))
+
+        reach(0)
+        level = 0.0
+        while due and not reached[-1]:
+            bound, start, end, is_exact = heappop(due)
+            if reached[end]:
+                continue
+            of_shorter = max((found for other, found in inner_bytes[end].items() if other > start), default=0)
+            if not is_exact and of_shorter > bound:
+                heappush(due, (of_shorter, start, end, False))
+                continue
+            level = max(level, bound)
+            if is_exact:
+                reach(end)
+            elif edges := self._fewest_rows(start, end):
+                inner_bytes[end][start] = edges[0].inner_bytes
+                heappush(due, (min(e.peak_bytes for e in edges), start, end, True))
+        return int(level) if reached[-1] else None
+
+    def _fewest_rows(self, start: int, end: int) -> list[Edge]:
+        """The edges by rows of the fewest rows a call that there are."""
+        found = (self.cuts.by_rows(start, end - 1, count) for count in _COUNTS)
+        return next((edges for edges in found if edges), [])
+
+    def _least_bytes(self, start: int, end: int) -> int:
+        """What an edge by rows takes at least: what is alive at its ends, and the windows between."""
+        cuts = self.cuts
+        return max(cuts.cut_bytes[start], cuts.cut_bytes[end]) + cuts.windows_bytes(start, end)
 
     def _enough(self) -> int:
         """A limit below which a path surely lies: every step alone, or the longest way by rows, nothing shared."""
@@ -213,8 +240,7 @@ class Search:
         cuts = self.cuts
         if end == start + 1:
             yield from cuts.whole(start)
-        least = max(cuts.cut_bytes[start], cuts.cut_bytes[end]) + cuts.windows_bytes(start, end)
-        if least > limit:
+        if self._least_bytes(start, end) > limit:
             return
         for count in counts:
             edges = cuts.by_rows(start, end - 1, count)

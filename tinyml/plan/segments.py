@@ -40,7 +40,8 @@ class Segment:
         return self.program.steps[self.first : self.last + 1]
 
     @cached_property
-    def _eager(self) -> tuple[Node, ...]:
+    def eager(self) -> tuple[Node, ...]:
+        """The steps as the trace sees them where none waits for another branch."""
         found = []
         for step in self.steps:
             assert step.rows is not None
@@ -50,10 +51,10 @@ class Segment:
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """The steps as the trace sees them; short branches wait for long ones where that takes less memory."""
-        waiting = _waiting(self._eager)
-        if waiting == self._eager:
-            return self._eager
-        return min((self._eager, waiting), key=self._held_bytes)
+        waiting = _waiting(self.eager)
+        if waiting == self.eager:
+            return self.eager
+        return min((self.eager, waiting), key=self._held_bytes)
 
     def _held_bytes(self, nodes: tuple[Node, ...]) -> int:
         found = self._trace_of(nodes)
@@ -71,7 +72,7 @@ class Segment:
     @cached_property
     def made(self) -> frozenset[int]:
         """Tensors that the segment makes."""
-        return frozenset(node.output for node in self._eager)
+        return frozenset(node.output for node in self.eager)
 
     @cached_property
     def inside(self) -> frozenset[int]:
@@ -91,7 +92,7 @@ class Segment:
     @cached_property
     def sources(self) -> tuple[int, ...]:
         """See the class."""
-        read = dict.fromkeys(t for node in self._eager for t in node.inputs)
+        read = dict.fromkeys(t for node in self.eager for t in node.inputs)
         return tuple(t for t in read if t not in self.made and t != self.fed)
 
     @cached_property
@@ -102,8 +103,8 @@ class Segment:
     @cached_property
     def heights(self) -> dict[int, int]:
         """Rows of every tensor that is read by rows or made."""
-        read = {t for node in self._eager for t in node.inputs}
-        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self._eager}
+        read = {t for node in self.eager for t in node.inputs}
+        return {t: height(self.program, t) for t in read} | {n.output: n.rows.out_height for n in self.eager}
 
     @cached_property
     def trace(self) -> Trace:
@@ -214,10 +215,8 @@ class Segment:
         if readers == [node] and node.rows.blocks is not None and node.rows.count == 1 and not self.in_results:
             return self._blockwise_shift(node, node.rows.blocks, source, result)
         written = (result, *(t for t, host in self.in_results.items() if host == result))
-        return overlap_shift(
-            self.trace, written, row_bytes(self.program, result), source, row_bytes(self.program, source),
-            self.heights[source],
-        )  # fmt: skip
+        result_row_bytes, source_row_bytes = (row_bytes(self.program, t) for t in (result, source))
+        return overlap_shift(self.trace, written, result_row_bytes, source, source_row_bytes)
 
     def _blockwise_shift(self, node: Node, blocks: Blocks, source: int, result: int) -> int:
         """The same where the step that reads the source makes the result, block by block along each row.
@@ -293,10 +292,7 @@ def _trace_alike(
     return Trace(
         capacity={tensors[t]: rows for t, rows in found.capacity.items()},
         passing={tensors[t] for t in found.passing},
-        writes={
-            tensors[t]: [(made, {tensors[s]: row for s, row in still.items()}) for made, still in writes]
-            for t, writes in found.writes.items()
-        },
+        fronts={(tensors[t], tensors[s]): front for (t, s), front in found.fronts.items()},
         calls=found.calls,
     )
 

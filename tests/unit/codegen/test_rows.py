@@ -41,7 +41,7 @@ def simulated(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     with monkeypatch.context() as patch:
         patch.setattr(rowsim._Run, "fire", noted)
-        rowsim.trace(segment.nodes, segment.heights, segment.sources, segment.fed)
+        rowsim.trace(segment.nodes, segment.heights, segment.sources, segment.fed, every_call=True)
     return order
 
 

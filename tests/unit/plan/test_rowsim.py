@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tinyml.lower.program import Rows
+from tinyml.plan import rowsim
 from tinyml.plan.rowsim import Node, Trace, moved_rows, overlap_shift, trace
 
 SOURCE = 0
@@ -27,13 +30,13 @@ def reduction(height: int, rows_a_call: int, source: int, output: int) -> Node:
     return Node(Rows(1, rows_a_call, rows_a_call, 0, height, 1, (0,), reduces=True), (source,), output)
 
 
-def run(*nodes: Node, fed: int | None = None) -> Trace:
+def run(*nodes: Node, fed: int | None = None, every_call: bool = False) -> Trace:
     heights = {node.output: node.rows.out_height for node in nodes}
     for node in nodes:
         heights |= dict.fromkeys(node.inputs, node.rows.in_height)
     made = {node.output for node in nodes}
     present = [t for t in heights if t not in made and t != fed]
-    return trace(nodes, heights, present, fed)
+    return trace(nodes, heights, present, fed, every_call=every_call)
 
 
 @pytest.mark.parametrize(
@@ -141,22 +144,94 @@ def test_rows_that_never_come_are_seen() -> None:
 def test_overlap_of_one_layer_with_rows_of_equal_size(kernel: int, stride: int, rows: int) -> None:
     """Row c of the output is written while row c - kernel // 2 is still read; strides run away from the output."""
     found = run(same(kernel, stride, 16, (SOURCE,), 1))
-    assert overlap_shift(found, [1], 10, SOURCE, 10, 16) == 10 * rows
+    assert overlap_shift(found, [1], 10, SOURCE, 10) == 10 * rows
 
 
 def test_overlap_grows_with_the_outputs_rows() -> None:
     """The last call writes the end of 15 rows of 30 bytes while rows 14 and 15 of 10 bytes are still read."""
     found = run(valid(2, 1, 16, SOURCE, 1))
-    assert overlap_shift(found, [1], 30, SOURCE, 10, 16) == 15 * 30 - 14 * 10
-    assert overlap_shift(found, [1], 5, SOURCE, 10, 16) == 5
+    assert overlap_shift(found, [1], 30, SOURCE, 10) == 15 * 30 - 14 * 10
+    assert overlap_shift(found, [1], 5, SOURCE, 10) == 5
 
 
 def test_early_rows_count_for_the_tensor_in_which_they_lie() -> None:
     """Rows written where a result's next rows will be need the room before the result's maker runs."""
     nodes = (same(1, 1, 8, (SOURCE,), 1), same(1, 1, 8, (1,), 2))
-    apart = overlap_shift(run(*nodes), [2], 20, SOURCE, 20, 8)
-    early = overlap_shift(run(*nodes), [2, 1], 20, SOURCE, 20, 8)
+    apart = overlap_shift(run(*nodes), [2], 20, SOURCE, 20)
+    early = overlap_shift(run(*nodes), [2, 1], 20, SOURCE, 20)
     assert (apart, early) == (0, 20)
+
+
+def _random_chain(rng: random.Random) -> list[Node]:
+    """Steps of random windows, strides and rows a call, each over one or two tensors of its height."""
+    heights = {SOURCE: rng.randint(4, 120)}
+    nodes: list[Node] = []
+    for output in range(1, rng.randint(2, 9)):
+        first = rng.choice([SOURCE, *range(max(1, output - 2), output)])
+        others = [t for t in heights if t != first and heights[t] == heights[first]]
+        inputs = (first, rng.choice(others)) if others and rng.random() < 0.4 else (first,)
+        kernel, stride = (1, 1) if len(inputs) == 2 else (rng.choice([1, 3, 5]), rng.choice([1, 1, 2]))
+        nodes.append(same(kernel, stride, heights[first], inputs, output, rng.choice([1, 1, 2, 3])))
+        heights[output] = nodes[-1].rows.out_height
+    return nodes
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_trace_is_what_looking_at_every_call_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passing tensors and overlaps are kept up to date call by call; here all calls are looked at one by one."""
+    rng = random.Random(seed)
+    nodes = _random_chain(rng)
+    writes: list[tuple[int, int, int]] = []
+    not_passing: set[int] = set()
+    fire = rowsim._Run.fire
+
+    def noted(state: rowsim._Run, i: int) -> None:
+        for maker, node in enumerate(nodes):
+            readers = [r for r, other in enumerate(nodes) if node.output in other.inputs]
+            if readers and not maker < i <= readers[-1] and state.made[node.output] > first_needed(state, node.output):
+                not_passing.add(node.output)
+        still = first_needed(state, SOURCE)
+        fire(state, i)
+        if still < state.heights[SOURCE]:
+            writes.append((nodes[i].output, state.made[nodes[i].output], still))
+
+    def first_needed(state: rowsim._Run, tensor: int) -> int:
+        left = [(n, c) for n, c in zip(nodes, state.calls, strict=True) if tensor in n.inputs and c < n.rows.calls]
+        return min((max(0, c * n.rows.stride - n.rows.pad_top) for n, c in left), default=state.heights[tensor])
+
+    fed = rng.choice([None, SOURCE])
+    found = run(*nodes, fed=fed)
+    with monkeypatch.context() as patch:
+        patch.setattr(rowsim._Run, "fire", noted)
+        whole = run(*nodes, fed=fed, every_call=True)
+    assert (found.capacity, found.passing, found.calls) == (whole.capacity, whole.passing, whole.calls)
+    read = {t for node in nodes for t in node.inputs}
+    assert found.passing == {node.output for node in nodes if node.output in read} - not_passing
+    for node in nodes if fed is None else ():
+        for row_bytes, source_row_bytes in ((1, 1), (7, 2), (3, 40), (rng.randint(1, 99), rng.randint(1, 99))):
+            shifts = [made * row_bytes - still * source_row_bytes for t, made, still in writes if t == node.output]
+            given = overlap_shift(found, [node.output], row_bytes, SOURCE, source_row_bytes)
+            assert given == max(0, *shifts, 0)
+
+
+def test_what_repeats_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture of 4,096 rows is traced in hardly more calls than one of 128."""
+    calls = []
+    fire = rowsim._Run.fire
+
+    def counted(state: rowsim._Run, i: int) -> None:
+        calls.append(i)
+        fire(state, i)
+
+    monkeypatch.setattr(rowsim._Run, "fire", counted)
+    made = {}
+    for height in (128, 4096):
+        calls.clear()
+        nodes = (same(3, 2, height, (SOURCE,), 1), same(3, 1, height // 2, (1,), 2), same(5, 2, height // 2, (2,), 3))
+        found = run(*nodes)
+        made[height] = len(calls)
+        assert found.calls == height // 2 + height // 2 + height // 4
+    assert made[4096] == made[128] < 64
 
 
 def test_moved_rows() -> None:
