@@ -1,7 +1,8 @@
 /* The RP2040's and RP2350's own USB socket, below the serial line of tml_usb_cdc.c.
  *
  * RP2040 datasheet, section 4.1 (buffers, example of a device, registers); RP2350 datasheet, section 12.7, the same but for
- * MAIN_CTRL.PHY_ISO; 2.18 and 8.6 (PLL), 2.15 and 8.1 (clk_usb), 2.14 and 7.5 (resets), 2.8.3 and 5.4 (the boot ROM's functions). */
+ * MAIN_CTRL.PHY_ISO; 2.18 and 8.6 (PLL), 2.15 and 8.1 (clk_usb), 2.14 and 7.5 (resets), 2.8.3 and 5.4 (the boot ROM's functions).
+ * Not worked around: RP2040-E5 of chips B0 and B1, which may not leave the bus reset behind a hub that is busy with other devices. */
 #include "board_config.h"
 #include "tml_clock.h"
 #include "tml_registers.h"

@@ -33,7 +33,7 @@ def test_it_builds_fits_and_keeps_up(tmp_path: Path, board: Board, toolchain: st
     assert load.frame_instructions <= 130_000
     assert result.audio.frontend_ram_bytes <= 6 * 1024
     ring = read_image(Path(result.elf)).by_name["ring"]
-    assert ring.size_bytes == 2 * load.ring_samples
+    assert ring.size_bytes == 2 * load.ring_samples and ring.address % 4 == 0
     assert 0.75 * load.ring_samples >= 480 + 320 + 16 * (load.frame_ms + load.network_ms + printing_ms(board))
     assert (result.audio.microphone is None) == (board.microphone is None)
     assert result.audio.microphone_hz is None or abs(result.audio.microphone_hz - 16_000) < 8

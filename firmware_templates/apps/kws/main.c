@@ -37,7 +37,7 @@ static const char *const labels[APP_LABEL_COUNT] = APP_LABELS;
 static const uint8_t lights[APP_LABEL_COUNT] = APP_LIGHTS;
 static uint32_t lit; /* the light of the last word */
 
-static int16_t ring[APP_RING_SAMPLES];
+static int16_t ring[APP_RING_SAMPLES] __attribute__((aligned(4))); /* some DMA writes words of two samples */
 static int8_t window[KEPT_FRAMES][FRONTEND_FEATURES]; /* the last frames, the one that comes next first */
 static uint32_t window_at;
 static bool unhurried; /* the host chose the rhythm of inferences, which its sound waits for */
