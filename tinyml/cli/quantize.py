@@ -86,6 +86,10 @@ def command(
 
     if labels and samples is None:
         raise UsageError("--labels goes with --samples", hint="a run and a data set know their labels")
+    if not model.exists():
+        raise UsageError(f"there is no run and no model file {model}", hint="`tinyml train` makes runs in runs/")
+    if not model.is_dir() and model.suffix != ".keras":
+        raise UsageError(f"{model} is no run and no .keras file", hint="train it first: tinyml train")
     if qat is not None and not model.is_dir():
         raise UsageError("--qat trains a run on, and needs its folder", hint="give the run, not its .keras file")
     if qat is not None:
@@ -125,8 +129,14 @@ def command(
         for name, scores in (("float", quantised.float_scores), ("int8", quantised.int8_scores))
     ]
     out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
-    click.echo(f"{target}: {len(quantised.content):,} bytes, loses {100 * quantised.loss:.2f} points")
+    click.echo(f"{target}: {len(quantised.content):,} bytes, {_change(quantised.loss)}")
     out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")
+
+
+def _change(loss: float) -> str:
+    """What int8 costs of a share, in points, or gains."""
+    points = 100 * loss
+    return f"gains {-points:.2f} points" if points <= -0.005 else f"loses {max(points, 0.0):.2f} points"
 
 
 def _train_on(run: Path, epochs: int, ranges: str, data: Path | None) -> None:

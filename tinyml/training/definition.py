@@ -104,7 +104,8 @@ def _from_file(path: Path, chosen: Mapping[str, Any]) -> Definition:
             model = function(**known)
         except Exception as error:  # the user's own code may raise anything
             raise UsageError(
-                f"build_model({_shown(known)}) of {path} fails: {type(error).__name__}: {error}"
+                f"build_model({_shown(known)}) of {path} fails: {type(error).__name__}: {error}",
+                hint=_without_default(parameters, known),
             ) from error
         if not isinstance(model, keras.Model) or not model.built:
             raise UsageError(
@@ -114,6 +115,17 @@ def _from_file(path: Path, chosen: Mapping[str, Any]) -> Definition:
         return model
 
     return Definition(path.stem, str(path), tuple(build().input_shape[1:]), None, build, chosen)
+
+
+def _without_default(parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> str | None:
+    """What to do where a parameter has no value: called without any, ``build_model`` tells the size of the input."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    empty = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.kind in named and parameter.default is parameter.empty and name not in given
+    ]
+    return f"give {', '.join(empty)} a default: tinyml calls build_model() to see its input" if empty else None
 
 
 def _import_build_model(path: Path) -> Callable[..., Any]:

@@ -56,11 +56,9 @@ def fit_generations(
     if entry is None:
         return fit(model, data, options, run, progress, schedule=schedule)
     distill = distill_options(entry)
-    distiller = None
     if distill.teacher is not None:
         _check_unchanged(entry)
-        teacher = load_teacher(distill.teacher, [two for _, two in distill.features], maps=distill.maps)
-        distiller = _distiller(teacher, distill, model, data, [load_teacher(source) for source in distill.others])
+    distiller = first_distiller(distill, model, data)
     states = [fit(model, data, options, run, progress, distiller, schedule)]
     folders = [run]
     for number in range(2, distill.generations + 1):
@@ -87,6 +85,20 @@ def fit_generations(
             shutil.copyfile(_first_best(run) if best == 0 else folders[best].best, temporary)
         run.update(generation=best + 1)
     return states[best]
+
+
+def first_distiller(distill: DistillOptions, model: Any, data: TrainingData) -> Distiller | None:
+    """What teaches the first generation; None where it learns from labels alone.
+
+    Raises:
+        UsageError: a teacher is gone or does not go with ``model`` and the data, or one of them lacks a layer named.
+    """
+    if distill.teacher is None:
+        return None
+    teacher = load_teacher(distill.teacher, [two for _, two in distill.features], maps=distill.maps)
+    distiller = _distiller(teacher, distill, model, data, [load_teacher(source) for source in distill.others])
+    distiller.extend(model)
+    return distiller
 
 
 def own_distiller(run: Run, student: Any, data: TrainingData) -> Distiller | None:

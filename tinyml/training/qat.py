@@ -53,6 +53,16 @@ def check_qat(options: QatOptions) -> None:
         raise UsageError(f"there are no {options.ranges!r} ranges", hint=f"choose {AVERAGED} or {LEARNED}")
 
 
+def check_layers(model: Any, options: QatOptions) -> None:
+    """Check before the float epochs that ``model`` can be trained quantised.
+
+    Raises:
+        UnsupportedError: it has layers that cannot.
+        UsageError: its weights are of two values.
+    """
+    prepare(model, ranges=options.ranges)
+
+
 def train_quantised(
     run: Run, data: TrainingData, options: FitOptions, qat: QatOptions, progress: Progress | None = None
 ) -> TrainState:

@@ -63,8 +63,10 @@ def _load(path: Path, names: Sequence[str]) -> list[Any]:
         else:
             with loaded:
                 stacks = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise UsageError(f"{path} is no NumPy array file: {error}", hint="write it with numpy.save") from error
+    except (ValueError, EOFError) as error:
+        raise UsageError(f"{path} holds no array of numbers", hint="write it with numpy.save") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", hint="write it with numpy.save") from error
     missing = [name for name in names if name not in stacks]
     if missing:
         raise UsageError(

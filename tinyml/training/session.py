@@ -20,9 +20,9 @@ from tinyml.training.examples import TrainingData
 from tinyml.training.finishing import finish_best, require_same_form
 from tinyml.training.fit import FitOptions, InterruptedRunError, Progress, seed_everything
 from tinyml.training.forgetting import Forgetting, measure, old_data, open_old_data
-from tinyml.training.generations import fit_generations, teacher_entry
+from tinyml.training.generations import first_distiller, fit_generations, teacher_entry
 from tinyml.training.manifest import counts_of, data_entry, model_entry, transfer_entry
-from tinyml.training.qat import QatOptions, check_qat, qat_options, train_quantised
+from tinyml.training.qat import QatOptions, check_layers, check_qat, qat_options, train_quantised
 from tinyml.training.quantize import check_matches
 from tinyml.training.recipes import DataOptions, open_data
 from tinyml.training.runs import COMPLETE, INTERRUPTED, Run, TrainState, check_free
@@ -130,6 +130,10 @@ def train(request: Request, progress: Progress | None = None) -> Trained:
         _schedule(request.transfer, taken)
         if source is not None and request.transfer.old_data is not None:
             open_old_data(request.transfer.old_data, source, options.seed)
+    if request.distill is not None:
+        first_distiller(request.distill, model, data)
+    if request.qat is not None:
+        check_layers(model, request.qat)
     run = Run.create(
         path,
         {

@@ -28,6 +28,15 @@ def build_model(classes=2):
     return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax", name="say")(x), name="tiny")
 """
 
+RECURRENT = """
+import keras
+
+def build_model(classes=2):
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.LSTM(4)(keras.layers.Reshape((12, 36))(inputs))
+    return keras.Model(inputs, keras.layers.Dense(classes, activation="softmax")(x), name="recurrent")
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -143,7 +152,9 @@ def test_ctrl_c_leaves_a_run_that_resumes(project: Path) -> None:
         (["train", "model.py", "--data", "pictures", "--resume", "run"], "--resume"),
         (["train", "--resume", "pictures"], "no run folder"),
         (["quantize", "pictures"], "no run folder"),
-        (["quantize", "missing.keras", "--data", "pictures"], "no model file"),
+        (["quantize", "missing.keras", "--data", "pictures"], "no run and no model file missing.keras"),
+        (["quantize", "missing"], "no run and no model file missing"),
+        (["quantize", "model.py"], "model.py is no run and no .keras file"),
     ],
 )
 def test_bad_input_is_a_usage_error(
@@ -161,6 +172,7 @@ def test_bad_input_is_a_usage_error(
     [
         ("x = 1", "no function build_model"),
         ("def build_model(): return 3", "no built keras.Model"),
+        ("def build_model(classes, *, input_shape=(9, 9, 3)): pass", "hint: give classes a default"),
         ("def build_model(): raise ValueError('mine')", "ValueError: mine"),
         ("import no_such_module_at_all", "fails on import"),
         (MODEL.replace("classes=2", "").replace("Dense(classes", "Dense(5"), "5 outputs, the data 2 classes"),
@@ -259,7 +271,12 @@ def test_training_with_a_teacher(project: Path, capsys: pytest.CaptureFixture[st
     assert main([*arguments, "--output", "third", "--teacher", "first", "--alpha", "2"]) == 2
     assert "alpha is 2.0" in capsys.readouterr().err
     assert main([*arguments, "--output", "third", "--teacher", "first", "--features", "look"]) == 2
-    assert not (project / "third").exists()
+    assert main([*arguments, "--output", "third", "--teacher", "first", "--features", "look=absent"]) == 2
+    assert "teacher" in capsys.readouterr().err
+    (project / "recurrent.py").write_text(RECURRENT)
+    assert main(["train", "recurrent.py", *arguments[2:], "--output", "third", "--qat", "1"]) == 4
+    assert "LSTM" in capsys.readouterr().err
+    assert not (project / "third").exists(), "the corrected command finds its folder free"
 
 
 def test_calibration_is_chosen_by_loss_and_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
