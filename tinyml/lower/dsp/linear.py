@@ -24,6 +24,7 @@ _MOST_RIGHT_SHIFT = 20
 _USUAL_SHIFT, _MOST_SHIFT = 4, 14
 """One shift for most layers, so that they can share code; the largest for which levels times 2^32 fit int64."""
 _CANDIDATES = (256, 16_384)
+_BLOCK = 1 << 15
 _INT32 = 2**31
 
 
@@ -154,12 +155,31 @@ def _fit(steps: Staircase, candidates: int) -> tuple[Ints64, Ints64, Ints64]:
     high = np.where(steps.missed, steps.level - (steps.first - 1) * rise, np.inf).min(axis=1, initial=np.inf)
     low, high = np.where(np.isinf(low), high - rise[:, 0], low), np.where(np.isinf(high), low + rise[:, 0], high)
     middle = (low + high) / 2
-    addends = np.floor(middle)[:, None] - np.arange(candidates)[None, :]
-    starts = np.round((middle[:, None] - addends) / per_unit[:, None])
-    best = np.abs(addends + starts * per_unit[:, None] - middle[:, None]).argmin(axis=1)
-    rows = np.arange(len(middle))
-    addend, start = addends[rows, best].astype(np.int64), starts[rows, best].astype(np.int64)
+    floor = np.floor(middle)
+    best = np.concatenate([_nearest(middle[c], floor[c], per_unit[c], candidates) for c in _blocks(middle, candidates)])
+    addend = floor - best
+    start = np.round((middle - addend) / per_unit).astype(np.int64)
+    addend = addend.astype(np.int64)
     return _multipliers(steps, addend, start), addend, start
+
+
+def _blocks(channels: Floats, candidates: int) -> list[slice]:
+    """Channels few enough for what :func:`_nearest` works with to stay in a cache."""
+    size = max(1, _BLOCK // candidates)
+    return [slice(at, at + size) for at in range(0, max(len(channels), 1), size)]
+
+
+def _nearest(middle: Floats, floor: Floats, per_unit: Floats, candidates: int) -> npt.NDArray[np.intp]:
+    """How far below ``floor`` the addend lies that comes nearest to ``middle`` with whole accumulators besides."""
+    addends = floor[:, None] - np.arange(candidates, dtype=np.float64)[None, :]
+    offsets = middle[:, None] - addends
+    offsets /= per_unit[:, None]
+    np.round(offsets, out=offsets)
+    offsets *= per_unit[:, None]
+    offsets += addends
+    offsets -= middle[:, None]
+    nearest: npt.NDArray[np.intp] = np.abs(offsets, out=offsets).argmin(axis=1)
+    return nearest
 
 
 def _multipliers(steps: Staircase, addend: Ints64, start: Ints64) -> Ints64:
