@@ -26,6 +26,7 @@ from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import layer_norm as dsp_layer_norm
 from tinyml.lower.dsp import lstm as dsp_lstm
 from tinyml.lower.dsp import matmul as dsp_matmul
+from tinyml.lower.dsp import move as dsp_move
 from tinyml.lower.dsp import pool_2d as dsp_pool_2d
 from tinyml.lower.dsp import prelu as dsp_prelu
 from tinyml.lower.dsp import transpose_conv as dsp_transpose_conv
@@ -281,6 +282,10 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("SUM", reduce.build),
     _portable("CONCATENATION", concatenation.build),
     _portable("SOFTMAX", softmax.build),
+    *(
+        _dsp(kind, dsp_move.applies, dsp_move.build, "up to sixteen bytes a turn")
+        for kind in (*(spec.kind for spec in MOVES), "GATHER")
+    ),
     *(_portable(kind, elementwise.build) for kind in OF_ONE),
     _portable("QUANTIZE", quantize.build_quantize),
     _portable("DEQUANTIZE", quantize.build_dequantize),

@@ -16,6 +16,7 @@ import pytest
 
 from tests.kernels.cases import model
 from tests.support import arithmetic_builder as add
+from tests.support import move_builder as mb
 from tests.support.arithmetic_builder import transpose_conv
 from tests.support.shared import REPOSITORY
 from tests.support.tflite_builder import Builder
@@ -235,18 +236,16 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "three columns": (product((1, 3, 8), (1, 8, 3)), (Isa.MVE,), "at least 4 columns, here 3"),
     "many products": (product((1, 3, 16_001), (1, 4, 16_001), True), (Isa.MVE,), "after 16001 products"),
     "many keys in vectors": (attention(600), (Isa.MVE,), "at most 511 keys, here 600"),
-    "product's left shift": (
-        binary("MUL", (0.5, 0.5, 1e-3)),
-        (Isa.MVE,),
-        "an effective scale below one, here with a shift",
-    ),
+    "product's left shift": (binary("MUL", (0.5, 0.5, 1e-3)), (Isa.MVE,), "scale below one, here with a shift"),
     "product of columns": (binary("MUL", HALVES, (1, 4, 4, 1)), (Isa.MVE,), "an operand that is neither"),
     "slopes of every line": (prelu((4, 1, 4), 0.01), (Isa.DSP,), "slopes that differ from row to row"),
     "slopes of next to nothing": (prelu((1, 1, 4), 1e-15), (Isa.DSP,), "no linear function rounds as TFLite"),
-    "padded pool": (
-        pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"),
-        (Isa.MVE,),
-        "windows that leave the input",
+    "padded pool": (pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"), (Isa.MVE,), "windows that leave the input"),
+    "row by row": (lambda b: mb.slice_(b, b.input((2, 4, 4)), (0, 1, 0), (2, 2, 4)), (Isa.DSP,), "bytes, here runs"),
+    "places of run time": (
+        lambda b: mb.gather(b, b.input((3, 4)), b.input((2,), scale=None, dtype="int32"), 0),
+        (Isa.DSP,),
+        "single bytes from places that are known",
     ),
     "large padded pool": (
         pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 17), "SAME"),
