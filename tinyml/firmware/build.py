@@ -176,6 +176,11 @@ def _failure(project: Project, lines: list[str]) -> BuildError | DoesNotFitError
             f"data and arena leave no room for the stack in RAM of {project.board.name}",
             hint="take a smaller model, or a board with more RAM; `tinyml check` shows where the bytes go",
         )
+    if any("No space left on device" in line for line in lines):
+        return BuildError(
+            f"no space is left on the device of {project.directory}",
+            hint="free some space, or choose another place with --output",
+        )
     errors = [line for line in lines if _ERROR.search(line)] or [line for line in lines if line][-_ERROR_LINES:]
     return BuildError(
         "the firmware did not build:\n" + "\n".join(f"    {line}" for line in errors[:_ERROR_LINES]),
