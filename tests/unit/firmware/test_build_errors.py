@@ -118,7 +118,7 @@ def test_too_much_code_does_not_fit(tmp_path: Path, toolchain: str) -> None:
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     sources = with_source("#error No space left on device\n")  # as assembler, linker and objcopy say it
     project = render(tmp_path / "p", sources=sources, toolchain=any_toolchain())
-    with pytest.raises(BuildError, match=r"no space is left on the device of .*/p$"):
+    with pytest.raises(BuildError, match=r"no space is left on the device of .*/p\n"):
         build_project(project)
 
 
