@@ -56,7 +56,7 @@ def test_the_same_applications_run(
     monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path / "library", graph)))
     options = Options(app=app, toolchain=require_toolchain(toolchain))
     result = build_over_tflm(model, board, tmp_path / "p", options)
-    assert result.library.startswith("symlink://") and len(result.ops) > 0
+    assert result.library == str(tmp_path / "library") and len(result.ops) > 0
     ram = next(region for region in result.regions if region.kind == "ram")
     assert ram.used_bytes > result.arena.size_bytes
     size, out_size = (graph.tensors[index].size_bytes for index in (graph.inputs[0], graph.outputs[0]))
@@ -80,6 +80,23 @@ def test_the_keyword_application_listens_over_the_interpreter(tmp_path: Path, mo
     windows = [heard.features[frame - 48, :4].view(np.uint8) for frame in heard.frames]
     wanted = np.stack(windows) + np.uint8(len(result.ops))
     np.testing.assert_array_equal(heard.scores.view(np.uint8), wanted)
+
+
+def test_a_version_that_leaves_formatting_to_the_platform_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_model(tmp_path / "small.tflite")
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path / "library", read_graph(model), newer=True)))
+    assert Path(build_over_tflm(model, "nano33ble", tmp_path / "p", Options(toolchain=any_toolchain())).elf).is_file()
+
+
+def test_without_its_define_the_library_does_not_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is the real one: its header and its kernel both define the variants for int8."""
+    model = small_model(tmp_path / "small.tflite")
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path / "library", read_graph(model))))
+    monkeypatch.setattr("tinyml.pipeline.tflm.BUILD_FLAGS", ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG"))
+    with pytest.raises(BuildError, match="Register_ADD_INT8"):
+        build_over_tflm(model, "nano33ble", tmp_path / "p", Options(toolchain=any_toolchain()))
 
 
 def test_a_model_of_another_schema_ends_with_a_line_on_the_console(

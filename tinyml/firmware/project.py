@@ -56,6 +56,7 @@ def render_project(
     network_flags: Sequence[str] = DEFAULT_NETWORK_FLAGS,
     app_values: Mapping[str, str] | None = None,
     lib_deps: Sequence[str] = (),
+    libraries: Mapping[str, str] | None = None,
     library_flags: Sequence[str] = (),
     framework: str = "baremetal",
     force: bool = False,
@@ -64,10 +65,10 @@ def render_project(
 
     ``sources`` maps ``network.h`` and ``network.c`` to their text; ``manifest`` is what the caller records of model,
     options and budgets (JSON values); ``network_flags`` are the compiler's flags for the network alone; ``app_values``
-    are the macros that the application needs (:mod:`tinyml.firmware.app_values`), ``lib_deps`` and ``library_flags``
-    what another engine takes from a library; ``framework`` is ``baremetal`` or ``arduino``. A new folder appears
-    complete or not at all. In an existing one of ours only what changed is written, so that a warm build stays warm,
-    and files that the user added stay.
+    are the macros that the application needs (:mod:`tinyml.firmware.app_values`), ``lib_deps``, ``libraries`` and
+    ``library_flags`` what another engine takes from a library; ``framework`` is ``baremetal`` or ``arduino``. A new
+    folder appears complete or not at all. In an existing one of ours only what changed is written, so that a warm
+    build stays warm, and files that the user added stay.
 
     Raises UsageError where ``output_dir`` exists and is not a project of ours, where a file of it was edited (unless
     ``force``), and where it can't be written.
@@ -91,6 +92,7 @@ def render_project(
             network_flags=tuple(network_flags),
             app_values=app_values,
             lib_deps=tuple(lib_deps),
+            libraries=libraries or {},
             library_flags=tuple(library_flags),
         )
     hashes = {name: _hash(text) for name, text in sorted(files.items())}

@@ -36,14 +36,16 @@ def render_files(
     network_flags: tuple[str, ...],
     app_values: Mapping[str, str] | None = None,
     lib_deps: tuple[str, ...] = (),
+    libraries: Mapping[str, str] | None = None,
     library_flags: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Every file of the project but its manifest, by its path inside the project.
 
     ``sources`` are the generated ``network.h`` and ``network.c`` (and others of the same kind). ``app_values`` are the
     macros of ``app_config.h`` that the application needs besides those of every one, as C text; ``lib_deps`` are the
-    libraries of an engine that is not tinyml's, compiled as all else with ``library_flags``. Raises UsageError for an
-    unknown application or toolchain, BuildError where a generated source includes a header that does not exist.
+    libraries of an engine that is not tinyml's, ``libraries`` the manifests of those that the project holds, by their
+    folders' names; they are compiled as all else with ``library_flags``. Raises UsageError for an unknown application
+    or toolchain, BuildError where a generated source includes a header that does not exist.
     """
     if toolchain not in TOOLCHAINS:
         raise UsageError(f"unknown toolchain {toolchain!r}", hint=f"one of {', '.join(TOOLCHAINS)}")
@@ -65,6 +67,7 @@ def render_files(
         if not environment.trace:
             files[f"ldscripts/{environment.board_id}.ld"] = _linker_script(board, environment)
             files[f"boards/{environment.board_id}.json"] = _board_json(board, environment, drivers)
+    files |= {f"lib/{name}/library.json": text for name, text in (libraries or {}).items()}
     baud = 115200 if board.console is None else board.console.baud
     files["platformio.ini"] = render(
         "platformio.ini.j2",

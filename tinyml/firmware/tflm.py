@@ -7,7 +7,9 @@ packaging of Lite Micro for Arduino, at one commit, or a local copy in the folde
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +25,15 @@ from tinyml.graph.ops import SPECS
 LIBRARY = "https://github.com/tensorflow/tflite-micro-arduino-examples.git#2be8092d9f167b1473f072ff5794364819df8b52"
 """A commit that public PlatformIO projects pin in their ``lib_deps``; its kernels for Cortex-M are CMSIS-NN's."""
 LOCAL_LIBRARY = "TINYML_TFLM_DIR"
-BUILD_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG")
-"""Tensors without the fields that only a heap needs, as the library's own builds for microcontrollers have it."""
+LOCAL_NAME = "tensorflow-lite-micro"
+"""What ``lib_deps`` calls a local copy; PlatformIO fetches nothing for a name alone."""
+BUILD_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DARDUINO")
+"""Tensors without the fields that only a heap needs, as the library's own builds for microcontrollers have it.
+
+The packaging has ``ARDUINO`` where TensorFlow's sources ask for ``CMSIS_NN``: without it ``kernels/conv.h`` defines the
+variants for int8 that ``cmsis_nn/conv.cpp`` defines, too. tinyml's own sources do not ask for it.
+"""
+RESOLVER = "src/tensorflow/lite/micro/micro_mutable_op_resolver.h"
 
 _ALIGNMENT = 16
 _ROW_BYTES = 16
@@ -32,10 +41,14 @@ _ROW_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class _Registration:
-    """How an op is registered: the resolver's method and, where there is one, the variant for int8 alone."""
+    """How an op is registered: the resolver's method and, where there is one, the variant for int8 alone.
+
+    ``later`` is the method of an op that the pinned commit is not known to have.
+    """
 
     method: str
     int8: str = ""
+    later: bool = False
 
 
 _REGISTRATIONS = {
@@ -44,7 +57,7 @@ _REGISTRATIONS = {
     "ARG_MAX": _Registration("AddArgMax"),
     "ARG_MIN": _Registration("AddArgMin"),
     "AVERAGE_POOL_2D": _Registration("AddAveragePool2D", "AVERAGE_POOL_2D_INT8"),
-    "BATCH_MATMUL": _Registration("AddBatchMatMul"),
+    "BATCH_MATMUL": _Registration("AddBatchMatMul", later=True),
     "BATCH_TO_SPACE_ND": _Registration("AddBatchToSpaceNd"),
     "BROADCAST_TO": _Registration("AddBroadcastTo"),
     "CAST": _Registration("AddCast"),
@@ -146,30 +159,61 @@ class _Border:
 
 
 def library() -> str:
-    """What ``lib_deps`` names: the pinned commit, or the local copy that the environment names.
+    """The library that is built: the pinned commit's address, or the folder that the environment names.
 
     Raises UsageError where that folder does not hold the library.
     """
+    local = local_library()
+    return LIBRARY if local is None else str(local)
+
+
+def local_library() -> Path | None:
+    """The local copy that the environment names. Raises UsageError where that folder does not hold the library."""
     local = os.environ.get(LOCAL_LIBRARY)
     if not local:
-        return LIBRARY
+        return None
     folder = Path(local).expanduser().absolute()
-    if not any((folder / name).is_file() for name in ("library.json", "library.properties")):
+    if not (folder / RESOLVER).is_file():
         raise UsageError(
-            f"{LOCAL_LIBRARY} names {folder}, which holds no library.json or library.properties",
+            f"{LOCAL_LIBRARY} names {folder}, which holds no {RESOLVER}",
             hint=f"clone {LIBRARY.split('#')[0]} there, or unset {LOCAL_LIBRARY}",
         )
-    return f"symlink://{folder}"
+    return folder
+
+
+def local_methods() -> frozenset[str] | None:
+    """The methods of the local copy's resolver (``AddConv2D``, ...), None where the pinned commit is taken.
+
+    Raises UsageError where the folder does not hold the library.
+    """
+    folder = local_library()
+    if folder is None:
+        return None
+    text = (folder / RESOLVER).read_text(encoding="utf-8", errors="replace")
+    return frozenset(re.findall(r"\bTfLiteStatus\s+(Add\w+)\s*\(", text))
+
+
+def local_manifest(folder: Path) -> str:
+    """``library.json`` of a project's own library whose files are those of the copy in ``folder``.
+
+    In place of the copy's own manifest, whose dependencies PlatformIO would fetch from its registry, though only the
+    examples need them.
+    """
+    sources = str(folder / "src")
+    content = {"name": LOCAL_NAME, "version": "0.0.0", "build": {"srcDir": sources, "includeDir": sources}}
+    return json.dumps(content, indent=2) + "\n"
 
 
 def registrations(graph: Graph) -> tuple[str, ...]:
     """The resolver's calls for the ops of ``graph``, in the order of the file, each once.
 
     An op has its variant for int8 where all its uses have int8 activations. Raises UnsupportedError for an op that
-    TensorFlow Lite Micro does not have.
+    TensorFlow Lite Micro does not have, or not the local copy that the environment names; UsageError where that
+    folder does not hold the library.
     """
+    methods = local_methods()
     kinds = dict.fromkeys(op.kind for op in graph.ops)
-    return tuple(_call(kind, [op for op in graph.ops if op.kind == kind], graph) for kind in kinds)
+    return tuple(_call(kind, [op for op in graph.ops if op.kind == kind], graph, methods) for kind in kinds)
 
 
 def estimate_arena(graph: Graph, *, mve: bool = False) -> Arena:
@@ -249,13 +293,19 @@ def tflm_sources(graph: Graph, model: bytes, name: str, model_literal: str, *, m
     }
 
 
-def _call(kind: str, ops: Sequence[Op], graph: Graph) -> str:
+def _call(kind: str, ops: Sequence[Op], graph: Graph, methods: frozenset[str] | None) -> str:
     found = _REGISTRATIONS.get(kind)
+    own = "build it with tinyml's own engine: leave --engine out"
+    uses = f"op {kind}, which the model uses {len(ops)} times"
     if found is None:
+        raise UnsupportedError(f"TensorFlow Lite Micro has no {uses}", hint=own)
+    if methods is None and found.later:
         raise UnsupportedError(
-            f"TensorFlow Lite Micro has no op {kind}, which the model uses {len(ops)} times",
-            hint="build it with tinyml's own engine: leave --engine out",
+            f"the pinned commit of TensorFlow Lite Micro is not known to have {uses}",
+            hint=f"{own}, or name a newer copy of the library in {LOCAL_LIBRARY}",
         )
+    if methods is not None and found.method not in methods:
+        raise UnsupportedError(f"the library that {LOCAL_LIBRARY} names has no {found.method} for {uses}", hint=own)
     int8 = all(graph.tensors[index].dtype is DType.INT8 for op in ops for index in (op.inputs[0], *op.outputs))
     return f"{found.method}(tflite::Register_{found.int8}())" if found.int8 and int8 else f"{found.method}()"
 

@@ -20,9 +20,12 @@ from tinyml.firmware.tflm import (
     BUILD_FLAGS,
     LIBRARY,
     LOCAL_LIBRARY,
+    LOCAL_NAME,
     estimate_arena,
     estimate_instructions,
     library,
+    local_library,
+    local_manifest,
     registrations,
     tflm_sources,
 )
@@ -57,6 +60,7 @@ def render_over_tflm(
         instructions = estimate_instructions(graph, target.isa_name)
         keywords = plan_listening(graph, instructions, target, labels, source.manifest)
         sources, values = sources | keywords.sources, keywords.values
+    local = local_library()
     project = render_project(
         target,
         sources,
@@ -75,7 +79,8 @@ def render_over_tflm(
         model_name=source.name,
         toolchain=options.toolchain,
         app_values=values,
-        lib_deps=(library(),),
+        lib_deps=(LIBRARY if local is None else LOCAL_NAME,),
+        libraries={} if local is None else {LOCAL_NAME: local_manifest(local)},
         library_flags=BUILD_FLAGS,
     )
     return source, graph, project
@@ -96,7 +101,8 @@ def build_over_tflm(
     except BuildError as error:
         raise BuildError(
             error.message,
-            hint=f"the library is {library()}; {LOCAL_LIBRARY} may name a local copy of {LIBRARY.split('#')[0]}",
+            hint=f"the library is {library()}; {LOCAL_LIBRARY} may name a local copy of {LIBRARY.split('#')[0]}; it "
+            "needs GCC with its C++ library (apt-get install libstdc++-arm-none-eabi-newlib), zig has none for bare metal",
         ) from error
     return TflmResult(
         model=source.name,

@@ -141,7 +141,8 @@ if env.GetProjectOption("custom_engine", "") == "tflm":
     env.AddBuildMiddleware(project_flags(network_flags + ["-Wno-error"]), "*network.cc")
     for name in ("system_setup", "micro_time", "debug_log"):
         env.AddBuildMiddleware(lambda node: None, "*tensorflow/lite/micro/%s.c*" % name)
-    env.AddBuildMiddleware(lambda node: None, "*peripherals/*")
+    for name in ("peripherals", "test_over_serial"):
+        env.AddBuildMiddleware(lambda node: None, "*%s/*" % name)
 
 elf = env.BuildProgram()
 env.Depends(elf, ldscript)

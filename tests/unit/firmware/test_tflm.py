@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.bench.anchors import MODEL_FILES, TFLM_INSTRUCTIONS
 from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
+from tests.support.tflm_stub import METHODS, VARIANTS, write_library
 from tinyml.errors import DoesNotFitError, UnsupportedError, UsageError
 from tinyml.firmware import tflm
 from tinyml.firmware.kws import plan_keywords
@@ -113,6 +115,8 @@ def test_the_project_pins_the_library(tmp_path: Path) -> None:
     ini = configparser.ConfigParser()
     ini.read(tmp_path / "p/platformio.ini")
     assert ini["env"]["lib_deps"].split() == [LIBRARY]
+    assert ini["env"]["lib_ignore"].split(", ") == ["ArduinoBLE", "Arduino_LSM9DS1"]
+    assert "-DARDUINO" in ini["env"]["build_flags"].split() and not (tmp_path / "p/lib/tensorflow-lite-micro").exists()
     assert re.fullmatch(r"https://github\.com/[\w/-]+\.git#[0-9a-f]{40}", LIBRARY)
     assert "-DTF_LITE_STATIC_MEMORY" in ini["env"]["build_flags"]
     trace = ini["env:nano33ble-trace"]["build_flags"]
@@ -129,10 +133,46 @@ def test_the_own_engine_has_no_library(tmp_path: Path) -> None:
 
 def test_a_local_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYML_TFLM_DIR", str(tmp_path))
-    with pytest.raises(UsageError, match=r"holds no library\.json"):
+    with pytest.raises(UsageError, match=r"holds no src/tensorflow/lite/micro/micro_mutable_op_resolver\.h"):
         tflm.library()
-    (tmp_path / "library.properties").write_text("name=Arduino_TensorFlowLite\n")
-    assert tflm.library() == f"symlink://{tmp_path}"
+    network = read_graph(small_model(tmp_path / "small.tflite"))
+    write_library(tmp_path / "library", network)
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(tmp_path / "library"))
+    assert tflm.library() == str(tmp_path / "library")
+    render_over_tflm(tmp_path / "small.tflite", "nano33ble", tmp_path / "p", Options())
+    assert "lib_deps =\n    tensorflow-lite-micro\n" in (tmp_path / "p/platformio.ini").read_text("utf-8")
+    manifest = json.loads((tmp_path / "p/lib/tensorflow-lite-micro/library.json").read_text("utf-8"))
+    assert manifest["build"]["srcDir"] == manifest["build"]["includeDir"] == str(tmp_path / "library/src")
+
+
+def test_the_library_has_every_method_that_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in has the methods that TensorFlow's header has, and takes variants where that does."""
+    called = {entry.method: entry for entry in tflm._REGISTRATIONS.values() if not entry.later}
+    assert set(called) <= {f"Add{name}" for name in (*VARIANTS, *METHODS)}
+    variants = {method: entry.int8 for method, entry in called.items() if entry.int8}
+    assert variants.items() <= {f"Add{name}": f"{op}_INT8" for name, op in VARIANTS.items()}.items()
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path, graph("kws_ref_model"))))
+    methods = tflm.local_methods()
+    assert methods is not None and set(called) <= methods
+
+
+def test_a_local_copy_without_the_op(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = graph("kws_ref_model")
+    library = write_library(tmp_path, network, without=("AddSoftmax",))
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(library))
+    with pytest.raises(UnsupportedError, match=r"TINYML_TFLM_DIR names has no AddSoftmax for op SOFTMAX"):
+        registrations(network)
+
+
+def test_an_op_that_only_later_versions_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = Builder()
+    given = builder.input((1, 4, 4, 2))
+    network = read_graph(builder.build([builder.elementwise("RELU", given)]))
+    monkeypatch.setitem(tflm._REGISTRATIONS, "RELU", tflm._Registration("AddRelu", later=True))
+    with pytest.raises(UnsupportedError, match="pinned commit of TensorFlow Lite Micro is not known to have op RELU"):
+        registrations(network)
+    monkeypatch.setenv("TINYML_TFLM_DIR", str(write_library(tmp_path, network)))
+    assert registrations(network) == ("AddRelu()",)
 
 
 CORES = {"cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m55": "mve", "cortex-m0plus": "v6m"}
