@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
-import numpy as np
-
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp import fully_connected, winograd
 from tinyml.lower.dsp.gemm import (
     Rows,
@@ -27,10 +24,10 @@ from tinyml.lower.dsp.gemm import (
     why_not,
 )
 from tinyml.lower.dsp.requant import Layer, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
+from tinyml.lower.ops.matrix_product import of_convolution
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 _HEADER = "tml_conv2d_dsp.h"
@@ -39,27 +36,14 @@ _LEAST_PIXELS = 3
 
 @lru_cache(maxsize=4)
 def op_layer(graph: Graph, op: Op, rows: Rows | None, *, in_parts: bool = False) -> Layer:
-    """The op as a matrix product over patches; convolutions round twice in every runtime.
+    """The op as a matrix product over patches.
 
     ``rows`` orders the output channels for packing in twos, None where they are not packed; ``in_parts`` as in
     :func:`tinyml.lower.dsp.requant.layer`.
     """
-    weights, output = constant(graph, op, 1), first_output(graph, op)
-    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    return layer(
-        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps,
-        rows=None if rows is None else rows(len(flat)), in_parts=in_parts,
-    )  # fmt: skip
-
-
-def is_pointwise(graph: Graph, op: Op) -> bool:
-    """Whether the op is 1×1 with stride 1 and no padding."""
-    attrs = cast(Conv2DAttrs, op.attrs)
-    _, kernel_h, kernel_w, _ = constant(graph, op, 1).shape
-    same_size = first_input(graph, op).shape[:3] == first_output(graph, op).shape[:3]
-    return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
+    product = of_convolution(graph, op)
+    ordered = None if rows is None else rows(len(product.weights))
+    return layer(*product, rows=ordered, in_parts=in_parts)
 
 
 def _form(graph: Graph, op: Op) -> Verdict:

@@ -7,15 +7,13 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 _WIDTHS = (3, 5, 7)
@@ -145,15 +143,11 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step; in place where each output byte lies at or before the last input byte that is needed for it."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    weights = constant(graph, op, 1)[0].astype(np.int64)
-    kernel_h, kernel_w, out_c = weights.shape
+    kernel_h, kernel_w = constant(graph, op, 1).shape[1:3]
     width = padded_width(kernel_w)
     assert width is not None
     plan = layout(graph, op, width)
-    flat = weights.reshape(-1, out_c).T
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), x.zero_point).astype(np.int64)
-    clamps = activation_range(attrs.activation, output)
-    product = layer(flat, bias, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
+    product = layer(*of_depthwise(graph, op))
     gather = _divisor(x.shape[2], _GATHER[target.optimize])
     words = stream_words(kernel_h, plan, attrs.stride_w)
     packed = worth_packing(words, kernel_h * kernel_w * output.shape[1] * output.shape[2], target.optimize)

@@ -10,14 +10,12 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 _STEPS = {Optimize.SPEED: 2, Optimize.BALANCED: 2, Optimize.SIZE: 0}
@@ -67,14 +65,7 @@ def _pitch(graph: Graph, op: Op) -> int:
 
 
 def _product(graph: Graph, op: Op) -> Layer:
-    attrs, output = cast(DepthwiseConv2DAttrs, op.attrs), first_output(graph, op)
-    weights = constant(graph, op, 1)[0].astype(np.int64)
-    flat = weights.reshape(-1, weights.shape[2]).T
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(attrs.activation, output)
-    return layer(
-        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps
-    )  # fmt: skip
+    return layer(*of_depthwise(graph, op))
 
 
 def _words(columns: list[Ints64]) -> Words:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import cast
 
-import numpy as np
-
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
@@ -20,10 +18,10 @@ from tinyml.lower.dsp.gemm import (
     why_not,
 )
 from tinyml.lower.dsp.requant import Layer, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
+from tinyml.lower.ops.matrix_product import of_fully_connected
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 _UNROLL = {Optimize.SPEED: 64, Optimize.BALANCED: 64, Optimize.SIZE: 8}
@@ -37,15 +35,8 @@ _LEAST_PART = 4
 @lru_cache(maxsize=4)
 def op_layer(graph: Graph, op: Op, *, in_parts: bool = False) -> Layer:
     """The op as a matrix product; ``in_parts`` as in :func:`tinyml.lower.dsp.requant.layer`."""
-    attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
-    weights = constant(graph, op, 1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(attrs.activation, output)
-    multipliers = requantisation(graph, op, clamps)
-    return layer(
-        weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps,
-        rows=fours_of(len(weights)), in_parts=in_parts,
-    )  # fmt: skip
+    product = of_fully_connected(graph, op)
+    return layer(*product, rows=fours_of(len(product.weights)), in_parts=in_parts)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

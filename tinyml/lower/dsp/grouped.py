@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.lower.dsp.conv_2d import is_pointwise, op_layer
+from tinyml.lower.dsp.conv_2d import op_layer
 from tinyml.lower.dsp.gemm import (
     ABSENT,
     Rows,
@@ -29,6 +29,7 @@ from tinyml.lower.dsp.gemm import (
 from tinyml.lower.dsp.requant import Layer, Words
 from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.lower.dsp.gemm import choose_loop, padded_order, patch_order, why_not
 from tinyml.lower.dsp.grouped import pack, pairs_of_groups, row_tail
 from tinyml.lower.dsp.requant import Layer, layer
@@ -14,12 +14,10 @@ from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Tar
 from tinyml.lower.verdict import APPLIES, Verdict, proven, unfit
 
 
-def _layer(found: Upsampling, zero_point: int) -> Layer:
+def _layer(found: Upsampling) -> Layer:
     """The matrix product: channels in twos within a row of outputs, a single one alone."""
-    rows = None if found.channels == 1 else pairs_of_groups(found.channels)(len(found.weights))
-    return layer(
-        found.weights, found.bias, found.multipliers, Rounding.DOUBLE, zero_point, found.clamps, rows=rows
-    )  # fmt: skip
+    rows = None if found.channels == 1 else pairs_of_groups(found.channels)(len(found.product.weights))
+    return layer(*found.product, rows=rows)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:
@@ -28,14 +26,14 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     if cause:
         return unfit(cause)
     found = upsampling(graph, op)
-    return APPLIES if found.channels == 1 else proven(why_not(_layer(found, first_output(graph, op).zero_point)))
+    return APPLIES if found.channels == 1 else proven(why_not(_layer(found)))
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step."""
     x, output = first_input(graph, op), first_output(graph, op)
     found, in_c = upsampling(graph, op), x.shape[3]
-    product = _layer(found, output.zero_point)
+    product = _layer(found)
     order = patch_order(found.window_h, found.window_w * in_c)
     loop = choose_loop((len(order) + 1) // 2, target)
     ints: dict[str, int] = {

@@ -14,16 +14,14 @@ from typing import cast
 import numpy as np
 
 from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.accumulators import accumulator_range
 from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_convolution
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import Verdict, unfit
 
 _DOUBLED_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64)
@@ -40,13 +38,7 @@ _INT16 = 1 << 15
 @lru_cache(maxsize=4)
 def op_layer(graph: Graph, op: Op) -> Layer:
     """The op as a matrix product over patches, one row a channel."""
-    weights, output = constant(graph, op, 1), first_output(graph, op)
-    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    return layer(
-        flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps
-    )  # fmt: skip
+    return layer(*of_convolution(graph, op))
 
 
 def transformed(weights: Ints64) -> Ints64:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
-
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.mve import fully_connected
 from tinyml.lower.mve.gemm import LANES, pack_fours, places, vectors_of
 from tinyml.lower.mve.product import Product, product
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
+from tinyml.lower.ops.matrix_product import of_convolution
 from tinyml.lower.program import Arg, ConstRef, In, Int, Optimize, Out, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _HEADER = "tml_conv2d_mve.h"
@@ -25,21 +22,8 @@ _PADDED_BYTES = {Optimize.SPEED: 16384, Optimize.BALANCED: 4096, Optimize.SIZE: 
 
 
 def op_product(graph: Graph, op: Op) -> Product | str:
-    """The op as a matrix product over patches; convolutions round twice in every runtime."""
-    weights, output = constant(graph, op, 1), first_output(graph, op)
-    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    multipliers = requantisation(graph, op)
-    return product(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, output.zero_point, clamps)
-
-
-def is_pointwise(graph: Graph, op: Op) -> bool:
-    """Whether the op is 1×1 with stride 1 and no padding."""
-    attrs = cast(Conv2DAttrs, op.attrs)
-    _, kernel_h, kernel_w, _ = constant(graph, op, 1).shape
-    same_size = first_input(graph, op).shape[:3] == first_output(graph, op).shape[:3]
-    return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
+    """The op as a matrix product over patches, or why it has no vector form."""
+    return product(*of_convolution(graph, op))
 
 
 def _pixels(graph: Graph, op: Op) -> int:

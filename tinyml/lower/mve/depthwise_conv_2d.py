@@ -8,15 +8,13 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.mve.gemm import LANES, stream, vectors_of
 from tinyml.lower.mve.product import Product, product
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
 _MOST_OFFSET = 0xFFFF
@@ -183,12 +181,7 @@ def _layout(graph: Graph, op: Op, tile: int) -> Layout | None:
 
 def op_product(graph: Graph, op: Op) -> Product | str:
     """The op as one row of kernel_h · kernel_w weights for each output channel."""
-    output = first_output(graph, op)
-    weights = constant(graph, op, 1)[0].astype(np.int64)
-    flat = weights.reshape(-1, weights.shape[2]).T
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(DepthwiseConv2DAttrs, op.attrs).activation, output)
-    return product(flat, bias.astype(np.int64), requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
+    return product(*of_depthwise(graph, op))
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import numpy as np
-
 from tinyml.graph.ir import Graph, Op
-from tinyml.graph.ops import FullyConnectedAttrs
-from tinyml.graph.quantisation import activation_range
 from tinyml.lower.mve.gemm import LANES, pack_eights, uniform_scale, vectors_of
 from tinyml.lower.mve.product import Product, product
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.fully_connected import requantisation
+from tinyml.lower.ops.common import first_input, make_step
+from tinyml.lower.ops.matrix_product import of_fully_connected
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unproven
 
 
 def op_product(graph: Graph, op: Op) -> Product | str:
     """The op as a matrix product, or why it has no vector form."""
-    attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
-    weights = constant(graph, op, 1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(attrs.activation, output)
-    multipliers = requantisation(graph, op, clamps)
-    return product(weights, bias.astype(np.int64), multipliers, attrs.rounding, output.zero_point, clamps)
+    return product(*of_fully_connected(graph, op))
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

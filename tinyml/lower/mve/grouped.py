@@ -13,11 +13,12 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.lower.mve.conv_2d import choose_block, is_pointwise, op_product, product_fits
+from tinyml.lower.mve.conv_2d import choose_block, op_product, product_fits
 from tinyml.lower.mve.gemm import LANES, pack_fours, places, stream, vectors_of
 from tinyml.lower.mve.product import Ints64, Product
 from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.verdict import Verdict, unfit
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.lower.mve.conv_2d import choose_block
 from tinyml.lower.mve.gemm import LANES, pack_fours, places, stream, vectors_of
 from tinyml.lower.mve.product import Product, product
 from tinyml.lower.ops.common import first_input, first_output, make_step
-from tinyml.lower.ops.upsampling import Upsampling, uncut, upsampling
+from tinyml.lower.ops.upsampling import uncut, upsampling
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Scratch, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
-
-
-def _product(found: Upsampling, zero_point: int) -> Product | str:
-    return product(found.weights, found.bias, found.multipliers, Rounding.DOUBLE, zero_point, found.clamps)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:
@@ -23,10 +19,10 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     cause = uncut(graph, op)
     if cause:
         return unfit(cause)
-    found, output = upsampling(graph, op), first_output(graph, op)
+    found = upsampling(graph, op)
     if found.pixels < 2 or found.channels + 4 > 0xFFFF:
         return unfit("rows of at least two windows, of outputs that a halfword spans")
-    made = _product(found, output.zero_point)
+    made = product(*found.product)
     return unproven(made) if isinstance(made, str) else APPLIES
 
 
@@ -46,7 +42,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step."""
     x, output = first_input(graph, op), first_output(graph, op)
     found, in_c = upsampling(graph, op), x.shape[3]
-    made = _product(found, output.zero_point)
+    made = product(*found.product)
     assert isinstance(made, Product)
     vectors = vectors_of(made.weights.shape[1])
     block = choose_block(found.pixels, LANES * vectors)

@@ -24,7 +24,15 @@ def requantisation(graph: Graph, op: Op) -> Multipliers:
 
 
 def is_pointwise(graph: Graph, op: Op) -> bool:
-    """Whether the kernel is 1×1 over unpadded input, so that a patch is a pixel and need not be gathered."""
+    """Whether the op is 1×1 with stride 1 and no padding: outputs are made of the input's pixels as they lie."""
+    attrs = cast(Conv2DAttrs, op.attrs)
+    _, kernel_h, kernel_w, _ = constant(graph, op, 1).shape
+    same_size = first_input(graph, op).shape[:3] == first_output(graph, op).shape[:3]
+    return kernel_h == kernel_w == 1 and attrs.stride_h == attrs.stride_w == 1 and same_size
+
+
+def _patch_is_a_pixel(graph: Graph, op: Op) -> bool:
+    """Whether the kernel is 1×1 over unpadded input, with any stride, so that no patch need be gathered."""
     attrs = cast(Conv2DAttrs, op.attrs)
     _, kernel_h, kernel_w, _ = graph.tensor(op.inputs[1]).shape
     padded = attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right
@@ -69,7 +77,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         **window_numbers(attrs, kernel_h, kernel_w),
         "groups": attrs.groups,
         "out_pitch": out_c,
-        "gather": int(not is_pointwise(graph, op)),
+        "gather": int(not _patch_is_a_pixel(graph, op)),
         "in_zero_point": x.zero_point,
         "out_zero_point": output.zero_point,
         "out_min": clamps.low,
@@ -91,5 +99,5 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         inputs=op.inputs[:1],
         args=args,
         consts=consts,
-        scratch_bytes=0 if is_pointwise(graph, op) else kernel_h * kernel_w * group_c,
+        scratch_bytes=0 if _patch_is_a_pixel(graph, op) else kernel_h * kernel_w * group_c,
     )

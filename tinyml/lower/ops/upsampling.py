@@ -11,31 +11,26 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
-from tinyml.graph.ir import Graph, Op
+from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import TransposeConvAttrs
-from tinyml.graph.quantisation import Range, activation_range
+from tinyml.graph.quantisation import activation_range
 from tinyml.lower.ops.common import constant, first_input, first_output, optional_bias
 from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.matrix_product import MatrixProduct
 from tinyml.lower.ops.transpose_conv import Phase, phases
 from tinyml.lower.requant import Multipliers, fold_input_zero_point
-
-Ints64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upsampling:
-    """The convolution: weights [stride_h * channels, window_h * window_w * in_c] and folded biases, row after row.
+    """The convolution: ``product`` of weights [stride_h * channels, window_h * window_w * in_c], row after row.
 
     A window begins ``pad_top`` rows above and ``pad_left`` columns before the input pixel that its outputs begin at;
     ``pixels`` windows are in a row, ``channels`` outputs of one row come from each.
     """
 
-    weights: Ints64
-    bias: Ints64
-    multipliers: Multipliers
-    clamps: Range
+    product: MatrixProduct
     window_h: int
     window_w: int
     pad_top: int
@@ -75,10 +70,12 @@ def upsampling(graph: Graph, op: Op) -> Upsampling:
     bias = fold_input_zero_point(None if given is None else np.tile(given, outputs), flat.sum(axis=1), x.zero_point)
     scales = requantisation(graph, op)
     each = outputs if len(scales.multipliers) == out_c else 1
+    multipliers = Multipliers(scales.multipliers * each, scales.shifts * each)
+    clamps = activation_range(attrs.activation, output)
+    product = MatrixProduct(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, output.zero_point, clamps)
     return Upsampling(
-        flat, bias.astype(np.int64), Multipliers(scales.multipliers * each, scales.shifts * each),
-        activation_range(attrs.activation, output), window_h, window_w, -top, -left, attrs.stride_h,
-        output.shape[2] // attrs.stride_w, len(columns) * out_c,
+        product, window_h, window_w, -top, -left, attrs.stride_h, output.shape[2] // attrs.stride_w,
+        len(columns) * out_c,
     )  # fmt: skip
 
 

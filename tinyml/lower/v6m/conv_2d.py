@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-import numpy as np
-
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.conv_2d import is_pointwise
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
+from tinyml.lower.ops.matrix_product import of_convolution
 from tinyml.lower.program import Arg, ConstRef, In, Int, Out, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m import fully_connected
 from tinyml.lower.v6m.gemm import filled, live_bytes, pack, parts_of, peak_of_others, place, why_no_parts
 from tinyml.lower.v6m.requant import Layer, explain, layer
@@ -26,14 +22,8 @@ _SMALL_BYTES = 1024
 
 
 def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
-    """The op as a matrix product over patches; convolutions round twice in every runtime."""
-    weights, output = constant(graph, op, 1), first_output(graph, op)
-    flat = weights.reshape(weights.shape[0], -1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(Conv2DAttrs, op.attrs).activation, output)
-    multipliers = requantisation(graph, op)
-    zero_point = output.zero_point
-    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
+    """The op as a matrix product over patches."""
+    return layer(*of_convolution(graph, op), target.isa)
 
 
 def one_pixel_applies(graph: Graph, op: Op, target: Target) -> Verdict:

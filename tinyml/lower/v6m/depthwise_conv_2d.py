@@ -7,13 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m.requant import Form, Layer, explain, layer, raw_range
 from tinyml.lower.verdict import APPLIES, Verdict, unfit, unproven
 
@@ -47,14 +45,7 @@ def padded_width(kernel_w: int) -> int | None:
 
 def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     """The op's channels as rows of ``kernel_h * kernel_w`` weights."""
-    output = first_output(graph, op)
-    weights = constant(graph, op, 1)[0].astype(np.int64)
-    flat = weights.reshape(-1, weights.shape[-1]).T
-    bias = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(cast(DepthwiseConv2DAttrs, op.attrs).activation, output)
-    multipliers = requantisation(graph, op)
-    zero_point = output.zero_point
-    return layer(flat, bias.astype(np.int64), multipliers, Rounding.DOUBLE, zero_point, clamps, target.isa)
+    return layer(*of_depthwise(graph, op), target.isa)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

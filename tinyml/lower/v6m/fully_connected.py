@@ -10,10 +10,10 @@ import numpy as np
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.ops import FullyConnectedAttrs
 from tinyml.graph.quantisation import activation_range
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
+from tinyml.lower.ops.common import first_input, first_output, make_step
 from tinyml.lower.ops.fully_connected import requantisation, why_beyond_int32
+from tinyml.lower.ops.matrix_product import of_fully_connected
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Isa, Optimize, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.v6m.gemm import parts_of
 from tinyml.lower.v6m.lines import Ints64
 from tinyml.lower.v6m.requant import Layer, explain, layer
@@ -24,13 +24,7 @@ _AT_ONCE = 6
 
 def op_layer(graph: Graph, op: Op, target: Target) -> Layer:
     """The op as a matrix product."""
-    attrs, output = cast(FullyConnectedAttrs, op.attrs), first_output(graph, op)
-    weights = constant(graph, op, 1).astype(np.int64)
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), first_input(graph, op).zero_point)
-    clamps = activation_range(attrs.activation, output)
-    multipliers = requantisation(graph, op, clamps)
-    zero_point = output.zero_point
-    return layer(weights, bias.astype(np.int64), multipliers, attrs.rounding, zero_point, clamps, target.isa)
+    return layer(*of_fully_connected(graph, op), target.isa)
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:

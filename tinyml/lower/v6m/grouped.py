@@ -12,9 +12,9 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
-from tinyml.lower.dsp.conv_2d import is_pointwise
 from tinyml.lower.ops.as_groups import applies_as_groups, build_as_groups
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.conv_2d import is_pointwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.v6m.conv_2d import op_layer
 from tinyml.lower.v6m.gemm import MOST_PARTS, filled, pack, place, unpacks, why_too_large

@@ -6,20 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.lower.ops.common import first_input, first_output, make_step
-from tinyml.lower.ops.upsampling import Upsampling, uncut, upsampling
+from tinyml.lower.ops.upsampling import uncut, upsampling
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
 from tinyml.lower.v6m.gemm import filled, pack, place, why_too_large
 from tinyml.lower.v6m.grouped import parts_of_groups
-from tinyml.lower.v6m.requant import Layer, explain, layer
+from tinyml.lower.v6m.requant import explain, layer
 from tinyml.lower.verdict import Verdict, proven, unfit
-
-
-def _layer(found: Upsampling, zero_point: int, target: Target) -> Layer:
-    return layer(
-        found.weights, found.bias, found.multipliers, Rounding.DOUBLE, zero_point, found.clamps, target.isa
-    )  # fmt: skip
 
 
 def applies(graph: Graph, op: Op, target: Target) -> Verdict:
@@ -28,7 +22,7 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     if cause:
         return unfit(cause)
     found = upsampling(graph, op)
-    weights = _layer(found, first_output(graph, op).zero_point, target).weights
+    weights = layer(*found.product, target.isa).weights
     return proven(why_too_large(weights) if parts_of_groups(weights, found.channels) is None else None)
 
 
@@ -36,7 +30,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step."""
     x, output = first_input(graph, op), first_output(graph, op)
     found, in_c = upsampling(graph, op), x.shape[3]
-    product, channels = _layer(found, output.zero_point, target), found.channels
+    product, channels = layer(*found.product, target.isa), found.channels
     parts = parts_of_groups(product.weights, channels)
     assert parts is not None
     weights = filled(product.weights, parts)
