@@ -102,7 +102,7 @@ def build_over_tflm(
         raise BuildError(
             error.message,
             hint=f"the library is {library()}; {LOCAL_LIBRARY} may name a local copy of {LIBRARY.split('#')[0]}; it "
-            "needs GCC with its C++ library (apt-get install libstdc++-arm-none-eabi-newlib), zig has none for bare metal",
+            "needs GCC with its C++ library (apt-get install libstdc++-arm-none-eabi-newlib), which zig does not have",
         ) from error
     return TflmResult(
         model=source.name,
