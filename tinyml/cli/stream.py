@@ -70,13 +70,15 @@ def command(
     judge on test clips.
     """
     from tinyml.cli.progress import status
-    from tinyml.pipeline.stream import stream, write_detector
+    from tinyml.pipeline.stream import manifest_beside, stream, write_detector
     from tinyml.report.stream import stream_report
     from tinyml.settings import chosen_data, chosen_model
 
     if write and not tuned:
         raise click.UsageError("--write goes with --tune")
     source = chosen_model(model)
+    if write:
+        manifest_beside(Path(source))
     with status("listening"):
         result = stream(
             source,

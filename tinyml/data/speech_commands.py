@@ -146,6 +146,9 @@ def _choose_words(clips: Clips, options: SpeechOptions) -> tuple[tuple[str, ...]
     """The keywords, the words that are left out altogether, and what to tell the user about it."""
     train = clips[TRAIN]
     if options.words:
+        twice = next((word for word in options.words if options.words.count(word) > 1), None)
+        if twice is not None:
+            raise UsageError(f"the word {twice!r} is given twice", hint="each word is one output of the network")
         absent = [word for word in options.words if not train.get(word)]
         if absent:
             raise UsageError(

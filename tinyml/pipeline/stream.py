@@ -142,17 +142,24 @@ def _by_firmware(model: Any, board: str | Board, options: Options, scene: Scene,
         )
 
 
-def write_detector(model: Path, settings: DetectorSettings) -> Path:
-    """Put ``settings`` into the manifest beside the ``.tflite`` file ``model``; its path.
+def manifest_beside(model: Path) -> Path:
+    """The manifest of a ``.tflite`` file or of a quantised run, where :func:`write_detector` writes to.
 
-    Raises UsageError where there is no manifest to write to.
+    Raises UsageError where there is none.
     """
-    path = model.with_suffix(".json")
-    if model.suffix != ".tflite" or not path.is_file():
+    file = model / "model.tflite" if model.is_dir() else model
+    path = file.with_suffix(".json")
+    if file.suffix != ".tflite" or not path.is_file():
         raise UsageError(
             f"{model} has no manifest to write the detector to",
-            hint="give the .tflite file that has its .json beside it",
+            hint="give a run, or the .tflite file that has its .json beside it",
         )
+    return path
+
+
+def write_detector(model: Path, settings: DetectorSettings) -> Path:
+    """Put ``settings`` into the manifest of ``model``; its path. Raises as :func:`manifest_beside` does."""
+    path = manifest_beside(model)
     manifest = json.loads(path.read_text(encoding="utf-8"))
     write_file(path, (json.dumps({**manifest, "detector": settings.to_json()}, indent=2) + "\n").encode("utf-8"))
     return path

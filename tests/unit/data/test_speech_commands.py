@@ -49,6 +49,8 @@ def test_words_and_exclusions(folder: Path) -> None:
     assert not any("dog/" in sample.name for sample in dataset.samples("train"))
     with pytest.raises(UsageError, match="no training clips of the word 'maybe'"):
         read(folder, SpeechOptions(words=("maybe",)))
+    with pytest.raises(UsageError, match="the word 'go' is given twice"):
+        read(folder, SpeechOptions(words=("go", "cat", "go")))
 
 
 def test_decoded_clips_are_the_files(folder: Path) -> None:

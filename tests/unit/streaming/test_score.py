@@ -186,6 +186,9 @@ def test_listening_is_features_inferences_and_detector() -> None:
 def test_a_detector_is_written_only_beside_a_model_with_a_manifest(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no manifest"):
         write_detector(tmp_path / "model.tflite", DetectorSettings({}, {}))
+    with pytest.raises(UsageError, match="no manifest"):
+        write_detector(tmp_path, DetectorSettings({}, {}))
     (tmp_path / "model.json").write_text('{"labels": ["yes"]}', encoding="utf-8")
     path = write_detector(tmp_path / "model.tflite", DetectorSettings({"yes": 0.5}, {"yes": 1}))
+    assert write_detector(tmp_path, DetectorSettings({"yes": 0.5}, {"yes": 1})) == path
     assert '"labels"' in path.read_text(encoding="utf-8") and '"thresholds"' in path.read_text(encoding="utf-8")

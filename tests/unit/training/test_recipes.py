@@ -101,6 +101,23 @@ def test_extra_unknown_words_are_used_but_never_keywords(speech: Path, tmp_path:
         read_extra((tmp_path / "nothing",), dataset)
 
 
+def test_further_folders_without_other_words_are_refused(speech: Path, tmp_path: Path) -> None:
+    dataset, recipe = open_data(speech, DataOptions(words=("yes", "no")))
+    further = makers.speech_commands(tmp_path / "further", {"yes": (2, 0, 0)}, lists=False)
+    with pytest.raises(UsageError, match="further holds no clips of other words"):
+        recipe.prepare(dataset, DataOptions(unknown=(further,)), (49, 10, 1))
+
+
+def test_a_word_whose_training_clips_are_all_damaged_is_refused(speech: Path) -> None:
+    listed = {line for name in ("validation", "testing") for line in (speech / f"{name}_list.txt").read_text().split()}
+    for clip in (speech / "no").glob("*.wav"):
+        if f"no/{clip.name}" not in listed:
+            clip.write_bytes(clip.read_bytes()[:30])
+    dataset, recipe = open_data(speech, DataOptions(words=("yes", "no")))
+    with pytest.raises(UsageError, match="all 4 training samples of 'no' are damaged"):
+        recipe.prepare(dataset, DataOptions(), (49, 10, 1))
+
+
 @pytest.mark.parametrize("shape", [(49, 40, 1), (49, 13, 1), (49, 10)])
 def test_other_numbers_of_features_are_calibrated(speech: Path, shape: tuple[int, ...]) -> None:
     dataset, recipe = open_data(speech, DataOptions(words=("yes", "no")))

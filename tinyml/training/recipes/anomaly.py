@@ -32,6 +32,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         UsageError: the model's input is no whole number of frames.
     """
     decoded = {split: dataset.decode(split) for split in SPLITS}
+    counts = count_labels(decoded, dataset)
     config = choose_frontend(dataset, decoded[TRAIN].values, input_shape)
     frames = input_shape[0] // config.features
     made = frontend(config)
@@ -56,7 +57,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         validation=windows_of(decoded[VALIDATION], made, frames, stride),
         test=windows_of(decoded[TEST], made, frames, stride),
         frontend={"kind": "audio", "clip_samples": dataset.clip_samples, **config.to_json()},
-        counts=count_labels(decoded, dataset.classes),
+        counts=counts,
         notes=notes(dataset, decoded),
     )
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tinyml.compression.distill import DistillOptions
 from tinyml.data import Dataset
-from tinyml.data.base import SPLITS, Decoded
+from tinyml.data.base import SPLITS, TRAIN, Decoded
 from tinyml.data.records import Worker
+from tinyml.errors import UsageError
 from tinyml.training.examples import TrainingData
 from tinyml.training.fit import FitOptions
 
@@ -47,12 +48,24 @@ class Recipe:
     fit: FitOptions
 
 
-def count_labels(decoded: Mapping[str, Decoded], classes: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """How many examples each class has in each split, by name: what a resumed run compares."""
-    return {
-        split: {name: int(np.sum(decoded[split].labels == index)) for index, name in enumerate(classes)}
+def count_labels(decoded: Mapping[str, Decoded], dataset: Dataset) -> dict[str, dict[str, int]]:
+    """How many examples each class has in each split, by name: what a resumed run compares.
+
+    Raises:
+        UsageError: all training samples of a class are damaged.
+    """
+    counts = {
+        split: {name: int(np.sum(decoded[split].labels == index)) for index, name in enumerate(dataset.classes)}
         for split in SPLITS
     }
+    for index, name in enumerate(dataset.classes):
+        damaged = sum(sample.label == index for sample in dataset.samples(TRAIN))
+        if damaged and not counts[TRAIN][name]:
+            raise UsageError(
+                f"all {damaged} training samples of {name!r} are damaged",
+                hint="`tinyml data info FOLDER --check` names every damaged sample with the reason",
+            )
+    return counts
 
 
 def notes(dataset: Dataset, decoded: Mapping[str, Decoded]) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def image_data(
         validation=Examples(held[VALIDATION].values, held[VALIDATION].labels),
         test=Examples(held[TEST].values, held[TEST].labels),
         frontend={"kind": "image", **config.to_json()},
-        counts=count_labels(decoded, dataset.classes),
+        counts=count_labels(decoded, dataset),
         notes=notes(dataset, decoded),
         resized=resized,
     )

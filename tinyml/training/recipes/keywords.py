@@ -111,6 +111,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         UsageError: the front-end cannot give features of that shape, or the teacher does not go with the data.
     """
     decoded = {split: dataset.decode(split) for split in SPLITS}
+    counts = count_labels(decoded, dataset)
     train = decoded[TRAIN]
     config = choose_frontend(dataset, train.values, input_shape)
     made = frontend(config)
@@ -151,7 +152,7 @@ def prepare(dataset: Dataset, options: DataOptions, input_shape: tuple[int, ...]
         validation=Examples(features(decoded[VALIDATION].values), decoded[VALIDATION].labels),
         test=Examples(features(decoded[TEST].values), decoded[TEST].labels),
         frontend={"kind": "audio", "clip_samples": dataset.clip_samples, **config.to_json()},
-        counts=count_labels(decoded, dataset.classes),
+        counts=counts,
         notes=notes(dataset, decoded),
         drawn=tuple(shares.get(name, 1.0) for name in dataset.classes),
     )
