@@ -1,5 +1,8 @@
 /* STM32F405 at 168 MHz: crystal / TML_HSE_MHZ x 336 / 2; APB1 at 42 MHz, APB2 at 84 MHz.
- * RM0090, sections 3.5.1 and 3.9.1 (flash: 5 wait states, prefetch, caches), 5.4.1 (PWR_CR), 7.3 (RCC). */
+ * RM0090, sections 3.5.1 and 3.9.1 (flash: 5 wait states, prefetch, caches), 5.4.1 (PWR_CR), 7.3 (RCC).
+ *
+ * The chip's DFU bootloader jumps here without a reset (AN3156, "leave DFU mode"), perhaps on a PLL of its own, whose numbers can't be
+ * changed while it is on, and with interrupts that nobody here serves. */
 #include "board_config.h"
 #include "tml_clock.h"
 #include "tml_registers.h"
@@ -13,10 +16,28 @@
 
 enum { HSEON = 1 << 16, HSERDY = 1 << 17, PLLON = 1 << 24, PLLRDY = 1 << 25, RESET_HZ = 16000000 };
 
+#define NVIC_ICER(n) TML_REG32(0xE000E180u + 4u * (n))
+
+enum { HSION = 1 << 0, HSIRDY = 1 << 1, SWS = 3 << 2, INTERRUPTS = 82 };
+
 uint32_t tml_slower_hz;
+
+/* As after a reset: on HSI, without PLL, no interrupt enabled. */
+static bool from_the_beginning(void) {
+    for (uint32_t n = 0; 32u * n < INTERRUPTS; ++n) NVIC_ICER(n) = 0xFFFFFFFFu;
+    if ((RCC_CFGR & SWS) != 0) {
+        RCC_CR |= HSION;
+        if (!tml_clock_wait(&RCC_CR, HSIRDY, HSIRDY)) return false;
+        RCC_CFGR = 0;
+        if (!tml_clock_wait(&RCC_CFGR, SWS, 0)) return false;
+    }
+    RCC_CR &= ~(uint32_t)PLLON;
+    return tml_clock_wait(&RCC_CR, PLLRDY, 0);
+}
 
 void tml_clock_init(void) {
     tml_slower_hz = RESET_HZ;
+    if (!from_the_beginning()) return;
     RCC_CR |= HSEON;
     if (!tml_clock_wait(&RCC_CR, HSERDY, HSERDY)) return;
     RCC_APB1ENR |= 1u << 28; /* PWREN */

@@ -99,6 +99,22 @@ def test_an_oscillator_that_never_starts_leaves_the_reset_clock(board: str, tmp_
     assert all(a != BOARDS[board][4] or v & 3 == 0 for a, v in core.writes), "nothing was switched"
 
 
+def test_the_f4_sets_its_pll_anew_after_a_bootloader(tmp_path: Path) -> None:
+    """The DFU bootloader leaves its PLL on and selected: it is off while its numbers change; no interrupt is left."""
+    core = machine("netduinoplus2", tmp_path)
+    core.on_read |= BOARDS["netduinoplus2"][1]  # type: ignore[arg-type]
+    control, numbers, select = 0x40023800, 0x40023804, 0x40023808
+    core.on_read[control] = both(PLL_HSE, ready(1 << 0, 1 << 1))
+    core.registers |= {control: 1 << 24 | 1 << 16, select: 2}
+    switched_off: list[bool] = []
+    core.on_write[numbers] = lambda _a, _v: switched_off.append(
+        core.registers[control] & 1 << 24 == 0 and core.registers[select] & 3 == 0
+    )
+    core.run()
+    assert switched_off == [True] and core.variable("hz") == 168_000_000
+    assert {(0xE000E180 + 4 * n, 2**32 - 1) for n in range(3)} <= set(core.writes), "of 82 interrupts"
+
+
 def test_the_h7_of_revision_y_gets_400_mhz(tmp_path: Path) -> None:
     core = machine("nucleo_h743zi", tmp_path)
     core.on_read |= BOARDS["nucleo_h743zi"][1]  # type: ignore[arg-type]

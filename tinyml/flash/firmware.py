@@ -96,6 +96,11 @@ def _manifest(project: Path) -> dict[str, Any]:
 def _project(project: Path, board: str | None) -> Firmware:
     manifest = _manifest(project)
     built_for = manifest.get("board") or manifest.get("tinyml", {}).get("board")
+    if manifest.get("framework") == "arduino":
+        raise BoardError(
+            f"{project} is for the Arduino core: PlatformIO builds and flashes it",
+            hint=f"`pio run -d {project} -t upload`, then `tinyml monitor`",
+        )
     result = manifest.get("result")
     if not isinstance(result, dict):
         raise BoardError(

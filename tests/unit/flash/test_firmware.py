@@ -72,6 +72,13 @@ def test_a_build_that_failed_is_not_flashed(here: Path, what: str | None) -> Non
         find_firmware(what, None)
 
 
+def test_a_project_of_the_arduino_core_is_platformios_to_flash(here: Path) -> None:
+    make_build(here, result=None, framework="arduino")
+    with pytest.raises(BoardError, match="is for the Arduino core") as caught:
+        find_firmware(None, None)
+    assert "pio run -d" in str(caught.value)
+
+
 def test_a_failed_build_is_not_passed_over_for_an_older_one(here: Path) -> None:
     make_build(here, app="kws")
     os.utime(here / "build/nano33ble-kws/manifest.json", (1, 1))
