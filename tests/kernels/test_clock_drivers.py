@@ -104,7 +104,8 @@ def test_the_f4_sets_its_pll_anew_after_a_bootloader(tmp_path: Path) -> None:
     core = machine("netduinoplus2", tmp_path)
     core.on_read |= BOARDS["netduinoplus2"][1]  # type: ignore[arg-type]
     control, numbers, select = 0x40023800, 0x40023804, 0x40023808
-    core.on_read[control] = both(PLL_HSE, ready(1 << 0, 1 << 1))
+    read_only = 1 << 25 | 1 << 17 | 1 << 1
+    core.on_read[control] = both(lambda value: value & ~read_only, PLL_HSE, ready(1 << 0, 1 << 1))
     core.registers |= {control: 1 << 24 | 1 << 16, select: 2}
     switched_off: list[bool] = []
     core.on_write[numbers] = lambda _a, _v: switched_off.append(
