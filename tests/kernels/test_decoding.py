@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.core_build import Machine, compile_core
-from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
+from tests.support.host_build import WARNINGS, compile_c, host_compiler, sanitizer_flags
 from tinyml.detection.boxes import Box, BoxDecoder, decode_boxes
 from tinyml.detection.keypoints import Keypoint, decode_keypoints, render_shift
 from tinyml.paths import templates_dir
@@ -63,10 +63,8 @@ def host(main: str, config: str, folder: Path) -> Path:
     (folder / "config.h").write_text(config, "ascii")
     (folder / "main.c").write_text(main, "ascii")
     program = folder / "decode"
-    flags = ["-std=c11", "-O2", *WARNINGS, *sanitizer_flags(), "-I", str(folder), "-I", str(FOLDER)]
-    command = [*host_compiler(), *flags, str(folder / "main.c"), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    flags = ["-std=c11", "-O2", *WARNINGS, *sanitizer_flags(), "-I", str(FOLDER)]
+    compile_c(host_compiler(), [folder / "main.c"], program, flags)
     return program
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
+from tests.support.host_build import WARNINGS, compile_c, host_compiler, sanitizer_flags
 from tinyml.features.audio import AudioConfig, audio_source
 from tinyml.paths import templates_dir
 
@@ -51,14 +51,8 @@ def host_frontend(config: AudioConfig, folder: Path, *, sanitize: bool = True) -
     main.write_text(_MAIN, encoding="utf-8")
     program = folder / "frontend"
     flags = ["-std=c11", "-O2", *WARNINGS, *(sanitizer_flags() if sanitize else ())]
-    include = ["-I", str(folder), "-I", str(templates_dir() / "frontend")]
-    done = subprocess.run(
-        [*host_compiler(), *flags, *include, str(source), str(main), "-o", str(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[:4000]
+    include = ["-I", str(templates_dir() / "frontend")]
+    compile_c(host_compiler(), [source, main], program, [*flags, *include])
     return program
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
+from tests.support.host_build import WARNINGS, compile_c, host_compiler, sanitizer_flags
 from tinyml.features.frames import PIXEL_BYTES
 from tinyml.firmware.parts.camera import FORMATS
 from tinyml.paths import templates_dir
@@ -74,14 +74,8 @@ def host_vision(geometry: Geometry, folder: Path) -> Path:
     source, include = write_vision(geometry, folder)
     main, program = folder / "main.c", folder / "vision"
     main.write_text(MAIN, "ascii")
-    flags = ["-std=c11", "-O2", *WARNINGS, *sanitizer_flags()]
-    done = subprocess.run(
-        [*host_compiler(), *flags, *include, str(source), str(main), "-o", str(program)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[:4000]
+    flags = ["-std=c11", "-O2", *WARNINGS, *sanitizer_flags(), *include]
+    compile_c(host_compiler(), [source, main], program, flags)
     return program
 
 

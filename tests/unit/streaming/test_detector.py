@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.host_build import WARNINGS, host_compiler, sanitizer_flags
+from tests.support.host_build import WARNINGS, compile_c, host_compiler, sanitizer_flags
 from tinyml.errors import UsageError
 from tinyml.features import FrontendConfig
 from tinyml.paths import templates_dir
@@ -52,10 +52,8 @@ def detector_in_c(
     (folder / "main.c").write_text(_MAIN, encoding="utf-8")
     source = templates_dir() / "apps" / "kws"
     program = folder / "detector"
-    command = [*host_compiler(), "-std=c11", "-O1", *WARNINGS, *sanitizer_flags(), "-I", str(folder), "-I", str(source)]
-    command += [str(folder / "main.c"), str(source / "detector.c"), "-o", str(program)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+    flags = ["-std=c11", "-O1", *WARNINGS, *sanitizer_flags(), "-I", str(source)]
+    compile_c(host_compiler(), [folder / "main.c", source / "detector.c"], program, flags)
     done = subprocess.run([str(program)], input=scores.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     layout = struct.Struct(f"<ii{len(table.labels)}H")

@@ -9,37 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.interruptions import InterruptAt
 from tests.unit.training.conftest import build_network
 from tinyml.errors import UsageError
 from tinyml.tflite.convert import load_keras
 from tinyml.training.evaluate import evaluate_float
 from tinyml.training.examples import Examples, TrainingData
 from tinyml.training.fit import FitOptions, InterruptedRunError, fit, seed_everything
-from tinyml.training.runs import Row, Run, TrainState
+from tinyml.training.runs import Run, TrainState
 
 pytestmark = pytest.mark.train
 
 OPTIONS = FitOptions(epochs=6, batch_size=16, learning_rate=1e-2, patience=6, seed=5)
-
-
-class InterruptAt:
-    """Sends SIGINT to this process at a batch, as Ctrl-C does."""
-
-    def __init__(self, epoch: int, batch: int) -> None:
-        self.place = (epoch, batch)
-        self.rows: list[Row] = []
-
-    def note(self, message: str) -> None:
-        """Nothing to say."""
-
-    def batch(self, epoch: int, done: int, total: int) -> None:
-        """Interrupt at the chosen batch."""
-        if (epoch, done) == self.place:
-            signal.raise_signal(signal.SIGINT)
-
-    def epoch(self, row: Row, best: bool) -> None:
-        """Remember the epoch."""
-        self.rows.append(row)
 
 
 def train(folder: Path, data: TrainingData, options: FitOptions = OPTIONS) -> TrainState:

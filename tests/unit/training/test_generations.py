@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.interruptions import InterruptAt
 from tests.unit.training.conftest import build_network
 from tinyml.compression.distill import DistillOptions
 from tinyml.errors import UsageError
@@ -22,25 +22,6 @@ from tinyml.training.runs import Run
 pytestmark = pytest.mark.train
 
 OPTIONS = FitOptions(epochs=3, batch_size=16, learning_rate=1e-2, patience=6, seed=5)
-
-
-class CtrlC:
-    """Sends SIGINT in the second epoch of a generation."""
-
-    def __init__(self, generation: int) -> None:
-        self.starts, self.generation = 0, generation
-
-    def note(self, message: str) -> None:
-        """Nothing to say."""
-
-    def batch(self, epoch: int, done: int, total: int) -> None:
-        """Count the generations by their first batch; interrupt."""
-        self.starts += (epoch, done) == (1, 1)
-        if (self.starts, epoch, done) == (self.generation, 2, 1):
-            signal.raise_signal(signal.SIGINT)
-
-    def epoch(self, row: dict[str, float], best: bool) -> None:
-        """Nothing to say."""
 
 
 def new_model(seed: int) -> Any:
@@ -70,7 +51,7 @@ def test_interrupted_distillation_resumes_to_the_same_weights(
     options = DistillOptions(str(teacher), features=(("stem_relu", "stem_relu"),), generations=2)
     whole = train(tmp_path / "whole", data, options)
     with pytest.raises(InterruptedRunError):
-        train(tmp_path / "cut", data, options, CtrlC(cut_in))
+        train(tmp_path / "cut", data, options, InterruptAt(phase=cut_in))
     assert Run.open(tmp_path / "cut").manifest["status"] == "interrupted"
     cut = train(tmp_path / "cut", data, options)
     for folder in (".", "generation-2"):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.interruptions import InterruptAt
 from tests.support.shared import REPOSITORY
 from tinyml.cli import main
 
@@ -223,30 +224,13 @@ def test_quantised_training_resumes_to_the_same_weights(project: Path) -> None:
     from tinyml.training.qat import QatOptions
     from tinyml.training.runs import Run
 
-    class CtrlC:
-        """Sends SIGINT in the second epoch of the second phase."""
-
-        starts = 0
-
-        def note(self, message: str) -> None:
-            """Nothing to say."""
-
-        def batch(self, epoch: int, done: int, total: int) -> None:
-            """Count the phases by their first batch; interrupt."""
-            self.starts += (epoch, done) == (1, 1)
-            if (self.starts, epoch, done) == (2, 2, 1):
-                signal.raise_signal(signal.SIGINT)
-
-        def epoch(self, row: dict[str, float], best: bool) -> None:
-            """Nothing to say."""
-
     def request(name: str) -> session.Request:
         fit = {"epochs": 2, "batch_size": 8}
         return session.Request("model.py", Path("pictures"), Path(name), fit=fit, qat=QatOptions(3))
 
     session.train(request("whole"))
     with pytest.raises(InterruptedRunError):
-        session.train(request("cut"), CtrlC())
+        session.train(request("cut"), InterruptAt(phase=2))
     assert Run.open(Path("cut")).manifest["status"] == "interrupted"
     session.resume(Path("cut"))
     whole, cut = (Run.open(Path(name) / "qat").load_state() for name in ("whole", "cut"))

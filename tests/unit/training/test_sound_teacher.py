@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.interruptions import InterruptAt
 from tests.support.shared import require_shared
 from tests.unit.data import makers
 from tinyml.compression.distill import DistillOptions, check_distill, distill_options
@@ -137,21 +137,6 @@ def build_model(classes=4):
 """
 
 
-class CtrlC:
-    """Interrupts in the first batch of the second epoch."""
-
-    def note(self, message: str) -> None:
-        """Nothing to say."""
-
-    def batch(self, epoch: int, done: int, total: int) -> None:
-        """Interrupt."""
-        if (epoch, done) == (2, 1):
-            signal.raise_signal(signal.SIGINT)
-
-    def epoch(self, row: dict[str, float], best: bool) -> None:
-        """Nothing to say."""
-
-
 @pytest.mark.train
 def test_a_run_with_a_teacher_of_sound_resumes_to_the_same_weights(tmp_path: Path) -> None:
     from tinyml.training.fit import InterruptedRunError
@@ -172,7 +157,7 @@ def test_a_run_with_a_teacher_of_sound_resumes_to_the_same_weights(tmp_path: Pat
     distill = DistillOptions(str(teacher.path), frontend=OWN)
     whole = train(request("whole", distill)).run
     with pytest.raises(InterruptedRunError):
-        train(request("cut", distill), CtrlC())
+        train(request("cut", distill), InterruptAt())
     assert Run.open(tmp_path / "cut").manifest["distill"]["frontend"] == OWN
     cut = resume(tmp_path / "cut").run
     one, two, alone = (run.load_state() for run in (whole, cut, teacher))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.interruptions import InterruptAt
 from tests.unit.training.test_session import project as project
 from tinyml.cli import main
 
@@ -82,26 +82,12 @@ def test_training_on_a_finished_run_resumes_to_the_same_weights(project: Path) -
     from tinyml.training.quantise_runs import train_on
     from tinyml.training.runs import Run
 
-    class CtrlC:
-        """Sends SIGINT in the second epoch."""
-
-        def note(self, message: str) -> None:
-            """Nothing to say."""
-
-        def batch(self, epoch: int, done: int, total: int) -> None:
-            """Interrupt."""
-            if (epoch, done) == (2, 1):
-                signal.raise_signal(signal.SIGINT)
-
-        def epoch(self, row: dict[str, float], best: bool) -> None:
-            """Nothing to say."""
-
     session.train(session.Request("model.py", Path("pictures"), Path("whole"), fit={"epochs": 1, "batch_size": 8}))
     shutil.copytree("whole", "cut")
     whole, cut = Run.open(Path("whole")), Run.open(Path("cut"))
     train_on(whole, QatOptions(2))
     with pytest.raises(InterruptedRunError):
-        train_on(cut, QatOptions(2), None, CtrlC())
+        train_on(cut, QatOptions(2), None, InterruptAt())
     assert cut.manifest["status"] == "interrupted"
     train_on(cut, QatOptions(2))
     assert cut.manifest["status"] == whole.manifest["status"] == "complete"
