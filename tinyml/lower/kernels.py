@@ -17,6 +17,7 @@ from tinyml.lower.bits import layer as bits
 from tinyml.lower.dsp import binary as dsp_binary
 from tinyml.lower.dsp import broadcast as dsp_broadcast
 from tinyml.lower.dsp import conv_2d as dsp_conv_2d
+from tinyml.lower.dsp import depthwise_clipped as dsp_depthwise_clipped
 from tinyml.lower.dsp import depthwise_column as dsp_depthwise_column
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
@@ -192,9 +193,16 @@ KERNELS: tuple[KernelRow, ...] = (
         dsp_depthwise_column.build,
         "SMLAD on int16 columns, weights in registers",
     ),
+    _dsp(
+        "DEPTHWISE_CONV_2D",
+        dsp_depthwise_clipped.applies,
+        dsp_depthwise_clipped.build,
+        "SMLABB on 4 channels, taps inside",
+    ),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.applies, dsp_depthwise_row.build, "SMLAD on columns of one row"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_row.plane_applies, dsp_depthwise_row.build_plane, "SMLAD on pairs of rows"),
     _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_conv_2d.applies, dsp_depthwise_conv_2d.build, "SMLAD on int16 planes"),
+    _dsp("DEPTHWISE_CONV_2D", dsp_depthwise_clipped.any_applies, dsp_depthwise_clipped.build, "SMLABB on 4 channels"),
     _dsp(
         "DEPTHWISE_CONV_2D",
         dsp_grouped.depthwise_applies,

@@ -54,6 +54,7 @@ ROW_KERNELS: dict[str, tuple[str, str]] = {
     "tml_grouped_conv2d_v6m": ("height", "pad_top"),
     "tml_depthwise_conv2d": ("in_h", "pad_top"),
     "tml_depthwise_conv2d_dsp": ("height", "pad_top"),
+    "tml_depthwise_clipped_dsp": ("height", "pad_top"),
     "tml_depthwise_conv2d_mve": ("height", "pad_top"),
     "tml_depthwise_conv2d_v6m": ("height", "pad_top"),
     "tml_depthwise_row3_dsp": ("height", "pad_top"),

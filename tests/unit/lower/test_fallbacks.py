@@ -252,11 +252,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
         (Isa.DSP,),
         "windows that leave the input",
     ),
-    "large pool": (
-        pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 16)),
-        (Isa.DSP,),
-        "windows of at most 255 pixels, here 256",
-    ),
+    "large pool": (pool("AVERAGE_POOL_2D", (1, 16, 16, 4), (16, 16)), (Isa.DSP,), "at most 255 pixels, here 256"),
     "wide pool": (
         pool("AVERAGE_POOL_2D", (1, 1, 300, 4), (1, 256)),
         (Isa.DSP,),
@@ -280,6 +276,8 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "wide kernel, one row": (depthwise(full(1, 3, 9, 4), (3, 12), **VALID), (Isa.DSP,), "here 3×9"),
     "stride, one row": (depthwise(full(1, 3, 3, 4), (3, 9), stride=(3, 3), **VALID), (Isa.DSP,), "a multiplier of 1"),
     "long rows, one row": (depthwise(full(1, 5, 5, 1), (5, 2100), **VALID), (Isa.DSP,), "columns, here 2,1"),
+    "most taps inside": (depthwise(full(1, 3, 3, 4)), (Isa.DSP,), "few taps inside, here about 41 instructions"),
+    "dilated, three": (depthwise(full(1, 3, 3, 3), dilation=(2, 2)), (Isa.DSP,), "at least four channels and a"),
     "many channels": (depthwise(full(1, 3, 3, 4096), (3, 3), **VALID), (Isa.DSP,), "channels, here 4,096"),
 }
 WINOGRAD: dict[str, tuple[Layer, str]] = {
