@@ -130,12 +130,17 @@ def _pyocd(job: Job) -> Plan:
 
 
 def _openocd(job: Job) -> Plan:
-    """OpenOCD, startup.tcl: program FILE [verify] [reset] [exit]; `adapter serial` since 0.12."""
+    """OpenOCD, startup.tcl: program FILE [verify]; `adapter serial` since 0.12.
+
+    It ends with halting debug off (DHCSR, ARM DDI 0403E, C1.6.2), which OpenOCD leaves on: only a power cycle would end
+    it, and till then the firmware's question for a semihosting host, a breakpoint, would stop the core for ever.
+    """
     files = tuple(word for name in job.upload.openocd_files for word in ("-f", name))
     chosen = ("-c", f"adapter serial {job.serial_number}") if job.serial_number else ()
-    program = f"program {HEX}{' verify' if job.verify else ''} reset exit"
+    program = f"program {HEX}{' verify' if job.verify else ''}"
+    start = ("-c", "reset halt", "-c", "mww 0xE000EDF0 0xA05F0000", "-c", "shutdown")
     finished = r"\*\* Verified OK \*\*" if job.verify else r"\*\* Programming Finished \*\*"
-    return Plan({HEX: job.image.to_hex()}, (Command((*files, *chosen, "-c", program), must_say=finished),))
+    return Plan({HEX: job.image.to_hex()}, (Command((*files, *chosen, "-c", program, *start), must_say=finished),))
 
 
 def _st_flash(job: Job) -> Plan:
