@@ -62,7 +62,11 @@ def build(
 
 
 def _dense_layer(x: Any, rate: int, groups: int, learning: bool, name: str) -> Any:
-    """Figure 1: learned group convolution, shuffle, grouped 3x3 convolution; what it makes is joined to its input."""
+    """Figure 1: learned group convolution, shuffle, grouped 3x3 convolution; what it makes is joined to its input.
+
+    The norm and the ReLU, which stand behind the shuffle in the paper, come before it, which is the same network: there
+    the norm becomes a part of the convolution.
+    """
     import keras
 
     before, made = x, BOTTLENECK * rate
@@ -76,9 +80,10 @@ def _dense_layer(x: Any, rate: int, groups: int, learning: bool, name: str) -> A
         x = keras.layers.Conv2D(
             made, 1, groups=groups, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv1"
         )(x)
-        x = shuffle(x, groups, name=name)
     x = keras.layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn2")(x)
     x = keras.layers.ReLU(name=f"{name}_relu2")(x)
+    if not learning:
+        x = shuffle(x, groups, name=name)
     x = keras.layers.Conv2D(
         rate, 3, groups=groups, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv2"
     )(x)
@@ -108,6 +113,9 @@ def condense(learned: Any, **options: Any) -> Any:
             strongest = np.sort(np.argsort(-np.abs(kernel).sum(axis=1), kind="stable")[: kernel.shape[0] // 2])
             model.get_layer("classifier_index").set_weights([strongest.astype(np.int32)])
             layer.set_weights([kernel[strongest], bias])
+        elif name.endswith("_bn2"):
+            groups = model.get_layer(name.replace("_bn2", "_conv1")).groups
+            layer.set_weights([weight.reshape(-1, groups).T.reshape(-1) for weight in made[name].get_weights()])
         elif not name.endswith("_bn1") and layer.get_weights():
             layer.set_weights(made[name].get_weights())
     return model

@@ -13,7 +13,7 @@ from tests.support.sample_models import sample_conv_model, sample_of_every_op
 from tests.support.shared import require_shared
 from tests.support.tflite_builder import Builder
 from tinyml.graph.ir import Activation, Graph, Op
-from tinyml.graph.ops import SPECS, Conv2DAttrs
+from tinyml.graph.ops import SPECS, Conv2DAttrs, DepthwiseConv2DAttrs
 from tinyml.graph.passes import PASSES, Pass, View, run_pass, run_passes
 from tinyml.graph.passes.edit import with_tensor
 from tinyml.tflite.read import read_graph
@@ -45,6 +45,34 @@ def test_all_passes_keep_every_byte_of_real_models(name: str) -> None:
 def test_running_the_passes_again_changes_nothing() -> None:
     once = run_passes(read_graph(sample_of_every_op()))
     assert kinds(run_passes(once)) == kinds(once)
+
+
+@pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+@pytest.mark.parametrize(("padding", "stride", "dilation"), [("SAME", 1, 3), ("SAME", 2, 1), ("VALID", 1, 2)])
+@pytest.mark.parametrize("shape", [(1, 9, 12, 6), (1, 16, 7, 6)])
+def test_a_pool_that_samples_becomes_strides(
+    kind: str, padding: str, stride: int, dilation: int, shape: tuple[int, ...]
+) -> None:
+    rng, model = Rng(3), Builder()
+    x = model.input(shape, scale=0.05, zero_point=-7)
+    options = {"padding": padding, "stride": (stride, stride), "dilation": (dilation, dilation)}
+    y = model.depthwise_conv_2d(x, rng.weights(1, 3, 3, 6), 0.01, rng.bias(6), scale=0.3, **options)
+    z = model.conv_2d(x, rng.weights(5, 3, 2, 6), 0.01, rng.bias(5), scale=0.4, **options)
+    data = model.build([model.pool_2d(kind, t, size=(1, 1), stride=(2, 3)) for t in (y, z)])
+    graph = run_pass(read_graph(data), one_pass("fold-sampling"))
+    assert kinds(graph) == ["DEPTHWISE_CONV_2D", "CONV_2D"]
+    attrs = graph.ops[0].attrs
+    assert isinstance(attrs, DepthwiseConv2DAttrs)
+    assert (attrs.stride_h, attrs.stride_w) == (2 * stride, 3 * stride)
+    assert_exact(data, run_passes(read_graph(data)))
+
+
+def test_what_more_than_a_pool_reads_is_not_sampled() -> None:
+    rng, model = Rng(3), Builder()
+    x = model.conv_2d(model.input((1, 8, 8, 4)), rng.weights(4, 3, 3, 4), 0.01, scale=0.3)
+    pools = [model.pool_2d("AVERAGE_POOL_2D", x, size=(1, 1)), model.pool_2d("MAX_POOL_2D", x, size=(2, 2))]
+    assert len(run_pass(read_graph(model.build(pools)), one_pass("fold-sampling")).ops) == 3
+    assert len(run_pass(read_graph(model.build([x, pools[0]])), one_pass("fold-sampling")).ops) == 3
 
 
 @pytest.mark.parametrize(("groups", "channels", "becomes"), [(6, 6, True), (6, 18, True), (3, 6, False), (1, 6, False)])

@@ -12,6 +12,7 @@ from tinyml.graph.passes.fold_channel_moves import FoldChannelMoves
 from tinyml.graph.passes.fold_constant_channels import FoldConstantChannels
 from tinyml.graph.passes.fold_constant_moves import FoldConstantMoves
 from tinyml.graph.passes.fold_pad import FoldPad
+from tinyml.graph.passes.fold_sampling import FoldSampling
 from tinyml.graph.passes.fuse_activation import FuseActivation
 from tinyml.graph.passes.groups_to_depthwise import GroupsToDepthwise
 from tinyml.graph.passes.merge_moves import MergeMoves
@@ -27,6 +28,7 @@ PASSES: tuple[Pass | GraphPass, ...] = (
     DropIdentities(),
     FuseActivation(),
     GroupsToDepthwise(),
+    FoldSampling(),
     FoldPad(),
     FoldChannelMoves(),
     FoldConstantChannels(),
