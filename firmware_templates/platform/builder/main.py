@@ -163,7 +163,8 @@ protocol = env.subst("$UPLOAD_PROTOCOL")
 if protocol == "pyocd":
     env.Replace(UPLOADCMD='"$PYTHONEXE" -m pyocd load -W -t %s $SOURCE' % board.get("debug.pyocd_target", "cortex_m"))
 elif protocol == "openocd":
-    env.Replace(UPLOADCMD='openocd %s -c "program {$SOURCE} verify reset; shutdown"'
+    # halting debug off at the end (DHCSR): with it on the firmware's question for a semihosting host would stop the core
+    env.Replace(UPLOADCMD='openocd %s -c "program {$SOURCE} verify; reset halt; mww 0xE000EDF0 0xA05F0000; shutdown"'
                 % " ".join(board.get("debug.openocd_args", [])))
 if protocol:
     AlwaysBuild(env.Alias("upload", elf, [env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")]))
