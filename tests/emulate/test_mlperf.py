@@ -146,8 +146,9 @@ def test_energy_mode_marks_time_on_a_pin_alone() -> None:
         assert client.infer(2, 1).elapsed_us is None
 
 
-def test_the_verb_leaves_the_line_on_a_pseudo_terminal() -> None:
-    """As the benchmark's runner opens it: a device's path and a speed."""
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_verb_leaves_the_line_on_a_pseudo_terminal(ended_by: signal.Signals) -> None:
+    """As the benchmark's runner opens it: a device's path and a speed, once to ask for names and again for the test."""
     require_tool("qemu-system-arm")
     model = require_shared("models/kws_ref_model.tflite")
     command = [sys.executable, "-m", "tinyml", "emulate", str(model), "--board", "mps2-an386", "--app", "mlperf_tiny"]
@@ -159,9 +160,18 @@ def test_the_verb_leaves_the_line_on_a_pseudo_terminal() -> None:
             with serial.Serial(path, 115200, timeout=0.1) as port:
                 client = Client(DescriptorLine(port.fileno(), port.fileno()))
                 assert (client.name(), client.model()) == ("tinyml", "kws01")
+            with serial.Serial(path, 115200, timeout=0.1) as port:
+                client = Client(DescriptorLine(port.fileno(), port.fileno()))
                 client.load(inputs("kws01", 1)[0])
                 assert len(client.infer(1, 0).results) == 12
-            process.send_signal(signal.SIGINT)
+            (emulator,) = children(process.pid)
+            process.send_signal(ended_by)
             assert process.wait(20) == 0
+            assert not Path(f"/proc/{emulator}").exists(), "QEMU is left running"
         finally:
             process.kill()
+
+
+def children(process: int) -> list[int]:
+    """The processes that ``process`` has started and that run."""
+    return [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()]

@@ -5,12 +5,15 @@ Only click is imported here, so that ``tinyml --help`` answers at once; a verb i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -129,15 +132,17 @@ cli = click.version_option(__version__, "-V", "--version", message="%(prog)s %(v
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and gives its exit code; every failure leaves one message on stderr, never a traceback.
 
-    ``TINYML_DEBUG`` set to 1 or more shows the traceback behind an error as well.
+    ``TINYML_DEBUG`` set to 1 or more shows the traceback behind an error as well. SIGTERM ends a verb as Ctrl-C does,
+    so that nothing it has started, such as an emulator, is left running.
     """
     from tinyml.cli import output
 
     output.configure(output.NORMAL)  # a process may call several verbs, each with options of its own
     try:
-        result: Any = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="tinyml", standalone_mode=False
-        )
+        with _interrupted_by_sigterm():
+            result: Any = cli.main(
+                args=None if arguments is None else list(arguments), prog_name="tinyml", standalone_mode=False
+            )
         if sys.stdout is not None:
             sys.stdout.flush()
     except BaseException as problem:
@@ -147,6 +152,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _report(problem)
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python takes signals in its main thread alone
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _debug() -> bool:

@@ -82,6 +82,19 @@ def test_an_inference(device: Path) -> None:
     assert dump == ["m-buffer-00-11-22-33-44-55-66-77", "m-buffer-88-99-aa-bb-cc-dd-ee-ff"]
 
 
+def test_what_earlier_versions_of_the_runner_send(device: Path) -> None:
+    """32 bytes a command, more than the input has left; ``infer`` without warm-ups; the results once more."""
+    _, done, inference, again = replies(device, "db load 16", "db " + (HELLO + HELLO).decode(), "infer 1", "results")
+    assert done == ["m-load-done"]
+    assert inference[:3] == ["m-warmup-start-10", "m-warmup-done", "m-infer-start-1"]
+    assert again == inference[-1:] and len(results(again[0])) > 0
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "print_detections"])
+def test_commands_of_the_streaming_test_alone_end_with_m_ready(device: Path, command: str) -> None:
+    assert replies(device, command) == [[f"e-[Unknown command: {command}]"]]
+
+
 def test_microseconds_count_on_when_the_counter_wraps(device: Path) -> None:
     """The counter moves by 1,000,000,007 a reading, so that four readings are nearly one turn of 32 bits."""
     found = replies(device, *["timestamp"] * 50)
