@@ -78,7 +78,7 @@ def scale(request: ScaleRequest, watch: Callable[[Need], None] | None = None) ->
     if not prober.needs:
         raise UsageError(f"no {request.model} of these sizes can be built", hint="leave --set and --resolution out")
     closest = min(prober.needs, key=lambda need: (need.latency_ms is None, need.excess))
-    hint = "a larger board or budget, another family, or --optimize size"
+    hint = "a larger board or budget, another family, or what `tinyml scale --optimize size` finds"
     if _is_pinned(request):
         again = Prober(request.board, request.options, request.max_latency_ms)
         freed = _search(candidates(request.model, pinned=_free_only(request)), again, watch)

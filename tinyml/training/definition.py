@@ -61,8 +61,11 @@ def _from_catalog(name: str, chosen: dict[str, Any]) -> Definition:
     entry = find_entry(name)
     _check_options(entry.name, chosen, entry.defaults)
     for key, value in chosen.items():
-        if isinstance(entry.defaults[key], tuple) and not isinstance(value, tuple | str):
+        default = entry.defaults[key]
+        if isinstance(default, tuple) and not isinstance(value, tuple | str):
             chosen[key] = (value,)
+        if type(default) in (int, float) and not isinstance(value, int | float):
+            raise UsageError(f"{key}={value} of {entry.name} is no number", hint=f"its default is {default}")
     learns = entry.finish is not None and chosen.get("learning", True)
 
     def build(**options: Any) -> Any:
@@ -140,7 +143,9 @@ def _import_build_model(path: Path) -> Callable[..., Any]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the user's own code may raise anything
-        raise UsageError(f"{path} fails on import: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{path} fails on import: {type(error).__name__}: {error}", hint=f"`python {path}` shows where"
+        ) from error
     finally:
         sys.path.pop(0)
     function = getattr(module, "build_model", None)

@@ -278,7 +278,12 @@ def _fit_and_test(
             progress.note(f"{len(taken.taken)} layers taken from {source.name}; new: {_listed(taken)}")
             if source.frontend and dict(source.frontend) != dict(data.frontend):
                 progress.note(f"its inputs were made otherwise: {other_inputs(source.frontend, data.frontend)}")
-    state = fit_generations(run, model, data, options, new_model, progress, schedule)
+    try:
+        state = fit_generations(run, model, data, options, new_model, progress, schedule)
+    except UsageError as error:
+        if not isinstance(error.__cause__, OSError) or run.load_state() is None:
+            raise
+        raise UsageError(str(error), hint=f"{error.hint}, then go on: tinyml train --resume {run.path}") from error
     if definition.finish is not None:
         finish_best(run, definition.finish, model, data, progress)
     balance_best(run, data)

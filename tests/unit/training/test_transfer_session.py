@@ -124,6 +124,7 @@ def test_the_size_of_a_catalogue_network_is_chosen(project: Path, capsys: pytest
         (["model.py", "--board", "pico"], 2, "not of a Python file"),
         (["resnet8", "--set", "colour=1"], 2, "has no option 'colour'"),
         (["digits", "--set", "filters=a,b"], 2, "digits_cnn can't be built with filters='a,b'"),
+        (["mobilenet_v1", "--set", "width=no"], 2, "width=no of mobilenet_v1_025_96 is no number"),
         (["digits", "--set", "kernels="], 2, "its defaults are kernels=(3,)"),
         (["edgevit_64", "--set", "depths=1"], 2, "edgevit_64 can't be built with depths=(1,)"),
         (["autoencoder", "--board", "microbit", "--set", "width=384"], 3, "does not fit microbit"),
