@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.shared import REPOSITORY
 from tinyml.errors import UsageError
 from tinyml.models.learned_groups import stage_at
 from tinyml.models.progressive import carry_weights, fit_progressively, phases
@@ -202,3 +204,19 @@ def test_files_with_layers_of_ours_load(tmp_path: Path) -> None:
         check=True,
     )
     assert told.stdout.split() == ["condensenet", "gru_kws"]
+
+
+def test_the_guides_network_of_all_pieces_trains_and_converts() -> None:
+    """The guide's code as it stands, then the network as int8 with ops that the compiler knows."""
+    from tinyml.graph.check import check_supported
+    from tinyml.tflite.convert import convert
+    from tinyml.tflite.read import read_graph
+
+    guide = (REPOSITORY / "docs" / "guides" / "pieces-of-training.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(compile(code, "pieces-of-training.md", "exec"), made)
+    model = made["model"]
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.get_layer("learned").stage == 3
+    check_supported(read_graph(convert(model, made["pictures"])))
