@@ -103,7 +103,7 @@ def test_a_board_alone_says_that_no_camera_answers(model: Path, tmp_path: Path) 
     with application(str(model), "mps2-an386", tmp_path / "p", options) as (_, firmware):
         start, error = serial_events(qemu, "mps2-an386", 1, firmware.elf, last="error")
     assert (start["event"], start["app"], start["camera_width"]) == ("start", "vww", 160)
-    assert error == {"event": "error", "what": "no camera answers"}
+    assert error == {"event": "error", "message": "no camera answers"}
 
 
 @pytest.mark.slow

@@ -65,6 +65,8 @@ def describe(event: Event) -> str:
         return f"frame {number}: {event.text('class') or 'a class'}{_score(event)}{_rate(event)}"
     if event.kind == "result":
         return "result: " + _pairs({key: value for key, value in event.fields.items() if key in _OF_A_RESULT})
+    if event.kind == "error" and set(event.fields) == {"event", "message"} and event.text("message"):
+        return f"error: {event.text('message')}"
     rest = {key: value for key, value in event.fields.items() if key != "event"}
     return f"{printable(event.kind)[:_MAX_SHOWN]}: {_pairs(rest)}" if rest else printable(event.kind)[:_MAX_SHOWN]
 

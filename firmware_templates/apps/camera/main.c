@@ -161,7 +161,7 @@ int main(void) {
     tml_print_field("camera_height", TML_CAMERA_HEIGHT);
     tml_print("}\n");
     if (tml_camera_start() != TML_CAMERA_OK) {
-        tml_print("{\"event\":\"error\",\"what\":\"no camera answers\"}\n");
+        tml_print("{\"event\":\"error\",\"message\":\"no camera answers\"}\n");
         return EXIT_NO_CAMERA;
     }
     capture_init();

@@ -24,6 +24,8 @@ from tinyml.monitor.events import decode, describe, names
         ),
         ('{"event":"status","time_ms":1000,"duty":0.125,"frames":50}', "status: time_ms 1000, duty 0.125, frames 50"),
         ('{"event":"fault","pc":"0001f2a4","lr":"00000000"}', "fault: pc 0001f2a4, lr 00000000"),
+        ('{"event":"error","message":"no camera answers"}', "error: no camera answers"),
+        ('{"event":"error","message":"","code":7}', "error: message , code 7"),
         ('{"event":"done"}', "done"),
         ('{"event":"detection"}', "a word"),
         ('{"event":"frame","score":"high"}', "frame null: a class"),
