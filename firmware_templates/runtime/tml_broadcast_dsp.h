@@ -1,6 +1,6 @@
 /* MUL, and ADD and SUB that no linear function equals, with broadcasting on cores with the DSP extension.
  *
- * Loops and out_pitch of tml_binary.h, with TFLite's roundings in SMMLAR. The products of MUL come times `unit`, 1 or 2. The output may lie over an operand of its own shape.
+ * Loops and out_pitch of tml_binary.h, with TFLite's roundings in SMMLAR. The products of MUL come times `unit`. The output may lie over an operand of its own shape.
  */
 #ifndef TML_BROADCAST_DSP_H
 #define TML_BROADCAST_DSP_H
@@ -13,17 +13,19 @@ TML_INLINE int32_t tml_sum_operand_dsp(int32_t value, int32_t mul, int shift) {
     return shift == 0 ? y : (y + (y >> 31) + (1 << (-shift - 1))) >> -shift;
 }
 
-/* The sixth form of tml_requant_dsp: acc comes times two and mul = m, so that SMMLAR's rounding is that of the doubling
- * high multiply. Its addend par = 2^(r-1) + (zero point << r) is the half of the shift by r = zp and the zero point, less
- * one below zero, where halves go away from it. (Where acc < 0 but the product is 0, one less changes nothing.) */
+/* The sixth form of tml_requant_dsp: acc comes times two (and shifted left where the scale is) and mul = m, so that SMMLAR's
+ * rounding is that of the doubling high multiply. Its addend par = 2^(r-1) + (zero point << r) is the half of the shift by
+ * r = zp and the zero point, less one below zero, where halves go away from it. (Where acc < 0 but the product is 0, one
+ * less changes nothing.) Without a shift it is the zero point. */
 #define TML_DOUBLE_TWICE 5
 
 TML_INLINE int32_t tml_requant_twice_dsp(int32_t acc, int32_t mul, int32_t par, int rounding, int32_t zp, int32_t lo,
                                          int32_t hi) {
     int32_t addend = par, q;
     if (rounding != TML_DOUBLE_TWICE) return tml_requant_dsp(acc, mul, par, rounding, zp, lo, hi);
-    if (lo < par >> zp) __asm__("add %0, %1, %2, asr #31" : "=r"(addend) : "r"(par), "r"(acc));
+    if (zp != 0 && lo < par >> zp) __asm__("add %0, %1, %2, asr #31" : "=r"(addend) : "r"(par), "r"(acc));
     q = tml_smmlar(acc, mul, addend);
+    if (zp == 0) return tml_clamp_dsp(__ssat(q, 8), lo, hi);
     __asm__("ssat %0, #8, %0, asr %1" : "+r"(q) : "i"(zp));
     return tml_clamp_dsp(q, lo, hi);
 }

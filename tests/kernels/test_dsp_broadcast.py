@@ -44,7 +44,7 @@ def product(right: int, zeros: tuple[int, int, int], activation: str, seed: int)
     return model(build)
 
 
-SHIFTS = (-1, 0, 1, 2, 3, 6, 9, 14, 20, 21, 24)
+SHIFTS = (-13, -12, -11, -5, -1, 0, 1, 2, 3, 6, 9, 14, 20, 21, 24)
 
 
 @pytest.mark.parametrize(("core", "compiler"), [("cortex-m4", "gcc"), ("cortex-m33", "zig")])

@@ -22,6 +22,7 @@ from tinyml.lower.dsp import depthwise_column as dsp_depthwise_column
 from tinyml.lower.dsp import depthwise_conv_2d as dsp_depthwise_conv_2d
 from tinyml.lower.dsp import depthwise_row as dsp_depthwise_row
 from tinyml.lower.dsp import elementwise as dsp_elementwise
+from tinyml.lower.dsp import extremes as dsp_extremes
 from tinyml.lower.dsp import fully_connected as dsp_fully_connected
 from tinyml.lower.dsp import grouped as dsp_grouped
 from tinyml.lower.dsp import layer_norm as dsp_layer_norm
@@ -313,6 +314,7 @@ KERNELS: tuple[KernelRow, ...] = (
     *(_portable(spec.kind, move.build) for spec in MOVES),
     _portable("GATHER", move.build_gather),
     _portable("PACK", concatenation.build),
+    *(_dsp(kind, dsp_extremes.applies, dsp_extremes.build, "SEL on 4 values") for kind in ("MAXIMUM", "MINIMUM")),
     *(_portable(kind, logic.build_of_two) for kind in OF_TWO),
     _portable("LOGICAL_NOT", logic.build_not),
     _portable("SELECT", logic.build_select),

@@ -16,6 +16,7 @@ import pytest
 
 from tests.kernels.cases import model
 from tests.support import arithmetic_builder as add
+from tests.support import logic_builder as lb
 from tests.support import move_builder as mb
 from tests.support.arithmetic_builder import transpose_conv
 from tests.support.shared import REPOSITORY
@@ -240,6 +241,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "product of columns": (binary("MUL", HALVES, (1, 4, 4, 1)), (Isa.MVE,), "an operand that is neither"),
     "slopes of every line": (prelu((4, 1, 4), 0.01), (Isa.DSP,), "slopes that differ from row to row"),
     "slopes of next to nothing": (prelu((1, 1, 4), 1e-15), (Isa.DSP,), "no linear function rounds as TFLite"),
+    "a row's maximum": (lambda b: lb.of_two(b, "MAXIMUM", b.input((3, 4)), b.input((4,))), (Isa.DSP,), "of one shape"),
     "padded pool": (pool("AVERAGE_POOL_2D", (1, 6, 6, 4), (3, 3), "SAME"), (Isa.MVE,), "windows that leave the input"),
     "row by row": (lambda b: mb.slice_(b, b.input((2, 4, 4)), (0, 1, 0), (2, 2, 4)), (Isa.DSP,), "bytes, here runs"),
     "places of run time": (

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op, Rounding
 from tinyml.graph.quantisation import Range
-from tinyml.lower.dsp.requant import Form, Ints64, Requant, twice, two_steps
+from tinyml.lower.dsp.requant import Ints64, Requant, twice, two_steps
 from tinyml.lower.ops import binary
 from tinyml.lower.program import Arg, Int, Step, Target
 from tinyml.lower.verdict import APPLIES, Verdict, unproven
@@ -61,8 +61,8 @@ def scaled_in_words(multiplier: int, shift: int) -> bool:
 def build_mul(graph: Graph, op: Op, target: Target) -> Step:
     """The step of MUL, in place over an operand of the output's shape."""
     step = binary.build_mul(graph, op, target)
-    found = twice(_scales(step), *_ends(step))
-    return _with(step, "tml_mul_dsp", {"unit": 2 if found.form is Form.DOUBLE_TWICE else 1}, found)
+    found, unit = twice(_scales(step), *_ends(step))
+    return _with(step, "tml_mul_dsp", {"unit": unit}, found)
 
 
 def sum_applies(graph: Graph, op: Op, target: Target) -> Verdict:

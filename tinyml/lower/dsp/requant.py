@@ -19,7 +19,7 @@ from tinyml.lower.dsp.linear import find_line
 from tinyml.lower.program import Int
 from tinyml.lower.requant import Multipliers
 
-_MOST_TWICE = 20
+_MOST_TWICE, _MOST_LEFT = 20, 12
 Words = npt.NDArray[np.int32]
 Ints64 = npt.NDArray[np.int64]
 
@@ -123,14 +123,16 @@ def two_steps(scales: Ints64, rounding: Rounding, zero_point: int, clamps: Range
     return Requant(form, mul.astype(np.int32), par.astype(np.int32), start, zero_point, clamps)
 
 
-def twice(scales: Ints64, zero_point: int, clamps: Range) -> Requant:
-    """TFLite's own two roundings for a kernel whose accumulators, within ±2^17, come times two where that is quicker.
+def twice(scales: Ints64, zero_point: int, clamps: Range) -> tuple[Requant, int]:
+    """TFLite's own two roundings for a kernel whose accumulators, within ±2^16, come times the second value.
 
     ``scales`` [1, 2] are a multiplier and a shift. ``par`` has the zero point and the half of the second rounding, both
     before its shift.
     """
-    multiplier, right = int(scales[0, 0]), -int(scales[0, 1])
-    if not 1 <= right <= _MOST_TWICE or multiplier < 1 << 30:
-        return two_steps(scales, Rounding.DOUBLE, zero_point, clamps)
-    mul, par = np.array([multiplier], np.int32), np.array([(1 << (right - 1)) + (zero_point << right)], np.int32)
-    return Requant(Form.DOUBLE_TWICE, mul, par, np.zeros(1, np.int64), right, clamps)
+    multiplier, shift = int(scales[0, 0]), int(scales[0, 1])
+    if not -_MOST_TWICE <= shift <= _MOST_LEFT or multiplier < 1 << 30:
+        return two_steps(scales, Rounding.DOUBLE, zero_point, clamps), 1
+    right = max(-shift, 0)
+    half = 1 << (right - 1) if right else 0
+    mul, par = np.array([multiplier], np.int32), np.array([half + (zero_point << right)], np.int32)
+    return Requant(Form.DOUBLE_TWICE, mul, par, np.zeros(1, np.int64), right, clamps), 2 << max(shift, 0)
