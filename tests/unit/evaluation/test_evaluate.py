@@ -189,7 +189,7 @@ def test_the_stream_curve_trades_misses_for_false_accepts() -> None:
         said[between] = rng.uniform(0.35, 0.8)
     codes = np.stack([said, 1 - said], axis=1) * 255 - 128
     scores = Scores(frames, codes.astype(np.int8), ("yes", "_unknown_"), 80.0)
-    scene = Scene(np.zeros(1_920_000, np.int16), 16_000, spoken, 0)
+    scene = Scene(np.zeros(1_920_000, np.int16), 16_000, spoken, ())
     curve = stream_curve(scores, scene, DetectorSettings({"yes": 0.6}, {"yes": 500}, 80, 240), config)
     misses = [point.miss_rate for point in curve.points]
     assert misses == sorted(misses) and misses[0] < 0.2 and misses[-1] == 1.0
