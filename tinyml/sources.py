@@ -85,7 +85,10 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"there is no model file {path}", hint="`tinyml models` lists the names that need no file")
     size = path.stat().st_size
     if not 0 < size <= MAX_MODEL_BYTES:
-        raise UsageError(f"{path} has {size:,} bytes; a model has 1 to {MAX_MODEL_BYTES:,}")
+        raise UsageError(
+            f"{path} has {size:,} bytes; a model has 1 to {MAX_MODEL_BYTES:,}",
+            hint="is it the file you mean? microcontrollers hold models of a few MB at the most",
+        )
     return path.read_bytes()
 
 

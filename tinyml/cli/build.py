@@ -87,7 +87,10 @@ def command(
         values["emulator"] = "none"
     if framework == "arduino":
         if len(models) > 1 or engine != "tinyml":
-            raise UsageError("--framework arduino takes one model, with tinyml's own engine")
+            raise UsageError(
+                "--framework arduino takes one model, with tinyml's own engine",
+                hint="name one model and leave --engine out, or build with --framework baremetal",
+            )
         model = chosen_model(next(iter(models), None))
         _for_arduino(model, chosen_board(board), output, pipeline_options(values), as_json)
         return

@@ -69,13 +69,26 @@ def check_distill(options: DistillOptions) -> None:
         UsageError: a number out of its range, or features without a teacher.
     """
     if options.temperature <= 0:
-        raise UsageError(f"temperature is {options.temperature}: it has to be above 0")
+        raise UsageError(
+            f"temperature is {options.temperature}: it has to be above 0", hint="4 is usual; higher is softer"
+        )
     if not 0 <= options.alpha <= 1:
-        raise UsageError(f"alpha is {options.alpha}: it has to be from 0 to 1")
-    if options.beta < 0 or options.generations < 1 or options.blur < 0:
-        raise UsageError("beta and the teacher's blur have to be at least 0, generations at least 1")
+        raise UsageError(
+            f"alpha is {options.alpha}: it has to be from 0 to 1",
+            hint="0 learns from labels alone, 1 from the teacher alone",
+        )
+    for name, value, least in (
+        ("beta", options.beta, 0),
+        ("the teacher's blur", options.blur, 0),
+        ("the number of generations", options.generations, 1),
+    ):
+        if value < least:
+            raise UsageError(f"{name} is {value:g}: it has to be at least {least}")
     if options.teacher is None and (options.features or options.input_range or options.others or options.blur):
-        raise UsageError("features, the teacher's input range and blur, and further teachers need a teacher")
+        raise UsageError(
+            "features, the teacher's input range and blur, and further teachers need a teacher",
+            hint="name it with --teacher",
+        )
     if options.maps and not options.features:
         raise UsageError("no layers to compare place by place", hint="name them with --features STUDENT=TEACHER")
     if options.frontend is not None and (
@@ -131,7 +144,10 @@ class Distiller:
                 )
         for each in () if options.frontend is not None else (teacher, *self.others):
             if each.classes != self.classes:
-                raise UsageError(f"teacher {each.name} has {each.classes} classes, the student {self.classes}")
+                raise UsageError(
+                    f"teacher {each.name} has {each.classes} classes, the student {self.classes}",
+                    hint="take a teacher of the same classes in the same order; one of sound may have others by name",
+                )
         names = {layer.name for layer in student.layers}
         for name, _ in options.features:
             if name not in names:

@@ -161,7 +161,10 @@ def _run_labels(path: Path) -> tuple[str, ...]:
     try:
         return tuple(json.loads((path / "labels.json").read_text("utf-8"))["labels"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no run folder: labels.json cannot be read ({error})") from error
+        raise UsageError(
+            f"{path} is no run folder: labels.json cannot be read ({error})",
+            hint="a run's folder is what `tinyml train` leaves",
+        ) from error
 
 
 def _load_h5(path: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,20 @@ def decode_samples(
             progress(index + 1, len(samples))
     if stacked is None:
         reason = f", {len(skipped)} of them damaged, first {skipped[0].name}" if skipped else ""
-        raise UsageError(f"the {what} samples are empty: {len(samples)} found{reason}")
+        raise UsageError(
+            f"the {what} samples are empty: {len(samples)} found{reason}",
+            hint="`tinyml data info FOLDER --check` says what is in each split and names what is damaged",
+        )
     return Decoded(stacked[: len(names)], np.asarray(labels, dtype=np.int64), tuple(names), tuple(skipped))
+
+
+def require_folder(folder: Path) -> None:
+    """Raises UsageError where there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"no such folder: {folder}",
+            hint="give a data set's folder; `tinyml data get NAME` downloads a public one (`tinyml data list`)",
+        )
 
 
 def hash_split(name: str, validation_percent: float = 10.0, test_percent: float = 10.0) -> str:

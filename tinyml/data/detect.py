@@ -18,7 +18,7 @@ from tinyml.data import (
     tiny_imagenet,
     visual_wake_words,
 )
-from tinyml.data.base import Dataset
+from tinyml.data.base import Dataset, require_folder
 from tinyml.data.records import Worker
 from tinyml.data.speech_commands import SpeechOptions
 from tinyml.errors import UsageError
@@ -132,7 +132,6 @@ def open_dataset(folder: Path, layout: str | None = None, options: DatasetOption
         by_name = {item.name: item for item in LAYOUTS}
         if layout not in by_name:
             raise UsageError(f"no layout {layout!r}", hint="layouts are " + ", ".join(by_name))
-        if not folder.is_dir():
-            raise UsageError(f"no such folder: {folder}")
+        require_folder(folder)
         chosen = by_name[layout]
     return chosen.read(folder, options or DatasetOptions())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from tinyml.data.base import IMAGE, SPLITS, TEST, TRAIN, VALIDATION, Dataset, hash_split
+from tinyml.data.base import IMAGE, SPLITS, TEST, TRAIN, VALIDATION, Dataset, hash_split, require_folder
 from tinyml.data.pictures import SUFFIXES, picture_sample
 from tinyml.data.stores import FileStore, FolderFiles, TarFiles
 from tinyml.errors import UsageError
@@ -38,8 +38,7 @@ def packed_pictures(folder: Path) -> Path | None:
 
 def open_pictures(folder: Path) -> FileStore:
     """The pictures below a folder, or those of the one tar archive that lies there."""
-    if not folder.is_dir():
-        raise UsageError(f"no such folder: {folder}")
+    require_folder(folder)
     files = FolderFiles.scan(folder, SUFFIXES)
     archive = packed_pictures(folder)
     return TarFiles.load(archive, SUFFIXES) if not files.names and archive is not None else files

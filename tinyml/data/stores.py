@@ -19,7 +19,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from tinyml.data.audio import decode_wav, resample
-from tinyml.data.base import CorruptSampleError
+from tinyml.data.base import CorruptSampleError, require_folder
 from tinyml.errors import UsageError
 
 DAMAGED_NPZ = (
@@ -210,8 +210,7 @@ def open_clips(path: Path) -> ClipStore:
     """Clips of a folder of WAV files, of a packed ``.npz``, or of a folder that holds one packed ``.npz``."""
     if path.is_file():
         return PackedClips.load(path)
-    if not path.is_dir():
-        raise UsageError(f"no such folder: {path}")
+    require_folder(path)
     packed = packed_clips(path)
     return FolderClips.scan(path) if packed is None else PackedClips.load(packed)
 

@@ -29,7 +29,10 @@ def file_stimuli(graph: Graph, files: Sequence[Path], manifest: Mapping[str, Any
         UsageError: a missing or unreadable file, a wrong shape, audio for a model without a front-end.
     """
     if len(graph.inputs) != 1:
-        raise UsageError(f"the model has {len(graph.inputs)} inputs; input files are for models with one")
+        raise UsageError(
+            f"the model has {len(graph.inputs)} inputs; input files are for models with one",
+            hint="leave --input out: the proof draws inputs of its own",
+        )
     tensor = graph.tensors[graph.inputs[0]]
     stimuli: list[Stimulus] = []
     for file in files:
@@ -61,7 +64,10 @@ def _load_numpy(file: Path, tensor: Tensor) -> list[Array]:
         raise UsageError(f"{file} is no NumPy array file: {error}") from error
     single = array.size == tensor.elements
     if not single and array.shape[1:] not in (tensor.shape, tensor.shape[1:]):
-        raise UsageError(f"{file} has the shape {array.shape}, the model's input {tensor.shape}")
+        raise UsageError(
+            f"{file} has the shape {array.shape}, the model's input {tensor.shape}",
+            hint="save one input, or a stack of inputs along the first axis",
+        )
     rows = [array] if single else list(array)
     return [quantised(row.reshape(tensor.shape), tensor) for row in rows]
 
@@ -98,7 +104,10 @@ def _load_image(file: Path, tensor: Tensor) -> Array:
     from tinyml.features.image import ImageConfig
 
     if len(tensor.shape) != 4 or tensor.shape[1] != tensor.shape[2] or tensor.shape[3] not in (1, 3):
-        raise UsageError(f"cannot feed the picture {file} to an input of shape {tensor.shape}")
+        raise UsageError(
+            f"cannot feed the picture {file} to an input of shape {tensor.shape}",
+            hint="a picture goes into a square input of 1 or 3 channels; save others with numpy.save",
+        )
     try:
         pixels = decode_picture(file.read_bytes())
     except CorruptSampleError as error:

@@ -78,7 +78,9 @@ def picture_dataset(folder: Path) -> Dataset:
     """The data set of a folder. Raises UsageError where it is none of pictures."""
     dataset = open_dataset(folder)
     if dataset.kind != IMAGE:
-        raise UsageError(f"{folder} holds {dataset.kind}, not pictures")
+        raise UsageError(
+            f"{folder} holds {dataset.kind}, not pictures", hint="`tinyml data info FOLDER` says what is in a folder"
+        )
     return dataset
 
 

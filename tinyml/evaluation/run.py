@@ -106,7 +106,10 @@ def evaluate(
     anomaly = model.manifest.get("task") == ANOMALY
     wanted = source.elements if anomaly else len(model.labels)
     if target.elements != wanted:
-        raise UsageError(f"the model {model.name} gives {target.elements} values, its manifest tells of {wanted}")
+        raise UsageError(
+            f"the model {model.name} gives {target.elements} values, its manifest tells of {wanted}",
+            hint="the .json beside the .tflite has to be the one that was written with it",
+        )
     prepare = _preparation(model, dataset, source, windows=anomaly)
     samples = _chosen(dataset, split, limit)
     outputs, truths, skipped = [], [], []
@@ -122,7 +125,10 @@ def evaluate(
         if progress is not None:
             progress(number + 1, len(samples))
     if not outputs:
-        raise UsageError(f"the {split} split has {len(samples)} samples and {len(skipped)} of them are damaged")
+        raise UsageError(
+            f"the {split} split has {len(samples)} samples and {len(skipped)} of them are damaged",
+            hint="`tinyml data info FOLDER --check` names them; --split all takes every sample",
+        )
     shared = {
         "model": model.name,
         "data": dataset.layout,
@@ -203,7 +209,10 @@ def _preparation(model: Model, dataset: Dataset, source: Tensor, *, windows: boo
     """From a decoded sample to codes ``[windows, elements]`` as the model takes them."""
     kind = IMAGE if model.frontend.get("kind") == IMAGE else AUDIO
     if kind != dataset.kind:
-        raise UsageError(f"the model {model.name} takes {kind}, the data set holds {dataset.kind}")
+        raise UsageError(
+            f"the model {model.name} takes {kind}, the data set holds {dataset.kind}",
+            hint="give the kind of data that the model was trained on",
+        )
     if kind == IMAGE:
         picture = ImageConfig.from_json(model.frontend)
         _require_elements(model, source, picture.size**2 * picture.channels)
@@ -219,7 +228,10 @@ def _preparation(model: Model, dataset: Dataset, source: Tensor, *, windows: boo
     def prepare(value: NDArray[Any]) -> Codes:
         features = audio_features(value, sound)
         if len(features) < frames or (len(features) != frames and not windows):
-            raise UsageError(f"clips give {len(features)} frames of features, the model takes {frames}")
+            raise UsageError(
+                f"clips give {len(features)} frames of features, the model takes {frames}",
+                hint="give clips as long as those that the model was trained on",
+            )
         starts = np.arange(0, len(features) - frames + 1, WINDOW_STRIDE)
         cut = features[np.add.outer(starts, np.arange(frames))].reshape(len(starts), -1)
         return _requantised(cut, sound, source)

@@ -156,9 +156,12 @@ def _run(
     try:
         outcome = run_watched(command, directory, timeout_s=timeout_s, on_line=on_line, environment=environment)
     except OSError as error:
-        raise BuildError(f"PlatformIO does not start: {error}") from error
+        raise BuildError(f"PlatformIO does not start: {error}", hint="`tinyml doctor` says what is missing") from error
     except ExpiredError as error:
-        raise BuildError(f"the build took longer than {timeout_s:.0f} s and was stopped") from error
+        raise BuildError(
+            f"the build took longer than {timeout_s:.0f} s and was stopped",
+            hint="`pio run -v` in the project's folder shows where it stands",
+        ) from error
     return outcome.code, list(outcome.lines)
 
 

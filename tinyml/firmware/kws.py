@@ -125,7 +125,10 @@ def keyword_model(graph: Graph, labels: Sequence[str], manifest: Mapping[str, An
             hint="end the model with a softmax or a sigmoid",
         )
     if len(labels) != target.elements:
-        raise UsageError(f"the model gives {target.elements} scores but has {len(labels)} labels")
+        raise UsageError(
+            f"the model gives {target.elements} scores but has {len(labels)} labels",
+            hint="the .json beside the .tflite names one class for each score",
+        )
     return KeywordModel(config, tuple(labels), settings_of(manifest, labels), frames)
 
 

@@ -157,6 +157,8 @@ def build_model(name: str, *, batch_size: int | None = None, resolution: int | N
     options |= overrides
     if resolution is not None:
         if len(entry.input_shape) != 3 or entry.input_shape[-1] != 3:
-            raise UsageError(f"model {entry.name!r} does not take images, so it has no resolution")
+            raise UsageError(
+                f"model {entry.name!r} does not take images, so it has no resolution", hint="leave --resolution out"
+            )
         options["input_shape"] = (resolution, resolution, options["input_shape"][-1])
     return entry.builder(**options, batch_size=batch_size, name=entry.name)

@@ -57,7 +57,9 @@ def emulate_pictures(
     known = None if dataset is None else picture_dataset(dataset)
     pictures = picture_files(images) if known is None else list(dataset_pictures(known, limit))
     if not pictures:
-        raise UsageError(f"{dataset} has no readable test pictures")
+        raise UsageError(
+            f"{dataset} has no readable test pictures", hint="`tinyml data info FOLDER --check` names what is damaged"
+        )
     options = replace(options, app=app, labels=options.labels or (() if known is None else known.classes))
     with application(model, board, output, options) as (compiled, firmware):
         names = compiled.source.labels or compiled.graph.labels or options.labels

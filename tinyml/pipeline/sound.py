@@ -135,7 +135,10 @@ def read_sound(file: Path, config: AudioConfig) -> Sound:
         raise UsageError(f"{file} {error}") from error
     sound = resample(samples, rate_hz, config.sample_rate_hz)
     if len(sound) < config.window_samples:
-        raise UsageError(f"{file} is shorter than one frame of {config.window_samples} samples")
+        raise UsageError(
+            f"{file} is shorter than one frame of {config.window_samples} samples",
+            hint="give at least a second of sound",
+        )
     return sound
 
 
@@ -157,7 +160,9 @@ def emulate_clips(
         labels, config, source = heard.plan.model.labels, heard.plan.model.config, heard.compiled.source
         known = open_for(Model(source.name, source.content, {**source.manifest, "labels": list(labels)}), dataset)
         if known.kind != AUDIO:
-            raise UsageError(f"{dataset} holds no clips of sound")
+            raise UsageError(
+                f"{dataset} holds no clips of sound", hint="`tinyml data info FOLDER` says what is in a folder"
+            )
         clips, truths = _test_clips(known, config, heard.plan, limit)
         started = time.monotonic()
         confusion = np.zeros((len(labels), len(labels)), np.int64)
@@ -201,6 +206,8 @@ def _test_clips(known: Dataset, config: AudioConfig, plan: KeywordPlan, limit: i
         clips.append(fit_length(decoded, length))
         labels.append(sample.label)
     if not clips:
-        raise UsageError("the data set has no readable test clips")
+        raise UsageError(
+            "the data set has no readable test clips", hint="`tinyml data info FOLDER --check` names what is damaged"
+        )
     together = (plan.hop_frames or 1) * config.hop_samples
     return np.pad(np.stack(clips), ((0, 0), (0, -length % together))), labels

@@ -46,7 +46,11 @@ def scene_for(
 ) -> Scene:
     """A scene of an open data set for ``model``. Raises UsageError where it has other words or another sample rate."""
     if known.kind != AUDIO or known.sample_rate_hz != model.config.sample_rate_hz:
-        raise UsageError(f"the data set holds no clips at {model.config.sample_rate_hz} Hz")
+        raise UsageError(
+            f"the data set holds {known.kind} at {known.sample_rate_hz or 0} Hz, the model hears {AUDIO} at"
+            f" {model.config.sample_rate_hz} Hz",
+            hint="give the clips that the model was trained on, or others at its rate",
+        )
     if not set(known.classes) <= set(model.labels):
         raise UsageError(
             f"the data set's classes are {', '.join(known.classes)}, the model's {', '.join(model.labels)}",

@@ -248,7 +248,9 @@ def _prepare(
     trained = model
     if data.objective != CLASSIFY:
         if distiller is not None:
-            raise UsageError("distillation needs classes, and this task has none")
+            raise UsageError(
+                "distillation needs classes, and this task has none", hint="leave --teacher and --generations out"
+            )
         objective = Objective(keras.losses.mean_squared_error)
     elif distiller is None:
         logits = not ends_in_softmax(model)

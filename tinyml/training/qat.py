@@ -48,7 +48,7 @@ def check_qat(options: QatOptions) -> None:
         UsageError: no epochs, or an unknown kind of ranges.
     """
     if options.epochs <= 0 or options.learning_rate_share <= 0:
-        raise UsageError("quantised training needs epochs and a learning rate above 0")
+        raise UsageError("quantised training needs epochs and a learning rate above 0", hint="--qat 3 is usual")
     if options.ranges not in (AVERAGED, LEARNED):
         raise UsageError(f"there are no {options.ranges!r} ranges", hint=f"choose {AVERAGED} or {LEARNED}")
 

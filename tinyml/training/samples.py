@@ -33,7 +33,10 @@ def quantise_with_samples(
     model = load_keras(path)
     outputs = int(model.outputs[0].shape[-1])
     if labels and len(labels) != outputs:
-        raise UsageError(f"{len(labels)} labels were given, {path} has {outputs} outputs")
+        raise UsageError(
+            f"{len(labels)} labels were given, {path} has {outputs} outputs",
+            hint="give --labels one name for each output, in their order",
+        )
     stacks = _load(samples, [tensor.name for tensor in model.inputs])
     examples: list[Sample] = list(zip(*stacks, strict=True))
     content = convert(model, examples)
@@ -75,7 +78,13 @@ def _load(path: Path, names: Sequence[str]) -> list[Any]:
         )
     chosen = [stacks[name] for name in names]
     if any(stack.ndim == 0 or not np.issubdtype(stack.dtype, np.number) for stack in chosen):
-        raise UsageError(f"{path} does not hold stacks of numbers")
+        raise UsageError(
+            f"{path} does not hold stacks of numbers",
+            hint="stack inputs as the model takes them along the first axis: numpy.save, or numpy.savez by input",
+        )
     if len({len(stack) for stack in chosen}) != 1:
-        raise UsageError(f"{path} has {', '.join(str(len(s)) for s in chosen)} samples for the {len(names)} inputs")
+        raise UsageError(
+            f"{path} has {', '.join(str(len(s)) for s in chosen)} samples for the {len(names)} inputs",
+            hint="save as many samples of every input",
+        )
     return chosen

@@ -74,7 +74,10 @@ def sound_teacher(options: DistillOptions, classes: Sequence[str], rate_hz: int,
     beside = {} if options.frontend == MLPERF else _manifest(Path(options.teacher), options.teacher)
     config = MfccConfig() if options.frontend == MLPERF else audio_config(_frontend(beside, options.teacher))
     if config.sample_rate_hz != rate_hz:
-        raise UsageError(f"teacher {teacher.name} hears sound at {config.sample_rate_hz} Hz, the data has {rate_hz} Hz")
+        raise UsageError(
+            f"teacher {teacher.name} hears sound at {config.sample_rate_hz} Hz, the data has {rate_hz} Hz",
+            hint="take a teacher that was trained on clips of that rate",
+        )
     values = config.frames(samples) * config.features
     if values != int(np.prod(teacher.input_shape)):
         raise UsageError(
@@ -149,5 +152,7 @@ def _manifest(path: Path, name: str) -> Mapping[str, Any]:
 def _frontend(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     definition = manifest.get("frontend")
     if not isinstance(definition, Mapping):
-        raise UsageError(f"the manifest of teacher {name} has no front-end")
+        raise UsageError(
+            f"the manifest of teacher {name} has no front-end", hint="--teacher-frontend mlperf takes MLPerf Tiny's"
+        )
     return definition

@@ -99,7 +99,10 @@ def check_transfer(options: TransferOptions) -> None:
     if ALL in options.freeze and options.release:
         raise UsageError("--freeze all leaves nothing to --release", hint="name the stages to keep frozen")
     if not 0 < options.rate_share <= 1:
-        raise UsageError(f"--trunk-rate {options.rate_share:g} is not above 0 and at most 1")
+        raise UsageError(
+            f"--trunk-rate {options.rate_share:g} is not above 0 and at most 1",
+            hint="0.1 is usual; --freeze keeps stages as they are",
+        )
 
 
 def open_source(name: str) -> Source:
