@@ -224,7 +224,8 @@ def write_library(
 ) -> Path:
     """The library for a model with one input and one output, in ``folder``.
 
-    ``newer`` has the platform format what is logged, as later versions do; ``without`` leaves methods out.
+    ``newer`` has the platform format what is logged, as later versions do, and asks for ``CMSIS_NN``; ``without``
+    leaves methods out.
     """
     given, result = (graph.tensors[index].size_bytes for index in (graph.inputs[0], graph.outputs[0]))
     sizes = f"#define INPUT_BYTES {given}u\n#define OUTPUT_BYTES {result}u\n"
@@ -236,7 +237,7 @@ def write_library(
         "src/TensorFlowLite.h": "#pragma once\n",
         "src/tensorflow/lite/c/common.h": _COMMON,
         "src/tensorflow/lite/schema/schema_generated.h": _SCHEMA.replace("VERSION", str(schema_version)),
-        f"{micro}/kernels/micro_ops.h": _declarations(),
+        f"{micro}/kernels/micro_ops.h": _declarations("CMSIS_NN" if newer else "ARDUINO"),
         f"{micro}/kernels/cmsis_nn/conv.cpp": _definitions(),
         f"{micro}/micro_mutable_op_resolver.h": _RESOLVER.replace("ADDERS", _adders(without)),
         f"{micro}/micro_interpreter.h": _INTERPRETER.replace("#define TFLITE", f"{sizes}#define TFLITE"),
@@ -253,9 +254,9 @@ def write_library(
     return folder
 
 
-def _declarations() -> str:
+def _declarations(guard: str) -> str:
     variants = "".join(
-        f"TfLiteRegistration Register_{op}();\n#if defined(ARDUINO)\nTfLiteRegistration Register_{op}_INT8();\n#else\n"
+        f"TfLiteRegistration Register_{op}();\n#if defined({guard})\nTfLiteRegistration Register_{op}_INT8();\n#else\n"
         f"inline TfLiteRegistration Register_{op}_INT8() {{ return Register_{op}(); }}\n#endif\n"
         for op in VARIANTS.values()
     )

@@ -27,11 +27,12 @@ LIBRARY = "https://github.com/tensorflow/tflite-micro-arduino-examples.git#2be80
 LOCAL_LIBRARY = "TINYML_TFLM_DIR"
 LOCAL_NAME = "tensorflow-lite-micro"
 """What ``lib_deps`` calls a local copy; PlatformIO fetches nothing for a name alone."""
-BUILD_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DARDUINO")
+BUILD_FLAGS = ("-DTF_LITE_STATIC_MEMORY", "-DNDEBUG", "-DARDUINO", "-DCMSIS_NN")
 """Tensors without the fields that only a heap needs, as the library's own builds for microcontrollers have it.
 
 The packaging has ``ARDUINO`` where TensorFlow's sources ask for ``CMSIS_NN``: without it ``kernels/conv.h`` defines the
-variants for int8 that ``cmsis_nn/conv.cpp`` defines, too. tinyml's own sources do not ask for it.
+variants for int8 that ``cmsis_nn/conv.cpp`` defines, too. Local copies may have either; tinyml's own sources ask for
+none.
 """
 RESOLVER = "src/tensorflow/lite/micro/micro_mutable_op_resolver.h"
 
