@@ -16,7 +16,7 @@ from tinyml.cli.verb import verb
     "tinyml evaluate kws_ds_cnn_s --data speech_commands --minutes 30   # misses and false accepts as well",
 )
 @click.argument("model", required=False)
-@data_option("The data set's folder; tinyml.toml's if left out.")
+@data_option("The data set's folder (default: the run's, else tinyml.toml's).")
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train", "all"]),
@@ -76,12 +76,14 @@ def command(
     from tinyml.report.tables import print_report
     from tinyml.settings import chosen_data, chosen_model
     from tinyml.sources import load_source
+    from tinyml.training.runs import data_of_run
 
     if minutes is not None and split in ("train", ALL):
         raise click.UsageError("--minutes takes sound of the test or the validation split")
-    source = load_source(chosen_model(model))
+    named = chosen_model(model)
+    source = load_source(named)
     known = Model(source.name, source.content, source.manifest)
-    dataset = open_for(known, chosen_data(data), layout)
+    dataset = open_for(known, chosen_data(data or data_of_run(named)), layout)
     with DownloadProgress() as progress:
         result = evaluate(known, dataset, split, limit, lambda done, total: progress.update("scoring", done, total))
     if minutes is not None:

@@ -163,6 +163,16 @@ class Run:
             raise UsageError(f"cannot resume from {path}: {error}", hint="train again into a new folder") from error
 
 
+def data_of_run(name: str) -> Path | None:
+    """The data set's folder that the run in the folder ``name`` was trained on; None where it is none or tells none."""
+    path = Path(name)
+    if not (path / "manifest.json").is_file():
+        return None
+    told = Run.open(path).manifest.get("data")
+    folder = told.get("folder") if isinstance(told, Mapping) else None
+    return None if folder is None else Path(str(folder))
+
+
 def check_free(path: Path) -> None:
     """Check, before long work, that a run can be made at ``path``.
 

@@ -98,6 +98,9 @@ def test_train_then_quantise(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert quantised["bytes"] == (project / "run" / "model.tflite").stat().st_size
     assert json.loads((project / "run" / "model.json").read_text())["labels"] == ["blue", "red"]
 
+    assert main(["evaluate", "run", "--json"]) == 0, "a run knows its data"
+    assert json.loads(capsys.readouterr().out)["accuracy"] == quantised["int8"]["accuracy"]
+
     assert main(["quantize", "run/best.keras", "--data", "pictures", "--output", "other/net.tflite"]) == 0
     assert (project / "other" / "net.tflite").is_file()
     assert (project / "other" / "net.json").is_file()
