@@ -1,7 +1,7 @@
 """SENet: residual networks whose blocks weigh their channels by squeeze and excite.
 
 Hu et al., "Squeeze-and-Excitation Networks", 2018, arXiv:1709.01507, table 1: SE-ResNet-50 and, with grouped
-convolutions, SE-ResNeXt-50 (32x4d).
+convolutions, SE-ResNeXt-50 (32x4d); strides as in the authors' code (hujie-frank/SENet, models/SE-ResNet-50.prototxt).
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ def build(
 
 
 def _block(x: Any, middle: int, filters: int, strides: int, groups: int, reduction: int, name: str) -> Any:
+    """A bottleneck; SE-ResNet halves the image with its first convolution, SE-ResNeXt with the grouped one."""
     import keras
 
+    first, second = (strides, 1) if groups == 1 else (1, strides)
     shortcut = x
     if strides > 1 or x.shape[-1] != filters:
         shortcut = conv(x, filters, 1, strides=strides, activation=None, name=f"{name}_shortcut")
-    x = conv(x, middle, 1, activation=RELU, name=f"{name}_reduce")
-    x = conv(x, middle, 3, strides=strides, groups=groups, activation=RELU, name=f"{name}_middle")
+    x = conv(x, middle, 1, strides=first, activation=RELU, name=f"{name}_reduce")
+    x = conv(x, middle, 3, strides=second, groups=groups, activation=RELU, name=f"{name}_middle")
     x = conv(x, filters, 1, activation=None, name=f"{name}_expand")
     x = squeeze_excite(x, max(1, filters // reduction), gate_function=SIGMOID, name=f"{name}_se")
     return activate(keras.layers.Add(name=f"{name}_add")([shortcut, x]), RELU, name)
@@ -96,7 +98,14 @@ ROWS = (
         _PAPER,
         build,
         (),
-        Published("huggingface/pytorch-image-models, seresnet50: 28.09 M", 28_090_000, 10_000),
+        Published(
+            "huggingface/pytorch-image-models, seresnet50: 28.09 M; the paper's table 2: 3.87 billion MACs",
+            28_090_000,
+            10_000,
+            3_870_000_000,
+            10_000_000,
+            within=0.01,
+        ),
     ),
     Entry(
         "senet_resnext50_224",
@@ -105,6 +114,13 @@ ROWS = (
         _PAPER,
         build,
         (("groups", 32), ("group_width", 4)),
-        Published("huggingface/pytorch-image-models, seresnext50_32x4d: 27.56 M", 27_560_000, 10_000),
+        Published(
+            "huggingface/pytorch-image-models, seresnext50_32x4d: 27.56 M; the paper's table 2: 4.24 billion MACs",
+            27_560_000,
+            10_000,
+            4_240_000_000,
+            10_000_000,
+            within=0.01,
+        ),
     ),
 )
