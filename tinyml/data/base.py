@@ -106,7 +106,10 @@ def decode_samples(
     transform: Transform | None = None,
     progress: Progress | None = None,
 ) -> Decoded:
-    """Decode and stack samples; ``what`` names them in errors. See :meth:`Dataset.decode`."""
+    """Decode and stack samples; ``what`` names them in errors. See :meth:`Dataset.decode`.
+
+    Raises UsageError where none can be decoded.
+    """
     stacked: NDArray[Any] | None = None
     labels: list[int] = []
     names: list[str] = []

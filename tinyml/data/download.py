@@ -46,7 +46,10 @@ def get_dataset(dataset: RemoteDataset, output: Path, progress: Progress | None 
 
 
 def fetch(file: RemoteFile, output: Path, progress: Progress) -> Path:
-    """Download one file, resuming ``NAME.part``, and check it; its path. A file that is there and whole is kept."""
+    """Download one file, resuming ``NAME.part``, and check it; its path. A file that is there and whole is kept.
+
+    Raises UsageError where the transfer breaks off or the checksum is wrong.
+    """
     path = output / file.file_name
     part = output / f"{file.file_name}.part"
     if path.is_file() and _is_whole(path, file):

@@ -16,7 +16,10 @@ MAX_PIXELS = 64_000_000
 
 
 def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """uint8 RGB ``[height, width, 3]`` of an image file's bytes; CorruptSampleError where they are damaged."""
+    """uint8 RGB ``[height, width, 3]`` of an image file's bytes.
+
+    Raises CorruptSampleError where they are damaged, UsageError where Pillow is not installed.
+    """
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:

@@ -17,7 +17,7 @@ _PARTS = {TRAIN: (0.0, 0.8), VALIDATION: (0.8, 0.9), TEST: (0.9, 1.0)}
 
 
 def load_noise(store: ClipStore, names: Iterable[str], rate_hz: int) -> tuple[NDArray[np.int16], ...]:
-    """The noise recordings that can be decoded, whole."""
+    """The noise recordings that can be decoded, whole: int16 ``[samples]`` each, at ``rate_hz``."""
     noise = []
     for name in names:
         try:
@@ -30,7 +30,7 @@ def load_noise(store: ClipStore, names: Iterable[str], rate_hz: int) -> tuple[ND
 def silence_samples(
     noise: tuple[NDArray[np.int16], ...], split: str, count: int, label: int, length: int, seed: int
 ) -> list[Sample]:
-    """``count`` silence clips of a split; the same seed gives the same clips."""
+    """``count`` silence clips of a split, ``length`` samples each; the same seed gives the same clips."""
     return [_sample(noise, split, f"_silence_/{split}-{index:05d}", label, length, seed) for index in range(count)]
 
 
@@ -44,7 +44,7 @@ def _sample(noise: tuple[NDArray[np.int16], ...], split: str, name: str, label: 
 def make_silence(
     noise: tuple[NDArray[np.int16], ...], split: str, random: np.random.Generator, length: int
 ) -> NDArray[np.int16]:
-    """One silence clip: noise from the split's part of a recording, brought to a log-uniform loudness, saturated.
+    """One silence clip, int16 ``[length]``: the split's part of a recording at a log-uniform loudness, saturated.
 
     Each recording's first 80 % is for training, the next tenth for validation and the last for testing. Where there is
     no recording long enough, white noise takes its place.

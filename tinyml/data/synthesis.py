@@ -222,7 +222,7 @@ def _say(clip: Clip, voice: Voice, options: SynthesisOptions, speaker: Speaker) 
 
 
 def wav_file(samples: NDArray[np.int16], rate_hz: int) -> bytes:
-    """A 16-bit mono WAV file."""
+    """A 16-bit mono WAV file of the samples ``[samples]``."""
     content = io.BytesIO()
     with wave.open(content, "wb") as writer:
         writer.setnchannels(1)

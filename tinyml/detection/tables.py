@@ -16,7 +16,7 @@ Table = npt.NDArray[np.int64]
 
 
 def reals(scale: float, zero_point: int) -> npt.NDArray[np.float64]:
-    """What the codes -128 to 127 stand for."""
+    """What the codes -128 to 127 stand for, float64 ``[256]``."""
     found: npt.NDArray[np.float64] = (np.arange(-128, 128) - zero_point) * np.float64(scale)
     return found
 

@@ -72,7 +72,10 @@ def split_outputs(content: bytes, inputs: int) -> list[bytes]:
 
 
 def parse_trace(content: bytes) -> list[dict[int, bytes]]:
-    """The trace file: records of (tensor, bytes, data), after a mark for each input; a tensor may come row by row."""
+    """The trace file: records of (tensor, bytes, data), after a mark for each input; a tensor may come row by row.
+
+    Raises BuildError where it is cut off.
+    """
     traces: list[dict[int, bytes]] = []
     position = 0
     while position + 8 <= len(content):

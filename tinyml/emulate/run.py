@@ -61,8 +61,9 @@ def run_firmware(
     ``trace`` says that the image was built to trace its tensors and that they are wanted; ``count`` counts the
     instructions of the first inference; ``caches`` simulates the board's flash caches besides, which Unicorn alone can.
     ``calls`` of ``network_invoke`` are one inference where the input comes row by row.
-    Raises BuildError where the emulator is missing, takes too long or the image is not linked for it, and MismatchError
-    where the firmware faults.
+
+    Raises UsageError without an input; BuildError where the emulator is missing, takes too long or the image is not
+    linked for it; MismatchError where the firmware faults.
     """
     if not inputs:
         raise UsageError("there is no input to run the firmware on")

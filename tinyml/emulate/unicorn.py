@@ -114,7 +114,7 @@ class Machine:
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
 
     def run(self, timeout_s: float) -> None:
-        """From reset until the firmware ends."""
+        """From reset until the firmware ends. Raises MismatchError for a fault, BuildError where it takes too long."""
         stack, entry = self.reset_values()
         self.uc.reg_write(self.const.UC_ARM_REG_SP, stack)
         address, deadline = entry, time.monotonic() + timeout_s
@@ -174,7 +174,10 @@ class Machine:
             )
 
     def step_mixes(self) -> dict[str, InstructionMix]:
-        """What ``network_invoke`` itself and each step executed; empty where nothing was counted."""
+        """What ``network_invoke`` itself and each step executed; empty where nothing was counted.
+
+        Raises BuildError where the network never returned, or ran outside of its image.
+        """
         if self._points is None or self._counter is None:
             return {}
         if not self._counted():

@@ -38,7 +38,10 @@ def same_codes(scale: float, zero_point: int, tensor: Tensor) -> bool:
 
 
 def as_input(codes: npt.NDArray[np.int8], scale: float, zero_point: int, tensor: Tensor) -> Array:
-    """Codes of a front-end as the network takes them: as they are where the quantisation agrees, else requantised."""
+    """Codes of a front-end as the network takes them: as they are where the quantisation agrees, else requantised.
+
+    ``codes`` are as many as ``tensor`` has elements, in any shape; the result has ``tensor``'s shape and type.
+    """
     if same_codes(scale, zero_point, tensor):
         return codes.reshape(tensor.shape)
     return quantised((scale * (codes.astype(np.float32) - zero_point)).reshape(tensor.shape), tensor)

@@ -128,7 +128,10 @@ class FrontendStream:
         self._noise: NDArray[np.int64] | None = None
 
     def push(self, samples: NDArray[np.int16]) -> NDArray[np.int8]:
-        """Take any number of int16 samples; the int8 features ``[frames, features]`` of the frames they complete."""
+        """Take any number of int16 samples; the int8 features ``[frames, features]`` of the frames they complete.
+
+        Raises UsageError for samples of another type, or of more than one dimension.
+        """
         config = self._frontend.config
         if samples.dtype != np.int16 or samples.ndim != 1:
             raise UsageError(f"a stream takes int16 samples, got {samples.dtype} with {samples.ndim} dimensions")

@@ -77,7 +77,7 @@ def process(image: NDArray[np.uint8], size: int, *, channels: int = 3) -> NDArra
 
 
 def crop_centre(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The largest centred square; an odd margin leaves the extra row or column at the end."""
+    """The largest centred square of ``[height, width, channels]``; of an odd margin the extra row or column ends it."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -129,11 +129,14 @@ def _resample(image: NDArray[np.uint8], weights: NDArray[np.int64], total: int) 
 
 
 def resize_area(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Shrink a square image by averaging over areas: ``(sum + S*S/2) / (S*S)`` with S the source's side."""
+    """Shrink ``[S, S, channels]`` to ``[size, size, channels]`` by averaging areas: ``(sum + S*S/2) / (S*S)``."""
     side = image.shape[0]
     return image if side == size else _resample(image, _area_weights(side, size), side)
 
 
 def resize_bilinear(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Enlarge a square image by linear interpolation between pixel centres, weights in units of ``1 / (2 * size)``."""
+    """Enlarge ``[S, S, channels]`` to ``[size, size, channels]``, linearly between the centres of pixels.
+
+    Weights are in units of ``1 / (2 * size)``.
+    """
     return _resample(image, _linear_weights(image.shape[0], size), 2 * size)

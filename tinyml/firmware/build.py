@@ -108,7 +108,7 @@ def build_project(
 
 
 def compiler_version(toolchain: str) -> str:
-    """The compiler's version as it reports it, for the manifest."""
+    """The compiler's version as it reports it, for the manifest. Raises BuildError where it does not start."""
     if toolchain == "zig":
         zig = find_zig()
         name, command = "zig", [str(zig), "version"]

@@ -142,7 +142,8 @@ def _driver_files(board: Board, drivers: Drivers) -> dict[str, str]:
 def runtime_files(sources: dict[str, str], written: Mapping[str, str]) -> dict[str, str]:
     """The kernel headers that the generated sources include, directly or through another kernel header.
 
-    Headers among the files that are ``written`` already are the application's own.
+    Headers among the files that are ``written`` already are the application's own. Raises BuildError for one that is
+    nowhere.
     """
     folder = templates_dir() / "runtime"
     wanted = [name for text in sources.values() for name in _INCLUDE.findall(text) if name not in written]
@@ -169,7 +170,10 @@ def library(name: str, description: str) -> str:
 
 
 def app_config(sources: dict[str, str], model_name: str, values: Mapping[str, str]) -> str:
-    """``app_config.h``: what the application knows of its network, and its own macros."""
+    """``app_config.h``: what the application knows of its network, and its own macros.
+
+    Raises BuildError where ``network.h`` defines no sizes.
+    """
     header = sources.get("network.h", "")
 
     def sizes(direction: str) -> list[str]:

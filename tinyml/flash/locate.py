@@ -52,7 +52,8 @@ def _matches(upload: Upload, devices: Sequence[UsbDevice]) -> bool:
 def in_bootloader(upload: Upload, backend: Backend, device: UsbDevice, reporter: Reporter, lister: Lister) -> UsbDevice:
     """The device after it was sent to its bootloader: the port that re-appears may have another name.
 
-    Its port was opened once, so that what is in the way of it is said in words.
+    Its port was opened once, so that what is in the way of it is said in words. Raises BoardError where the board needs
+    its button, or does not come back.
     """
     if not upload.boot_usb_ids or device.usb_id in upload.boot_usb_ids:
         return _with_open_port(upload, backend, device)

@@ -103,7 +103,8 @@ def flash(
 def choose_tool(board: Board, wanted: str | None, *, dry_run: bool = False) -> tuple[Upload, Backend, tuple[str, ...]]:
     """The first way to flash ``board`` whose tool is installed, or that of the ``wanted`` tool; and its program.
 
-    A dry run does without the program. Raises BoardError where there is none, with the commands that get one.
+    A dry run does without the program. Raises UsageError for a tool that is none of the board's, BoardError where no
+    program is installed, with the commands that get one.
     """
     ways = [upload for upload in board.upload if upload.protocol != "none"]
     if wanted is not None:

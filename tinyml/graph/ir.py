@@ -189,7 +189,7 @@ class Graph:
         return self.tensors[index]
 
     def of_source(self, index: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What tensor ``index`` must hold, given the ``values`` of the tensor in the file that it comes from."""
+        """What tensor ``index`` must hold, given the ``values`` [..., channels] of the file's tensor that it is of."""
         channels = self.source_channels[index] if self.source_channels else None
         return values if channels is None else np.take(values, channels, axis=-1)
 

@@ -125,7 +125,10 @@ def _steps(scale: float, reach: Range, results: Range) -> Iterator[tuple[int, in
 def fold_input_zero_point(
     bias: npt.NDArray[np.int32] | None, weight_sums: npt.NDArray[np.int64], input_zero_point: int
 ) -> npt.NDArray[np.int32]:
-    """``b - zp * sum(w)`` modulo 2^32: the bias for which ``sum(w * (x - zp)) + b = sum(w * x) + folded``."""
+    """``b - zp * sum(w)`` modulo 2^32: the bias for which ``sum(w * (x - zp)) + b = sum(w * x) + folded``.
+
+    ``bias`` and ``weight_sums`` have one value for each output channel.
+    """
     start = np.zeros_like(weight_sums) if bias is None else bias.astype(np.int64)
     folded: npt.NDArray[np.int32] = (start - input_zero_point * weight_sums).astype(np.int32)
     return folded

@@ -32,7 +32,7 @@ class BinaryLayers:
 
 
 def baked(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The kernel as the forward pass uses it: 1 where it is not negative, else -1."""
+    """A kernel of any shape as the forward pass uses it: 1 where it is not negative, else -1."""
     return np.where(kernel >= 0, np.float32(1), np.float32(-1))
 
 

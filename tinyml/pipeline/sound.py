@@ -86,7 +86,10 @@ def _accepted(got: NDArray[np.int8], wanted: NDArray[np.int8], tolerance: int) -
 
 @contextmanager
 def ears(model: Any, board: str | Board, options: Options, output: Path | None = None) -> Iterator[Ears]:
-    """The keyword firmware of ``model``, built for an emulator. Raises as :func:`tinyml.pipeline.application` does."""
+    """The keyword firmware of ``model``, built for an emulator.
+
+    Raises UsageError for an application without a microphone, and as :func:`tinyml.pipeline.application` does.
+    """
     if options.app not in (APP, "benchmark"):
         raise UsageError(f"the application {options.app} has no microphone", hint=f"sound is for --app {APP}")
     with application(model, board, output, replace(options, app=APP)) as (compiled, firmware):

@@ -71,7 +71,10 @@ class TfliteRuntime:
         self._answer()
 
     def invoke(self, inputs: Sequence[npt.NDArray[Any]], wanted: Sequence[int]) -> list[npt.NDArray[Any]]:
-        """Run the model once on ``inputs``; the tensors ``wanted``, by their index in the file."""
+        """Run the model once on ``inputs``, in their shapes; the tensors ``wanted``, by their index in the file.
+
+        Raises UnsupportedError where the other process fails or ends.
+        """
         path = self._folder / "request.npz"
         arrays: dict[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
         np.savez(path, inputs=self._inputs, wanted=np.asarray(wanted, np.int64), **arrays)

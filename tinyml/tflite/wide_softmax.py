@@ -41,7 +41,7 @@ def without_softmaxes(model: Any, graph: Graph) -> None:
 
 
 def is_defined(graph: Graph, op: Op, values: npt.NDArray[np.int8]) -> bool:
-    """Whether the kernel gives a result for the int8 logits ``values``; within 1 of the limit the answer is no."""
+    """Whether the kernel gives a result for the logits ``values`` [..., classes]; within 1 of the limit it's no."""
     attrs = op.attrs
     assert isinstance(attrs, SoftmaxAttrs)
     logits = values.reshape(-1, graph.tensors[op.inputs[0]].shape[-1]).astype(np.float64)

@@ -84,7 +84,7 @@ def put_in_rooms(waves: Waves, rng: np.random.Generator, options: AudioAugmentat
 
 
 def noise_windows(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: int, rng: np.random.Generator) -> Waves:
-    """``count`` random windows out of longer recordings; a recording that is too short is repeated."""
+    """Random windows ``[count, samples]`` out of longer recordings; a recording that is too short is repeated."""
     out = np.empty((count, samples), np.float32)
     for row in range(count):
         noise = noises[int(rng.integers(len(noises)))]
@@ -95,7 +95,7 @@ def noise_windows(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: 
 
 
 def make_silence(noises: Sequence[npt.NDArray[np.int16]], count: int, samples: int, rng: np.random.Generator) -> Clips:
-    """Clips without speech: background noise of log-uniform loudness from nothing to a roar, an eighth white."""
+    """``[count, samples]`` without speech: noise of log-uniform loudness from nothing to a roar, an eighth white."""
     waves = rng.normal(0.0, 1.0, (count, samples)).astype(np.float32)
     recorded = rng.random(count) >= WHITE_SHARE
     if noises and recorded.any():

@@ -67,7 +67,10 @@ def evaluate_int8(content: bytes, data: TrainingData, examples: Examples) -> Sco
 
 
 def predict_int8(content: bytes, data: TrainingData, codes: Codes) -> Reals:
-    """The real values of the outputs, one row an example, shape (n, *output shape without the batch)."""
+    """The real values of the outputs, float32 ``[examples, ...]``.
+
+    Raises UnsupportedError where the model's input has another shape than ``codes``.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
@@ -134,7 +137,7 @@ def score(data: TrainingData, examples: Examples, outputs: Reals) -> Scores:
 def reconstruction_errors(
     data: TrainingData, examples: Examples, outputs: Reals
 ) -> tuple[npt.NDArray[np.float64], Labels]:
-    """Mean squared errors and labels of the examples, or of the recordings that they were cut from."""
+    """Mean squared errors and labels, ``[number]``, of the examples or of the recordings that they were cut from."""
     difference = outputs.reshape(len(examples), -1) - data.real(examples.codes).reshape(len(examples), -1)
     errors = np.asarray(np.mean(difference**2, axis=1, dtype=np.float64))
     if examples.groups is None:
@@ -146,7 +149,7 @@ def reconstruction_errors(
 def area_under_roc(scores: npt.NDArray[np.floating[Any]], labels: Labels) -> float:
     """The chance that an anomalous example scores above a normal one, ties counted half (Mann-Whitney U).
 
-    NaN where there are no normal or no anomalous examples.
+    ``scores`` and ``labels`` (0 normal, 1 anomalous) are ``[examples]``. NaN where there are none of one kind.
     """
     negatives, positives = np.sort(scores[labels == 0]), scores[labels == 1]
     if not len(negatives) or not len(positives):

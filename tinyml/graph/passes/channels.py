@@ -62,7 +62,7 @@ def channel_map(graph: Graph, op: Op, position: int) -> Map | None:
 
 
 def weights_by_output(graph: Graph, op: Op) -> npt.NDArray[np.int8]:
-    """The weights of a convolution or dense layer with output channels first."""
+    """The weights of a convolution or dense layer, [output channels, ...]."""
     data = graph.tensors[op.inputs[1]].data
     assert data is not None
     result: npt.NDArray[np.int8] = np.moveaxis(data, 3, 0) if isinstance(op.attrs, DepthwiseConv2DAttrs) else data
@@ -70,7 +70,7 @@ def weights_by_output(graph: Graph, op: Op) -> npt.NDArray[np.int8]:
 
 
 def bias_of(graph: Graph, op: Op) -> npt.NDArray[np.int32]:
-    """The bias, zeros where there is none."""
+    """The bias [output channels], zeros where there is none."""
     if op.inputs[2] == ABSENT:
         return np.zeros(graph.tensors[op.outputs[0]].shape[-1], np.int32)
     data = graph.tensors[op.inputs[2]].data

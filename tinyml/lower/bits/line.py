@@ -50,7 +50,7 @@ class Binary:
 
     @property
     def slopes(self) -> npt.NDArray[np.float64]:
-        """Outputs for one more of a channel's sum of signs times codes."""
+        """[channels]: outputs for one more of a channel's sum of signs times codes."""
         if self.rounding is Rounding.SINGLE:
             return self.weight * np.asarray(self.scales, np.float64)
         scales = np.asarray(self.scales, np.int64)

@@ -129,7 +129,10 @@ def broadcast_step(graph: Graph, op: Op, kernel: str, header: str, ints: dict[st
 
 
 def sum_multipliers(graph: Graph, op: Op) -> dict[str, int]:
-    """Multipliers and shifts of both operands and of the output of ADD and SUB, whose operands are scaled by 2^20."""
+    """Multipliers and shifts of both operands and of the output of ADD and SUB, whose operands are scaled by 2^20.
+
+    Raises UnsupportedError where the sum is scaled up.
+    """
     scale_a, scale_b = graph.tensor(op.inputs[0]).scale, graph.tensor(op.inputs[1]).scale
     found = multipliers_of_sum(scale_a, scale_b, first_output(graph, op).scale)
     if found["out_shift"] > 0:

@@ -21,7 +21,10 @@ Build = Callable[[Graph, Op, Target], Step]
 
 
 def constant(graph: Graph, op: Op, index: int) -> npt.NDArray[Any]:
-    """The array of the op's ``index``-th input, which must be a constant."""
+    """The array of the op's ``index``-th input, in its own shape and type.
+
+    Raises UnsupportedError where it is computed at run time.
+    """
     tensor = graph.tensor(op.inputs[index])
     if tensor.data is None:
         raise UnsupportedError(
@@ -32,7 +35,7 @@ def constant(graph: Graph, op: Op, index: int) -> npt.NDArray[Any]:
 
 
 def optional_bias(graph: Graph, op: Op, index: int = 2) -> npt.NDArray[np.int32] | None:
-    """The bias, or None where the op has none."""
+    """The bias [output channels], or None where the op has none."""
     if len(op.inputs) <= index or op.inputs[index] == ABSENT:
         return None
     return constant(graph, op, index).astype(np.int32)

@@ -25,7 +25,7 @@ def merged_paddings(shape: tuple[int, ...], paddings: tuple[tuple[int, int], ...
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
-    """The portable step."""
+    """The portable step. Raises UnsupportedError for more dimensions than the kernel pads."""
     attrs = cast(PadAttrs, op.attrs)
     x = first_input(graph, op)
     dims = merged_paddings(x.shape, attrs.paddings)
