@@ -20,7 +20,7 @@ from tinyml.graph.ops.state import has_state
 from tinyml.tflite.quiet import quiet_native_stderr
 from tinyml.tflite.read import read_graph
 from tinyml.tflite.repair import repair, without_wide_softmax
-from tinyml.tflite.wide_softmax import is_defined, wide_softmaxes
+from tinyml.tflite.wide_softmax import in_turn, is_defined
 
 Array = npt.NDArray[Any]
 
@@ -43,10 +43,9 @@ class Reference:
     def __init__(self, model: Path | bytes, match: str = "litert") -> None:
         self.graph: Graph = read_graph(model, match=match)
         data = repair(model if isinstance(model, bytes) else model.read_bytes())
-        self._wide = wide_softmaxes(self.graph)
-        self._head: Engine | None = None
-        if self._wide:
-            self._head = _LiteRt(without_wide_softmax(data, self.graph), self._file_indices(self.graph.inputs))
+        self._data = data
+        self._wide = in_turn(self.graph)
+        self._heads: dict[int, Engine] = {}
         self._engine: Engine
         if match == "tflm":
             from tinyml.tflite.reference_tflm import TfliteRuntime
@@ -57,11 +56,16 @@ class Reference:
 
     def defined(self, inputs: Sequence[Array]) -> bool:
         """Whether the kernels give a result for ``inputs``; a SOFTMAX of very many nearly equal logits has none."""
-        if self._head is None:
-            return True
-        wanted = self._file_indices([op.inputs[0] for op in self._wide])
-        logits = self._head.invoke(self._checked(inputs), wanted)
-        return all(is_defined(self.graph, op, values) for op, values in zip(self._wide, logits, strict=True))
+        return all(self._passes(number, inputs) for number in range(len(self._wide)))
+
+    def _passes(self, number: int, inputs: Sequence[Array]) -> bool:
+        """The same of one group of ops, all before it being defined: the network up to them runs."""
+        ops = self._wide[number]
+        if number not in self._heads:
+            data = without_wide_softmax(self._data, self.graph, ops)
+            self._heads[number] = _LiteRt(data, self._file_indices(self.graph.inputs))
+        logits = self._heads[number].invoke(self._checked(inputs), self._file_indices([op.inputs[0] for op in ops]))
+        return all(is_defined(self.graph, op, values) for op, values in zip(ops, logits, strict=True))
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs for ``inputs``, arrays of the graph's shapes and dtypes, in the graph's order.
@@ -77,7 +81,7 @@ class Reference:
 
     def _invoke(self, inputs: Sequence[Array], wanted: Sequence[int]) -> list[Array]:
         if not self.defined(inputs):
-            raise undefined(self._wide[0].name)
+            raise undefined(self._wide[0][0].name)
         return self._engine.invoke(self._checked(inputs), wanted)
 
     def _file_indices(self, tensors: Sequence[int]) -> list[int]:

@@ -12,7 +12,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tinyml.graph.ir import Graph
+from tinyml.graph.ir import Graph, Op
 from tinyml.tflite.flatbuffer import DAMAGE, damaged
 from tinyml.tflite.wide_softmax import without_softmaxes
 
@@ -47,9 +47,9 @@ def repair(data: bytes) -> bytes:
         raise damaged(f"an offset or a length in it points outside ({type(error).__name__})") from error
 
 
-def without_wide_softmax(data: bytes, graph: Graph) -> bytes:
-    """``data`` up to the ops of :func:`~tinyml.tflite.wide_softmax.wide_softmaxes`, their inputs as outputs."""
-    return _repacked(data, (lambda model: without_softmaxes(model, graph),))
+def without_wide_softmax(data: bytes, graph: Graph, wide: list[Op]) -> bytes:
+    """``data`` up to the ops ``wide``, some of :func:`~tinyml.tflite.wide_softmax.in_turn`, their inputs as outputs."""
+    return _repacked(data, (lambda model: without_softmaxes(model, graph, wide),))
 
 
 def with_outputs(data: bytes, outputs: Sequence[int]) -> bytes:

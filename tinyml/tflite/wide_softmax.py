@@ -24,9 +24,24 @@ def wide_softmaxes(graph: Graph) -> list[Op]:
     return [op for op in graph.ops if op.kind == "SOFTMAX" and graph.tensors[op.inputs[0]].shape[-1] > SAFE_ELEMENTS]
 
 
-def without_softmaxes(model: Any, graph: Graph) -> None:
-    """Cut the schema object ``model`` before the wide ops, whose inputs become its outputs."""
-    wide = wide_softmaxes(graph)
+def in_turn(graph: Graph) -> list[list[Op]]:
+    """:func:`wide_softmaxes` in groups, each of which reads what is made of the groups before, and of no later one."""
+    wide = {id(op) for op in wide_softmaxes(graph)}
+    level: dict[int, int] = {}
+    groups: list[list[Op]] = []
+    for op in graph.ops:
+        before = max((level.get(t, 0) for t in op.inputs), default=0)
+        if id(op) in wide:
+            if before == len(groups):
+                groups.append([])
+            groups[before].append(op)
+            before += 1
+        level.update(dict.fromkeys(op.outputs, before))
+    return groups
+
+
+def without_softmaxes(model: Any, graph: Graph, wide: list[Op]) -> None:
+    """Cut the schema object ``model`` before the ops ``wide``, whose inputs become its outputs."""
     dead = {graph.source_tensors[t] for op in wide for t in op.outputs}
     kept = []
     for operator in model.subgraphs[0].operators:
@@ -35,8 +50,8 @@ def without_softmaxes(model: Any, graph: Graph) -> None:
         else:
             kept.append(operator)
     model.subgraphs[0].operators = kept
-    heads = [graph.source_tensors[op.inputs[0]] for op in wide]
-    model.subgraphs[0].outputs = np.asarray([t for t in heads if t not in dead], np.int32)
+    heads = dict.fromkeys(graph.source_tensors[op.inputs[0]] for op in wide)
+    model.subgraphs[0].outputs = np.asarray(list(heads), np.int32)
     model.signatureDefs = []
 
 

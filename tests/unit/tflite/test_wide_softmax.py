@@ -60,3 +60,22 @@ def test_one_flat_row_among_many_is_found() -> None:
     assert reference.defined([rows])
     rows[1] = 0
     assert not reference.defined([rows])
+
+
+@pytest.mark.parametrize(("height", "gain", "defined"), [(120, 20.0, True), (120, 0.1, False), (0, 20.0, False)])
+def test_logits_that_depend_on_another_wide_softmax_are_looked_at_in_turn(
+    height: int, gain: float, defined: bool
+) -> None:
+    model = Builder()
+    y = model.softmax(model.input((1, CLASSES), scale=0.1))
+    factor = model.constant(np.array(127, np.int8), scale=gain / 127)
+    logits = model.binary("MUL", y, factor, scale=gain / 255, zero_point=-128)
+    reference = Reference(model.build([model.softmax(logits), y]))
+    given = _peaked(CLASSES, height)
+    assert reference.defined([given]) == defined
+    if defined:
+        outputs = reference.run([given])
+        assert [int(output.argmax()) for output in outputs] == [7, 7]
+    else:
+        with pytest.raises(UnsupportedError, match="not defined for this input"):
+            reference.run([given])
