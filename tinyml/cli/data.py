@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyml.cli.options import json_option, layout_option, split_words, words_option
+from tinyml.cli.options import json_option, layout_option, seed_option, split_words, words_option
 from tinyml.cli.verb import epilog
 
 
@@ -146,9 +146,7 @@ def info_command(folder: Path, layout: str | None, check: bool, as_json: bool) -
 )
 @layout_option
 @words_option("Keywords, in the order of the outputs (audio).")
-@click.option(
-    "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of silence and of the other words taken."
-)
+@seed_option(1, "Seed of silence and of the other words taken.")
 @json_option
 def records_command(
     folder: Path, output: Path, shards: int, layout: str | None, words: str | None, seed: int, as_json: bool
@@ -226,7 +224,7 @@ def records_command(
     help="Length of clips.",
 )
 @click.option("--no-augment", is_flag=True, help="No rooms, no noise, one loudness.")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of everything drawn at random.")
+@seed_option(0, "Seed of everything drawn at random.")
 @json_option
 def synth_command(
     words: str,

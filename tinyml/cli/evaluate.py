@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyml.cli.options import data_option, json_option, layout_option
+from tinyml.cli.options import data_option, json_option, layout_option, seed_option
 from tinyml.cli.verb import verb
 
 
@@ -32,7 +32,7 @@ from tinyml.cli.verb import verb
     metavar="N",
     help="Keywords: also listen to so many minutes of sound made of the clips, at every threshold.",
 )
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="With --minutes: seed of the sound.")
+@seed_option(0, "With --minutes: seed of the sound.")
 @click.option(
     "--plots",
     type=click.Path(path_type=Path, file_okay=False),

@@ -148,6 +148,11 @@ def words_option(help_text: str) -> Callable[[F], F]:
     return click.option("--words", metavar="A,B,…", help=help_text)
 
 
+def seed_option(default: int, help_text: str) -> Callable[[F], F]:
+    """``--seed N``."""
+    return click.option("--seed", type=int, metavar="N", default=default, show_default=True, help=help_text)
+
+
 def layout_option(function: F) -> F:
     """``--layout NAME``: names are checked by the readers."""
     return click.option(
@@ -266,7 +271,7 @@ emulation_options = options(
         multiple=True,
         help="A .npy, .wav, .png or .jpg file to run and report as well; may be repeated.",
     ),
-    click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the random inputs."),
+    seed_option(0, "Seed of the random inputs."),
     click.option("--trace", is_flag=True, help="Compare every intermediate tensor, too."),
     section="Proving",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyml.cli.options import data_option, json_option, qat_ranges_option, split_words, words_option
+from tinyml.cli.options import data_option, json_option, qat_ranges_option, seed_option, split_words, words_option
 from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     help="Inputs of your own to calibrate a .keras file with, instead of --data; nothing is scored then.",
 )
 @click.option("--labels", metavar="A,B,…", help="Names of the outputs in their order (with --samples).")
-@click.option(
-    "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of the choice of calibration examples."
-)
+@seed_option(1, "Seed of the choice of calibration examples.")
 @click.option(
     "--calibration",
     type=click.Choice(("converter", "minmax", "percentile", "mse", "best")),

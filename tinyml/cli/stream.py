@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyml.cli.options import data_option, json_option
+from tinyml.cli.options import data_option, json_option, seed_option
 from tinyml.cli.output import show_result
 from tinyml.cli.verb import verb
 
@@ -25,7 +25,7 @@ from tinyml.cli.verb import verb
 @click.option(
     "--minutes", type=click.FloatRange(0.2, 600), metavar="N", default=30.0, show_default=True, help="How long."
 )
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the words and their places.")
+@seed_option(0, "Seed of the words and their places.")
 @click.option(
     "--unknown",
     type=click.Path(path_type=Path, exists=True),

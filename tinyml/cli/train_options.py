@@ -13,6 +13,7 @@ from tinyml.cli.options import (
     Setting,
     pipeline_options,
     qat_ranges_option,
+    seed_option,
     split_words,
     words_option,
 )
@@ -69,9 +70,7 @@ fit_options = options(
         metavar="EPOCHS",
         help="Stop after so many epochs without a better validation score (default: the task's).",
     ),
-    click.option(
-        "--seed", type=int, metavar="N", default=1, show_default=True, help="Seed of everything drawn at random."
-    ),
+    seed_option(1, "Seed of everything drawn at random."),
     click.option(
         "--distribute",
         type=click.Choice(("none", "mirrored", "workers")),

@@ -25,11 +25,9 @@ class LayerNormAttrs(Attrs):
     gained: Quant | None = None
 
 
-class LayerNorm(Int8Spec):
-    """Each row less its mean, by its length, with a gain and an offset: made by the compiler, not read from a file."""
+class NormSpec(Int8Spec):
+    """What norms share: an input, a gain and an offset by its last dimension."""
 
-    kind = "LAYER_NORM"
-    attrs_type = LayerNormAttrs
     inputs_max = 3
 
     def constraint_shape(self, graph: Graph, op: Op) -> str | None:
@@ -41,6 +39,13 @@ class LayerNorm(Int8Spec):
             return None
         shapes = " and ".join(shape_text(t.shape) for t in given)
         return f"got {shape_text(x.shape)} to {shape_text(y.shape)} with {shapes or 'nothing'}"
+
+
+class LayerNorm(NormSpec):
+    """Each row less its mean, by its length, with a gain and an offset: made by the compiler, not read from a file."""
+
+    kind = "LAYER_NORM"
+    attrs_type = LayerNormAttrs
 
     def constraint_between(self, graph: Graph, op: Op) -> str | None:
         """Mean and deviation come together; the product is quantised where an offset follows a gain, and only there."""

@@ -7,7 +7,8 @@ from math import prod
 
 from tinyml.graph.ir import ABSENT, Graph, Op, Quant
 from tinyml.graph.ops.base import Attrs
-from tinyml.graph.ops.common import Int8Spec, attrs_of, shape_text
+from tinyml.graph.ops.common import attrs_of, shape_text
+from tinyml.graph.ops.layer_norm import NormSpec
 
 LARGEST = 1 << 22
 """So many elements, each of at most 255 steps, are summed in int32."""
@@ -34,22 +35,11 @@ class WholeNormAttrs(Attrs):
     gained: Quant | None = None
 
 
-class WholeNorm(Int8Spec):
+class WholeNorm(NormSpec):
     """Each example less its mean, by its deviation, with a gain and an offset: made by the compiler, in no file."""
 
     kind = "WHOLE_NORM"
     attrs_type = WholeNormAttrs
-    inputs_max = 3
-
-    def constraint_shape(self, graph: Graph, op: Op) -> str | None:
-        """The output has the input's elements in rows as long, gain and offset are constants of a row's length."""
-        x, y = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-        given = [graph.tensors[t] for t in op.inputs[1:] if t != ABSENT]
-        fits = len(x.shape) > 0 and len(y.shape) > 0 and x.shape[-1] == y.shape[-1] and x.elements == y.elements
-        if fits and all(t.is_constant and t.elements == x.shape[-1] for t in given):
-            return None
-        shapes = " and ".join(shape_text(t.shape) for t in given)
-        return f"got {shape_text(x.shape)} to {shape_text(y.shape)} with {shapes or 'nothing'}"
 
     def constraint_between(self, graph: Graph, op: Op) -> str | None:
         """The quotient is quantised where a gain follows, the product where an offset follows that, and only there."""
