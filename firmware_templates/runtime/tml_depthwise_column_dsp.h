@@ -8,10 +8,8 @@
 
 #include "tml_depthwise_conv2d_dsp.h"
 
-/* The most taps in twos: so many words that GCC keeps them in registers. */
-#define TML_COLUMN_WORDS 5
-
-/* `count` outputs from a column on, `stride` halfwords apart; they are `step` bytes apart. */
+/* `count` outputs from a column on, `stride` halfwords apart; they are `step` bytes apart. `words` are the taps in twos, at
+ * most five, so that GCC keeps them in registers. */
 TML_INLINE void tml_column_run_dsp(const int16_t *column, const int32_t *w, int8_t *y, int count, int stride, int step,
                                    int words, int rounding, int32_t zp, int32_t lo, int32_t hi) {
     const int32_t bias = w[0], mul = w[1], par = w[2];
