@@ -24,6 +24,7 @@ def build(
     classes: int = 1000,
     width: float = 1.0,
     batch_norm: bool = False,
+    stem_padding: tuple[int, int] = (0, 0),
     dropout: float = 0.5,
     batch_size: int | None = None,
     name: str = "squeezenet",
@@ -31,7 +32,8 @@ def build(
     """The network of table 1 with channels times ``width``.
 
     ``batch_norm`` puts a batch norm behind every convolution, which the paper does not have: small sizes hardly learn
-    without. The classes' scores are the means of the last convolution's maps.
+    without. ``stem_padding`` are rows and columns of zeros before and behind the image: one and two give 224 pixels the
+    table's maps of 111, 55, 27 and 13. The classes' scores are the means of the last convolution's maps.
     """
     import keras
 
@@ -44,7 +46,10 @@ def build(
         return keras.layers.ReLU(name=f"{label}_relu")(x)
 
     inputs = image_input(input_shape, batch_size)
-    x = conv(inputs, divisible(96 * width), 7, "stem", strides=2, padding="valid")
+    x = inputs
+    if any(stem_padding):
+        x = keras.layers.ZeroPadding2D((stem_padding, stem_padding), name="stem_pad")(x)
+    x = conv(x, divisible(96 * width), 7, "stem", strides=2, padding="valid")
     x = keras.layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     for index, (squeezed, expanded) in enumerate(FIRES):
         label = f"fire{index + 2}"
@@ -82,7 +87,7 @@ ROWS = (
         "image_classification",
         _PAPER,
         build,
-        (),
+        (("stem_padding", (1, 2)),),
         Published("table 1 of the paper; torchvision, squeezenet1_0", 1_248_424),
     ),
 )
