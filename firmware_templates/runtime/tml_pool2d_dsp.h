@@ -214,11 +214,12 @@ TML_INLINE void tml_mean_dsp(const int8_t *x, int8_t *y, int height, int width, 
                              int32_t multiplier, int shift, int32_t zero_point) {
     TML_NO_UNROLL
     for (int c = 0; c < channels; c += 4) {
+        const int at = c + 4 > channels ? channels - 4 : c;
         int32_t sum[4];
-        tml_sum4_dsp(x + c, sum, height, width, width * channels, channels);
+        tml_sum4_dsp(x + at, sum, height, width, width * channels, channels);
         TML_UNROLL(4)
         for (int i = 0; i < 4; ++i)
-            *y++ = tml_requantize(sum[i] - offset, multiplier, shift, shift, zero_point, -128, 127);
+            y[at + i] = tml_requantize(sum[i] - offset, multiplier, shift, shift, zero_point, -128, 127);
     }
 }
 

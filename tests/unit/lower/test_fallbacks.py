@@ -268,6 +268,7 @@ CASES: dict[str, tuple[Layer, tuple[Isa, ...], str]] = {
     "odd channels": (pool("AVERAGE_POOL_2D", (1, 16, 16, 3), (16, 16)), (Isa.DSP,), "channels in fours, here 3"),
     "mean of rows": (mean((1, 6, 6, 4), (1,)), (Isa.DSP,), "axes 1 and 2 of one image, here (1,)"),
     "wide mean": (mean((1, 2, 300, 4), (1, 2)), (Isa.DSP,), "int16 holds sums of 255 columns, here 300"),
+    "mean of three": (mean((1, 4, 4, 3), (1, 2)), (Isa.DSP,), "four channels or more, here 3"),
     "mean of many": (mean((1, 20, 20, 4), (1, 2)), (Isa.MVE,), "int16 holds sums of 255 elements, here 400"),
     "mean of apart": (mean((1, 6, 6, 4), (1, 3)), (Isa.MVE,), "neighbouring axes before the last one, here (1, 3)"),
     "mean's left shift": (

@@ -39,13 +39,12 @@ def large_average_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     attrs = cast(PoolAttrs, op.attrs)
     if attrs.pad_top or attrs.pad_bottom or attrs.pad_left or attrs.pad_right:
         return unfit("windows that leave the input")
-    return _widths(attrs.filter_w, first_input(graph, op).shape[3])
+    channels = first_input(graph, op).shape[3]
+    return unfit(f"channels in fours, here {channels}") if channels % 4 else _width(attrs.filter_w)
 
 
-def _widths(width: int, channels: int) -> Verdict:
-    if width > _WIDEST:
-        return unproven(f"int16 holds sums of {_WIDEST} columns, here {width}")
-    return unfit(f"channels in fours, here {channels}") if channels % 4 else APPLIES
+def _width(width: int) -> Verdict:
+    return unproven(f"int16 holds sums of {_WIDEST} columns, here {width}") if width > _WIDEST else APPLIES
 
 
 def build_large_average(graph: Graph, op: Op, target: Target) -> Step:
@@ -54,12 +53,12 @@ def build_large_average(graph: Graph, op: Op, target: Target) -> Step:
 
 
 def mean_applies(graph: Graph, op: Op, target: Target) -> Verdict:
-    """Axes 1 and 2 of [1, height, width, channels], at most 255 wide, and channels a multiple of four."""
+    """Axes 1 and 2 of [1, height, width, channels], at most 255 wide, and four channels or more."""
     shape = first_input(graph, op).shape
     axes = cast(ReduceAttrs, op.attrs).axes
     if len(shape) != 4 or shape[0] != 1 or {a % 4 for a in axes} != {1, 2}:
         return unfit(f"axes 1 and 2 of one image, here {axes} of {shape}")
-    return _widths(shape[2], shape[3])
+    return unfit(f"four channels or more, here {shape[3]}") if shape[3] < 4 else _width(shape[2])
 
 
 def build_mean(graph: Graph, op: Op, target: Target) -> Step:
