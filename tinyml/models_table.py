@@ -191,10 +191,15 @@ def write_figures(names: Iterable[str], *, counts: bool = False, path: Path = FI
 def _measured(entry: Entry, boards: Iterable[Board]) -> Figures:
     try:
         network = convert_untrained(entry)
-        return replace(measure(entry, boards, network), instructions=count_instructions(network))
+        figures = measure(entry, boards, network)
     except UnsupportedError as error:
         print(f"{entry.name}: {error.message}", file=sys.stderr)
         return count_only(entry)
+    try:
+        return replace(figures, instructions=count_instructions(network))
+    except UnsupportedError as error:
+        print(f"{entry.name} is not counted: {error.message}", file=sys.stderr)
+        return figures
 
 
 def _put(path: Path, figures: Figures) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tinyml.boards import list_boards
 from tinyml.models.catalog import CATALOG, Entry, families
 from tinyml.models.figures import REFERENCE_BOARD, Figures, load_figures
@@ -27,16 +29,26 @@ with `--optimize size` only.
 
 
 def _unmeasured() -> str:
-    """A sentence on the rows that have dashes, empty where all are measured."""
+    """Sentences on the rows that have dashes, empty where all are measured."""
     figures = load_figures()
-    lacking = [e.name for e in CATALOG if (row := figures.get(e.name)) is None or row.instructions is None]
-    if not lacking:
-        return ""
-    names = ", ".join(f"`{name}`" for name in lacking)
-    return (
-        f'\n"–" stands for what has not been measured, which takes the largest networks many minutes each:\n{names};\n'
-        "`python -m tinyml.models_table NAME` measures one.\n"
-    )
+    rows = [figures.get(entry.name, Figures(entry.name)) for entry in CATALOG]
+    told = ""
+    if lacking := _names(row for row in rows if not row.planned):
+        told += (
+            '\n"–" stands for what has not been measured, which takes the largest networks many minutes each:\n'
+            f"{lacking};\n"
+            "`python -m tinyml.models_table NAME` measures one.\n"
+        )
+    if uncounted := _names(row for row in rows if row.planned and row.instructions is None):
+        told += (
+            f"\nWithout a count of instructions: {uncounted}. With random weights its attention over more than 511\n"
+            "places is nearly flat, and on such a softmax LiteRT's reference kernel stops: nothing can be compared.\n"
+        )
+    return told
+
+
+def _names(rows: Iterable[Figures]) -> str:
+    return ", ".join(f"`{row.name}`" for row in rows)
 
 
 def models_page() -> str:

@@ -12,8 +12,9 @@ import pytest
 from tests.support.shared import require_tool
 from tests.support.tflite_builder import Builder
 from tinyml.boards import list_boards, load_board
+from tinyml.errors import UnsupportedError
 from tinyml.models.catalog import CATALOG, find_entry
-from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, load_figures
+from tinyml.models.figures import FIGURES_PATH, REFERENCE_BOARD, load_figures, read_figures
 from tinyml.tflite.read import read_graph
 
 
@@ -122,6 +123,27 @@ def test_rewriting_one_entry_keeps_the_others(tmp_path: Path) -> None:
     assert (row["macs"], row["arena_bytes"]) == (264_192, None)
     del before["models"]["autoencoder"]
     assert after == before
+
+
+@pytest.mark.train
+def test_what_cannot_be_proven_is_planned_but_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tinyml import models_table
+    from tinyml.report import models_page
+
+    def undefined(network: object) -> int:
+        raise UnsupportedError("the reference's softmax is not defined for this input")
+
+    path = tmp_path / "figures.json"
+    path.write_text(FIGURES_PATH.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(models_table, "count_instructions", undefined)
+    models_table.write_figures(["autoencoder"], path=path)
+    assert "autoencoder is not counted: the reference's softmax" in capsys.readouterr().err
+    figures = read_figures(path)
+    assert figures["autoencoder"].planned and figures["autoencoder"].instructions is None
+    monkeypatch.setattr(models_page, "load_figures", lambda: figures)
+    assert "Without a count of instructions: `autoencoder`." in models_page.models_page()
 
 
 def test_the_page_of_models_is_up_to_date() -> None:
