@@ -8,12 +8,13 @@ import pytest
 
 from tests.support.instruction_bars import hold_to_bar
 from tests.support.sample_models import sample_conv_model, sample_of_every_op
-from tests.support.shared import require_module, require_shared, require_tool
+from tests.support.shared import TFLM_REFERENCES, require_module, require_shared, require_tflm_reference, require_tool
 from tests.support.trivial_network import require_toolchain
 from tinyml.boards import load_board
 from tinyml.emulate.run import choose_emulator
 from tinyml.errors import DoesNotFitError
 from tinyml.pipeline import Options, build
+from tinyml.tflite.reference_tflm import PYTHON_VARIABLE
 
 pytestmark = pytest.mark.slow
 MLPERF_TINY = ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8"]
@@ -50,6 +51,17 @@ def prove(
 def test_mlperf_tiny(tmp_path: Path, model: str, board: str) -> None:
     path = require_shared(f"models/{model}.tflite")
     hold_to_bar(board, path.name, prove(path, board, tmp_path / "p", inputs=100, toolchain=require_toolchain("gcc")))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("package", TFLM_REFERENCES)
+def test_tensorflow_lite_micro(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dense layers as its own interpreter rounds them, tensor by tensor."""
+    monkeypatch.setenv(PYTHON_VARIABLE, require_tflm_reference(package))
+    path, emulator = require_shared("models/ad01_int8.tflite"), require_emulator("nucleo_l4r5zi")
+    options = Options(inputs=20, trace=True, emulator=emulator, match="tflm")
+    proof = build(path, "nucleo_l4r5zi", tmp_path / "p", options).emulation
+    assert proof is not None and proof.equal and proof.traced_tensors > 10
 
 
 @pytest.mark.shared

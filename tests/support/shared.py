@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -53,8 +54,21 @@ def require_module(name: str) -> None:
         missing(f"the Python module {name} is not installed")
 
 
-def require_tflite_runtime() -> None:
-    """Skip the test unless a Python with tflite-runtime is at hand; never more, as it has no wheel past Python 3.11."""
-    variable = "TINYML_TFLITE_RUNTIME_PYTHON"
-    if variable not in os.environ and importlib.util.find_spec("tflite_runtime") is None:
-        pytest.skip(f"tflite-runtime is not installed, and {variable} names no Python that has it")
+TFLM_REFERENCES = {
+    "tflite_runtime": "TINYML_TFLITE_RUNTIME_PYTHON",
+    "tflite_micro": "TINYML_TFLITE_MICRO_PYTHON",
+}
+"""Packages that round as TensorFlow Lite Micro does, and the variable that names a Python with one for the tests."""
+
+
+def require_tflm_reference(package: str) -> str:
+    """The Python that has ``package`` of :data:`TFLM_REFERENCES`; skip the test unless there is one.
+
+    Never more than a skip: not every Python has a wheel of either.
+    """
+    variable = TFLM_REFERENCES[package]
+    if variable in os.environ:
+        return os.environ[variable]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed, and {variable} names no Python that has it")
+    return sys.executable

@@ -20,7 +20,7 @@ from tinyml.pipeline.compiled import Compiled, Options
 from tinyml.plan.instruction_mix import total
 from tinyml.report.results import EmulationResult
 
-REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "tflite-runtime's reference kernels"}
+REFERENCES = {"litert": "LiteRT's reference kernels", "tflm": "TensorFlow Lite Micro's reference kernels"}
 
 
 def build_for_emulator(compiled: Compiled, project: Project, options: Options, *, trace: bool = False) -> BuiltFirmware:

@@ -1,8 +1,8 @@
 """The oracle: TFLite's reference kernels, for the outputs and every intermediate tensor.
 
 By default these are LiteRT's (``ai_edge_litert``) with ``OpResolverType.BUILTIN_REF``: the default kernels (XNNPACK)
-can differ by one. ``match="tflm"`` is tflite-runtime 2.14, whose FULLY_CONNECTED rounds as TensorFlow Lite Micro's
-does, in a process of its own (:mod:`tinyml.tflite.reference_tflm`).
+can differ by one. ``match="tflm"`` is TensorFlow Lite Micro's own interpreter or tflite-runtime 2.14, whose
+FULLY_CONNECTED rounds as it does, in a process of its own (:mod:`tinyml.tflite.reference_tflm`).
 """
 
 from __future__ import annotations

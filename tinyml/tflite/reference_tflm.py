@@ -1,7 +1,9 @@
-"""tflite-runtime 2.14 as a reference, for those who want TensorFlow Lite Micro's rounding of FULLY_CONNECTED.
+"""The reference for TensorFlow Lite Micro's rounding of FULLY_CONNECTED: its own interpreter, or tflite-runtime 2.14.
 
-It has no wheel past Python 3.11, breaks under NumPy 2 and beside TensorFlow, so it lives in a Python of its own, named
-by the environment variable :data:`PYTHON_VARIABLE`, and is spoken to through files.
+The interpreter is TensorFlow's ``tflite-micro``, built for this machine, for Python 3.10 to 3.13. tflite-runtime rounds
+as it does, but has no wheel past Python 3.11, breaks under NumPy 2 and beside TensorFlow. So either lives in a process
+of its own, of the Python that the environment variable :data:`PYTHON_VARIABLE` names or of this one, and is spoken to
+through files.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from tinyml.tflite.repair import with_outputs
 PYTHON_VARIABLE = "TINYML_TFLITE_RUNTIME_PYTHON"
 
 _HINT = (
-    "python3.11 -m venv ~/tflite-runtime && ~/tflite-runtime/bin/pip install tflite-runtime==2.14.0 'numpy<2' && "
+    "pip install tflite-micro, or python3.11 -m venv ~/tflite-runtime && "
+    "~/tflite-runtime/bin/pip install tflite-runtime==2.14.0 'numpy<2' && "
     f"export {PYTHON_VARIABLE}=~/tflite-runtime/bin/python"
 )
 
@@ -35,7 +38,7 @@ _HINT = (
 class TfliteRuntime:
     """One model in a worker process, which ends with this object.
 
-    Raises BuildError where tflite-runtime is not installed, UnsupportedError for models that it gets wrong: it
+    Raises BuildError where neither package is installed, UnsupportedError for models that it gets wrong: it
     silently ignores per-channel scales of FULLY_CONNECTED.
     """
 
@@ -94,7 +97,7 @@ class TfliteRuntime:
         if status == "ok":
             return
         if status == "missing":
-            raise BuildError(f"tflite-runtime is not installed ({reason[:200]})", hint=_HINT)
+            raise BuildError(f"neither tflite-runtime nor tflite-micro is installed ({reason[:200]})", hint=_HINT)
         raise UnsupportedError(
             f"tflite-runtime refuses the model: {reason[:300] or 'it crashed'}", hint="match LiteRT, the default"
         )

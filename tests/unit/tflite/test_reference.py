@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.move_builder import depth_to_space
 from tests.support.sample_models import sample_conv_model, sample_of_every_op
-from tests.support.shared import require_shared, require_tflite_runtime
+from tests.support.shared import TFLM_REFERENCES, require_shared, require_tflm_reference
 from tests.support.tflite_builder import Builder
 from tinyml.errors import BuildError, UnsupportedError, UsageError
 from tinyml.tflite.reference import Reference
@@ -178,9 +178,59 @@ def test_a_runtime_that_refuses_dies_or_is_missing_is_reported(stand_in_runtime:
         Reference(sample_conv_model(), match="tflm")
 
 
+_MICRO_STAND_IN = """
+import enum
+from ai_edge_litert.interpreter import Interpreter as LiteRt, OpResolverType
+
+class InterpreterConfig(enum.Enum):
+    kPreserveAllTensors = 1
+
+class Interpreter:
+    @classmethod
+    def from_file(cls, model_path, arena_size, intrepreter_config):
+        assert arena_size > 1 << 20 and intrepreter_config is InterpreterConfig.kPreserveAllTensors
+        made = cls()
+        made.inner = LiteRt(
+            model_path=model_path,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=True,
+        )
+        made.inner.allocate_tensors()
+        return made
+
+    def set_input(self, array, position):
+        self.inner.set_tensor(self.inner.get_input_details()[position]["index"], array)
+
+    def invoke(self):
+        self.inner.invoke()
+
+    def GetTensor(self, index, subgraph):
+        assert subgraph == 0
+        return {"tensor_data": self.inner.get_tensor(index)}
+"""
+
+
+def test_tensorflow_lite_micros_own_interpreter_serves_where_the_other_is_missing(stand_in_runtime: Path) -> None:
+    stand_in_runtime.write_text("raise ImportError('no wheel')")
+    with pytest.raises(
+        BuildError, match=r"neither tflite-runtime nor tflite-micro is installed \(ImportError: no wheel"
+    ):
+        Reference(sample_conv_model(), match="tflm")
+    package = stand_in_runtime.parents[1] / "tflite_micro"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "runtime.py").write_text(_MICRO_STAND_IN)
+    theirs, ours = Reference(sample_of_every_op(), match="tflm"), Reference(sample_of_every_op())
+    x = np.linspace(-4, 4, 288, dtype=np.float32).reshape(1, 9, 8, 4)
+    mine, other = ours.trace([x]), theirs.trace([x])
+    assert mine.keys() == other.keys()
+    assert all(np.array_equal(mine[t], other[t]) for t in mine)
+
+
 @pytest.mark.shared
-def test_tflite_runtime_differs_in_dense_layers_only() -> None:
-    require_tflite_runtime()
+@pytest.mark.parametrize("package", TFLM_REFERENCES)
+def test_it_differs_in_dense_layers_only(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, require_tflm_reference(package))
     residual = require_shared("models/pretrainedResnet_quant.tflite")
     x = _ramp((1, 32, 32, 3))
     ours, theirs = Reference(residual).trace([x]), Reference(residual, match="tflm").trace([x])
