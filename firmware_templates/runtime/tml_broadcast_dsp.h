@@ -65,7 +65,8 @@ TML_INLINE void tml_scale_run_dsp(const int8_t *x, int8_t *y, int count, int ste
 
 /* `rows` rows of `channels` elements of a, a_pitch apart, times the one row b: channel by channel, for which the factor is
  * one, and so many rows at a time that what a cache holds of them serves all channels. */
-#define TML_SCALED_ROWS 64
+#define TML_SCALED_ROWS(rows) \
+    ((rows) <= 256 ? (rows) : (rows) % 64 == 0 ? 64 : (rows) % 49 == 0 ? 49 : (rows) % 48 == 0 ? 48 : 64)
 
 TML_INLINE void tml_scale_rows_dsp(const int8_t *a, const int8_t *b, int8_t *y, int rows, int channels, int a_pitch,
                                    int out_pitch, int a_zero_point, int b_zero_point, int unit, int32_t mul, int32_t par,
@@ -81,15 +82,16 @@ TML_INLINE void tml_scale_rows_dsp(const int8_t *a, const int8_t *b, int8_t *y, 
 TML_INLINE void tml_scale_image_dsp(const int8_t *a, const int8_t *b, int8_t *y, int rows, int channels, int a_pitch,
                                     int out_pitch, int a_zero_point, int b_zero_point, int unit, int32_t mul, int32_t par,
                                     int rounding, int32_t zp, int32_t lo, int32_t hi) {
+    const int together = TML_SCALED_ROWS(rows);
     TML_NO_UNROLL
-    for (int left = rows; left >= TML_SCALED_ROWS; left -= TML_SCALED_ROWS) {
-        tml_scale_rows_dsp(a, b, y, TML_SCALED_ROWS, channels, a_pitch, out_pitch, a_zero_point, b_zero_point, unit, mul,
+    for (int left = rows; left >= together; left -= together) {
+        tml_scale_rows_dsp(a, b, y, together, channels, a_pitch, out_pitch, a_zero_point, b_zero_point, unit, mul,
                            par, rounding, zp, lo, hi);
-        a += TML_SCALED_ROWS * a_pitch;
-        y += TML_SCALED_ROWS * out_pitch;
+        a += together * a_pitch;
+        y += together * out_pitch;
     }
-    if (rows % TML_SCALED_ROWS)
-        tml_scale_rows_dsp(a, b, y, rows % TML_SCALED_ROWS, channels, a_pitch, out_pitch, a_zero_point, b_zero_point,
+    if (rows % together)
+        tml_scale_rows_dsp(a, b, y, rows % together, channels, a_pitch, out_pitch, a_zero_point, b_zero_point,
                            unit, mul, par, rounding, zp, lo, hi);
 }
 

@@ -1,4 +1,4 @@
-/* Moving single bytes on cores with the DSP extension, as tml_move.h does: up to sixteen a turn at literal places, and rows
+/* Moving single bytes on cores with the DSP extension, as tml_move.h does: up to twelve a turn at literal places, and rows
  * of places from tables four at a time, for which each place is read once. */
 #ifndef TML_MOVE_DSP_H
 #define TML_MOVE_DSP_H
@@ -6,7 +6,9 @@
 #include "tml_common_dsp.h"
 #include "tml_move.h"
 
-#define TML_MOVED_TOGETHER 16
+#define TML_MOVED_TOGETHER 12
+/* Bytes of a long row that go together: a divisor where there is one. */
+#define TML_MOVED_TURN(n) ((n) % 12 == 0 ? 12 : (n) % 10 == 0 ? 10 : (n) % 9 == 0 ? 9 : (n) % 11 == 0 ? 11 : 8)
 
 /* rows x columns bytes; rows of the output begin out_step apart. */
 TML_INLINE void tml_move_plane_dsp(const int8_t *x, int8_t *y, int rows, int columns, int row_step, int step,
@@ -15,31 +17,32 @@ TML_INLINE void tml_move_plane_dsp(const int8_t *x, int8_t *y, int rows, int col
         const int together = TML_MOVED_TOGETHER / columns;
         TML_NO_UNROLL
         for (int r = 0; r + together <= rows; r += together, x += together * row_step, y += together * out_step) {
-            TML_UNROLL(16)
+            TML_UNROLL(12)
             for (int k = 0; k < together; ++k) {
-                TML_UNROLL(16)
+                TML_UNROLL(12)
                 for (int i = 0; i < columns; ++i) y[k * out_step + i] = x[k * row_step + i * step];
             }
         }
         TML_NO_UNROLL
         for (int r = 0; r < rows % together; ++r, x += row_step, y += out_step) {
-            TML_UNROLL(16)
+            TML_UNROLL(12)
             for (int i = 0; i < columns; ++i) y[i] = x[i * step];
         }
     } else {
+        const int turn = TML_MOVED_TURN(columns);
         TML_NO_UNROLL
         for (int r = 0; r < rows; ++r, x += row_step, y += out_step) {
             const int8_t *from = x;
             int8_t *to = y;
             TML_NO_UNROLL
-            for (int n = 0; n + TML_MOVED_TOGETHER <= columns; n += TML_MOVED_TOGETHER) {
-                TML_UNROLL(16)
-                for (int i = 0; i < TML_MOVED_TOGETHER; ++i) to[i] = from[i * step];
-                from += TML_MOVED_TOGETHER * step;
-                to += TML_MOVED_TOGETHER;
+            for (int n = 0; n + turn <= columns; n += turn) {
+                TML_UNROLL(12)
+                for (int i = 0; i < turn; ++i) to[i] = from[i * step];
+                from += turn * step;
+                to += turn;
             }
-            TML_UNROLL(16)
-            for (int i = 0; i < columns % TML_MOVED_TOGETHER; ++i) to[i] = from[i * step];
+            TML_UNROLL(12)
+            for (int i = 0; i < columns % turn; ++i) to[i] = from[i * step];
         }
     }
 }

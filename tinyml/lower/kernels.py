@@ -86,6 +86,7 @@ from tinyml.lower.verdict import APPLIES, Verdict
 
 ANY_ISA = frozenset(Isa)
 ANY_GOAL = frozenset(Optimize)
+NOT_SIZE = frozenset({Optimize.SPEED, Optimize.BALANCED})
 PORTABLE = "portable C"
 OF_ONE = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "RELU", "RELU6", "RELU_N1_TO_1", "DIV", "GELU", "EXP", "LOG",
           "RSQRT", "SQRT", "ABS", "LOOKUP")  # fmt: skip
@@ -292,7 +293,7 @@ KERNELS: tuple[KernelRow, ...] = (
     _portable("CONCATENATION", concatenation.build),
     _portable("SOFTMAX", softmax.build),
     *(
-        _dsp(kind, dsp_move.applies, dsp_move.build, "up to sixteen bytes a turn")
+        KernelRow(kind, frozenset({Isa.DSP}), NOT_SIZE, dsp_move.applies, dsp_move.build, "up to twelve bytes a turn")
         for kind in (*(spec.kind for spec in MOVES), "GATHER")
     ),
     *(_portable(kind, elementwise.build) for kind in OF_ONE),
