@@ -63,7 +63,22 @@ def test_every_product(core: str, compiler: str, tmp_path: Path) -> None:
         assert_equal(program.run(index, [rows]).outputs, reference.run([rows]), f"2^-{SHIFTS[index]}")
 
 
-ROWS = ((1, 7), (2, 5), (3, 4), (4, 1), (5, 3), (63, 2), (64, 3), (65, 2), (256, 2), (257, 3), (260, 2), (294, 2), (320, 1), (384, 2))
+ROWS = (
+    (1, 7),
+    (2, 5),
+    (3, 4),
+    (4, 1),
+    (5, 3),
+    (63, 2),
+    (64, 3),
+    (65, 2),
+    (256, 2),
+    (257, 3),
+    (260, 2),
+    (294, 2),
+    (320, 1),
+    (384, 2),
+)
 
 
 @pytest.mark.parametrize("row_first", [False, True])
