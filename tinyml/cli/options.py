@@ -279,13 +279,16 @@ emulation_options = options(
 
 
 def output_option(default: str) -> Callable[[F], F]:
-    """``--output DIR``: the project's folder, ``default`` in words where it is left out."""
-    return click.option(
-        "--output",
-        "-o",
-        type=click.Path(path_type=Path, file_okay=False),
-        metavar="DIR",
-        help=f"The project's folder (default: {default}).",
+    """``--output DIR``, the project's folder, ``default`` in words where it is left out; and ``--force``."""
+    return options(
+        click.option(
+            "--output",
+            "-o",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help=f"The project's folder (default: {default}).",
+        ),
+        click.option("--force", is_flag=True, help="Overwrite files of that folder that were edited since."),
     )
 
 

@@ -163,14 +163,14 @@ def _update(directory: Path, files: Mapping[str, str], hashes: Mapping[str, str]
         names = ", ".join(edited[:5]) + (f" and {len(edited) - 5} more" if len(edited) > 5 else "")
         raise UsageError(
             f"{directory} has {len(edited)} edited file{'s' if len(edited) > 1 else ''}: {names}",
-            hint="keep the folder and choose another with --output, or undo the edits, or overwrite them with --force",
+            hint="choose another folder with --output, undo the edits, or overwrite them with `tinyml build --force`",
         )
     unknown = [name for name in hashes if name not in known and (directory / name).exists()]
     in_the_way = [name for name in unknown if _differs(directory / name, hashes[name])]
     if in_the_way and not force:
         raise UsageError(
             f"{directory / in_the_way[0]} is not tinyml's and would be overwritten",
-            hint="rename it, or overwrite it with --force",
+            hint="rename it, or overwrite it with `tinyml build --force`",
         )
     # With the new hashes noted first, an interrupted update is not taken for the user's edits.
     _write(directory / _PENDING, json.dumps(hashes))

@@ -55,6 +55,7 @@ def write_sketch(model: Any, board: str | Board, output: Path | None = None, opt
         },
         model_name=compiled.source.name,
         network_flags=network_flags(Optimize(options.optimize)),
+        force=options.force,
         app_values=values,
         framework="arduino",
     )

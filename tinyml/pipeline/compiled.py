@@ -42,6 +42,7 @@ class Options:
     ``labels`` name the classes where the model does not. ``hop_rows`` are the rows that each inference adds to a
     window that slides along time, 0 where it shall take the whole input; None leaves it to the application.
     ``console`` is the line it goes to: the ``board``'s own, ``usb`` for its USB socket, ``auto`` for the usual one.
+    ``force`` overwrites files of the project's folder that were edited.
     """
 
     app: str = "benchmark"
@@ -58,6 +59,7 @@ class Options:
     memory: Goal = field(default_factory=Goal)
     hop_rows: int | None = None
     console: str = "auto"
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

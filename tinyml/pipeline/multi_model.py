@@ -139,6 +139,7 @@ def _project(networks: _Networks, options: Options, folder: Path) -> Project:
         model_name=" + ".join(names),
         toolchain=options.toolchain,
         network_flags=network_flags(Optimize(options.optimize)),
+        force=options.force,
     )
 
 

@@ -82,6 +82,7 @@ def render_over_tflm(
         lib_deps=(LIBRARY if local is None else LOCAL_NAME,),
         libraries={} if local is None else {LOCAL_NAME: local_manifest(local)},
         library_flags=BUILD_FLAGS,
+        force=options.force,
     )
     return source, graph, project
 

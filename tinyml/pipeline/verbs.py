@@ -191,6 +191,7 @@ def _project(compiled: Compiled, options: Options, folder: Path) -> Project:
         model_name=compiled.source.name,
         toolchain=options.toolchain,
         network_flags=network_flags(Optimize(options.optimize)),
+        force=options.force,
         app_values=values,
     )
 

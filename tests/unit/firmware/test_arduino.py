@@ -160,6 +160,21 @@ def test_the_command_line_says_that_nothing_is_proven(
     assert main([*arguments, "--engine", "tflm"]) == 2
 
 
+def test_edited_files_are_overwritten_by_force_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["build", str(model), "--board", "nano33ble", "--framework", "arduino", "--output", str(tmp_path / "p")]
+    assert main(arguments) == 0
+    source = next((tmp_path / "p").rglob("network.c"))
+    written = source.read_text()
+    source.write_text("mine")
+    assert main(arguments) == 2
+    assert "1 edited file" in capsys.readouterr().err
+    assert source.read_text() == "mine"
+    assert main([*arguments, "--force"]) == 0
+    assert source.read_text() == written
+
+
 @pytest.mark.parametrize(
     ("board", "app"), [("pico", "vww"), ("nano33ble", "mlperf_tiny_energy"), ("mps2-an386", "benchmark")]
 )
