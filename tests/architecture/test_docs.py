@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 
@@ -24,6 +25,8 @@ PAGES = sorted(
 )
 INLINE = re.compile(r"`(tinyml [^`]+)`")
 INDENTED = re.compile(r"^(?: {4}|\$ )(tinyml .+)$", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OF_OTHER_TOOLS = {"--voices"}
 NAMED_FILE = re.compile(r"`((?:docs|boards|examples|tests|tinyml|firmware_templates)/[\w./-]*\w)`")
 
 
@@ -74,6 +77,26 @@ def test_every_verb_has_examples_that_exist(verb: str) -> None:
     examples = re.findall(r"^ .*?(tinyml [^)>#\n]+)", command.epilog or "", re.MULTILINE)
     assert examples
     assert {line: what for line in examples if (what := problem(line)) is not None} == {}
+
+
+def hints(tree: ast.AST) -> list[str]:
+    """Every ``hint=`` as it is written, with X for what is put in."""
+    given = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "hint"]
+    return [re.sub(r"\{[^}]*\}", "X", ast.unparse(value)) for value in given]
+
+
+def test_every_command_and_option_that_an_error_hints_at_exists() -> None:
+    verbs = [command for verb in COMMANDS if (command := cli.get_command(click.Context(cli), verb)) is not None]
+    commands = verbs + [child for verb in verbs if isinstance(verb, click.Group) for child in verb.commands.values()]
+    known = {option for command in commands for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    wrong = {}
+    for path in sorted((REPOSITORY / "tinyml").rglob("*.py")):
+        for hint in hints(ast.parse(path.read_text(encoding="utf-8"))):
+            unknown = set(OPTION.findall(hint)) - known - OF_OTHER_TOOLS
+            problems = [what for line in INLINE.findall(hint) if (what := problem(line)) is not None]
+            if unknown or problems:
+                wrong[f"{path.name}: {hint}"] = (unknown, problems)
+    assert wrong == {}
 
 
 def test_wrong_commands_are_seen() -> None:
