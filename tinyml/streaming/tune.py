@@ -15,11 +15,11 @@ from tinyml.streaming.score import StreamScore, score
 from tinyml.streaming.settings import DetectorSettings, detector_table
 
 AVERAGES_MS = (240, 320, 400, 560, 720)
-THRESHOLDS = tuple(round(0.5 + 0.02 * step, 2) for step in range(25))
+THRESHOLDS = (*(round(0.5 + 0.02 * step, 2) for step in range(25)), 0.99)
 OWN_SHARE = 0.5
 """How much a word's own false accepts tell of it, the rest is told by the mean of all words: a word has few."""
 
-PRICES = tuple(2.0**power for power in range(-6, 9))
+PRICES = tuple(2.0 ** (quarter / 4) for quarter in range(-24, 36))
 """What a false accept may cost, in misses: the lowest that keeps the target is taken, of those that do."""
 
 
@@ -50,30 +50,33 @@ def tune(
 ) -> DetectorSettings:
     """The settings with the fewest misses at no more false accepts than the target, of all words together.
 
-    Every threshold is tried for all words at once. A word then gets the one that costs least, where a miss costs 1 and
-    a false accept a price that is the same for all words: so a false accept is spent where it saves the most misses.
-    Half of a word's false accepts are taken to be the mean of all words': in an hour a word has few, and a single clip
-    that sounds like it must not set its threshold. The lowest price that keeps the target decides, for the averaging
-    time with the fewest misses; of equals the shortest. Where no threshold keeps the target, the fewest false accepts.
+    The averaging time is the one with the fewest misses where all words have one threshold; of equals the shortest.
+    A word then gets the threshold that costs least, where a miss costs 1 and a false accept a price that is the same
+    for all words: so a false accept is spent where it saves the most misses. Half of a word's false accepts are taken
+    to be the mean of all words': in an hour a word has few, and a single clip that sounds like it must not set its
+    threshold. The lowest price that keeps the target decides; where none does, the fewest false accepts.
     """
     words = tuple(settings.thresholds)
-    best: tuple[tuple[float, ...], DetectorSettings] | None = None
-    for average in averages_ms:
-        tried = [
-            evaluate(scores, scene, replace(settings, average_ms=average, thresholds=dict.fromkeys(words, one)), config)
-            for one in THRESHOLDS
-        ]
-        for thresholds in _priced(tried, words):
-            chosen = replace(settings, average_ms=average, thresholds=thresholds)
-            result = evaluate(scores, scene, chosen, config)
-            above = max(0.0, result.false_accepts - false_accepts_per_hour * scene.hours)
-            cost = (above, float(result.missed))
-            if best is None or cost < best[0]:
-                best = cost, chosen
-            if above == 0.0:
-                break
-    assert best is not None
-    return best[1]
+    allowed = false_accepts_per_hour * scene.hours
+
+    def with_thresholds(average_ms: int, thresholds: dict[str, float]) -> tuple[StreamScore, DetectorSettings]:
+        chosen = replace(settings, average_ms=average_ms, thresholds=thresholds)
+        return evaluate(scores, scene, chosen, config), chosen
+
+    def cost(result: StreamScore) -> tuple[float, int]:
+        return max(0.0, result.false_accepts - allowed), result.missed
+
+    tried = {
+        average: [with_thresholds(average, dict.fromkeys(words, one))[0] for one in THRESHOLDS]
+        for average in averages_ms
+    }
+    average = min(tried, key=lambda one: min(cost(result) for result in tried[one]))
+    found = []
+    for thresholds in _priced(tried[average], words):
+        found.append(with_thresholds(average, thresholds))
+        if found[-1][0].false_accepts <= allowed:
+            break
+    return min(found, key=lambda one: cost(one[0]))[1]
 
 
 def _priced(tried: Sequence[StreamScore], words: Sequence[str]) -> Iterator[dict[str, float]]:
