@@ -12,6 +12,7 @@ from tinyml.cli.verb import verb
 
 if TYPE_CHECKING:
     from tinyml.training.quantize import Quantised
+    from tinyml.training.recipes import DataOptions
 
 
 @verb(
@@ -78,8 +79,6 @@ def command(
     from tinyml.cli import output as out
     from tinyml.cli.progress import status
     from tinyml.errors import UsageError
-    from tinyml.settings import chosen_data, load_settings
-    from tinyml.training.quantise_runs import quantise_file, quantise_run
     from tinyml.training.recipes import DataOptions
 
     if labels and samples is None:
@@ -99,24 +98,9 @@ def command(
             )
         _with_samples(model, samples, split_words(labels), output, as_json)
         return
+    options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
     with status("quantising"):
-        if model.is_dir():
-            if words or unknown:
-                raise UsageError("a run knows its words", hint="leave --words and --unknown out")
-            quantised, target = quantise_run(
-                model, data_folder=data, output=output, calibration=calibration, report=report
-            )
-        else:
-            if data is None and load_settings().data is None:
-                raise UsageError(
-                    f"{model} needs data to calibrate with",
-                    hint="give --data DIR, or --samples FILE.npy with inputs as the model takes them",
-                )
-            folder = chosen_data(data)
-            options = DataOptions(words=split_words(words), unknown=unknown, seed=seed)
-            quantised, target = quantise_file(
-                model, data_folder=folder, options=options, output=output, calibration=calibration, report=report
-            )
+        quantised, target = _with_data(model, data, options, output, calibration, report)
     if as_json:
         out.print_json({"output": str(target), **quantised.to_json()})
         return
@@ -129,6 +113,28 @@ def command(
     out.print_table(["model", metric, "loss", "examples"], rows, right=(1, 2, 3))
     click.echo(f"{target}: {len(quantised.content):,} bytes, {_change(quantised.loss)}")
     out.note(f"next: tinyml build {model if output is None and model.is_dir() else target} --board nano33ble")
+
+
+def _with_data(
+    model: Path, data: Path | None, options: DataOptions, output: Path | None, calibration: str, report: bool
+) -> tuple[Quantised, Path]:
+    """The int8 model of a run, by its own data, or of a ``.keras`` file, by a data set; and where it lies."""
+    from tinyml.errors import UsageError
+    from tinyml.settings import chosen_data, load_settings
+    from tinyml.training.quantise_runs import quantise_file, quantise_run
+
+    if model.is_dir():
+        if options.words or options.unknown:
+            raise UsageError("a run knows its words", hint="leave --words and --unknown out")
+        return quantise_run(model, data_folder=data, output=output, calibration=calibration, report=report)
+    if data is None and load_settings().data is None:
+        raise UsageError(
+            f"{model} needs data to calibrate with",
+            hint="give --data DIR, or --samples FILE.npy with inputs as the model takes them",
+        )
+    return quantise_file(
+        model, data_folder=chosen_data(data), options=options, output=output, calibration=calibration, report=report
+    )
 
 
 def _change(loss: float) -> str:
