@@ -8,6 +8,7 @@ in equal parts where they would not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,15 +33,22 @@ class Placement:
 def parts_of(weights: Ints64) -> int | None:
     """Into how many parts K is cut so that each part's sums unpack exactly; None where even many do not help.
 
-    The sums are bounded at their exact extremes, channel by channel.
+    The sums are bounded at their exact extremes, channel by channel. A part's are no less than their mean over all.
     """
-    return next((n for n in range(1, min(MOST_PARTS, weights.shape[1]) + 1) if unpacks(weights, n)), None)
+    (least, most), (low, high) = _limits(len(weights)), raw_range(weights)
+    fewest = max(1, int(np.max(high // most)) + 1, int(np.max(-(low // -least))))
+    return next((n for n in range(fewest, min(MOST_PARTS, weights.shape[1]) + 1) if unpacks(weights, n)), None)
+
+
+def _limits(channels: int) -> tuple[Ints64, Ints64]:
+    """The least sum of each channel that unpacks, and the first one that no longer does."""
+    third = np.arange(channels) % 3 == 2
+    return np.where(third, -_LIMIT_C, -_LIMIT_AB), np.where(third, _LIMIT_C - _BORROW, _LIMIT_AB)
 
 
 def unpacks(weights: Ints64, parts: int) -> bool:
     """Whether each part's sums unpack exactly when K is cut in so many ``parts``."""
-    third = np.arange(len(weights)) % 3 == 2
-    least, most = np.where(third, -_LIMIT_C, -_LIMIT_AB), np.where(third, _LIMIT_C - _BORROW, _LIMIT_AB)
+    least, most = _limits(len(weights))
     ranges = [raw_range(part) for part in np.split(filled(weights, parts), parts, axis=1)]
     return all(bool((low >= least).all() and (high < most).all()) for low, high in ranges)
 
@@ -102,7 +110,13 @@ def place(graph: Graph, op: Op, target: Target, channels: int, depth: int) -> Pl
 
 def peak_of_others(graph: Graph, op: Op) -> int:
     """The most activations that any other op has at once: scratch below that costs no memory."""
-    return max((live_bytes(graph, other) for other in graph.ops if other is not op), default=0)
+    found = zip(graph.ops, _live_bytes_of_all(graph), strict=True)
+    return max((size for other, size in found if other is not op), default=0)
+
+
+@lru_cache(maxsize=2)
+def _live_bytes_of_all(graph: Graph) -> tuple[int, ...]:
+    return tuple(live_bytes(graph, op) for op in graph.ops)
 
 
 def live_bytes(graph: Graph, op: Op) -> int:
