@@ -103,7 +103,7 @@ def settle_batch_norms(model: Any, samples: Iterable[Sample]) -> None:
 
 
 def check_full_integer(content: bytes) -> None:
-    """Check that inputs and outputs are int8 and that no tensor is float.
+    """Check that no tensor is float and that inputs are int8; outputs may be numbers of something, too, such as ARG_MAX.
 
     Raises:
         UnsupportedError: names the first op that stayed in float and the layer it came from.
@@ -124,9 +124,10 @@ def check_full_integer(content: bytes) -> None:
                 f"{kind} of layer {layer!r} stays in float after conversion",
                 hint="replace the layer by one with an int8 form; layer norm: multiply by rsqrt, x * x for square",
             )
+    counted = (schema.TensorType.INT32, schema.TensorType.INT64)
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[index]
-        if tensor.type != schema.TensorType.INT8:
+        if tensor.type != schema.TensorType.INT8 and (index in graph.inputs or tensor.type not in counted):
             raise UnsupportedError(
                 f"{tensor.name.decode('utf-8', 'replace')!r} is {types.get(tensor.type, '?').lower()}, not int8",
                 hint="inputs and outputs have to be real numbers that can be quantised",

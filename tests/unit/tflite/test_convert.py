@@ -191,6 +191,19 @@ def test_float_file_is_not_full_integer() -> None:
         check_full_integer(builder.build([builder.op("TANH", [x], [y])]))
 
 
+def test_outputs_may_be_places_but_inputs_may_not() -> None:
+    from tests.support.logic_builder import arg, top_k
+    from tests.support.tflite_builder import Builder
+
+    builder = Builder()
+    x = builder.input((1, 20))
+    check_full_integer(builder.build([*top_k(builder, x, 3), arg(builder, "ARG_MAX", x, 1, "int64")]))
+    builder = Builder()
+    places = builder.input((1, 20), dtype="int32", scale=None)
+    with pytest.raises(UnsupportedError, match="is int32, not int8"):
+        check_full_integer(builder.build([arg(builder, "ARG_MAX", places, 1)]))
+
+
 class TestLoadKeras:
     """Reading ``.keras`` files that may be missing, damaged or hold code."""
 
