@@ -103,7 +103,7 @@ def settle_batch_norms(model: Any, samples: Iterable[Sample]) -> None:
 
 
 def check_full_integer(content: bytes) -> None:
-    """Check that no tensor is float and that inputs are int8; outputs may be numbers of something, too, such as ARG_MAX.
+    """Check that no tensor is float and that inputs are int8, as outputs are but for places, which ARG_MAX gives.
 
     Raises:
         UnsupportedError: names the first op that stayed in float and the layer it came from.
