@@ -15,11 +15,11 @@ from tinyml.streaming.score import StreamScore, score
 from tinyml.streaming.settings import DetectorSettings, detector_table
 
 AVERAGES_MS = (240, 320, 400, 560, 720)
-THRESHOLDS = (*(round(0.5 + 0.02 * step, 2) for step in range(25)), 0.99)
+THRESHOLDS = tuple(round(0.5 + 0.02 * step, 2) for step in range(25))
 OWN_SHARE = 0.5
 """How much a word's own false accepts tell of it, the rest is told by the mean of all words: a word has few."""
 
-PRICES = tuple(2.0 ** (quarter / 4) for quarter in range(-24, 36))
+PRICES = tuple(2.0**power for power in range(-6, 9))
 """What a false accept may cost, in misses: the lowest that keeps the target is taken, of those that do."""
 
 
