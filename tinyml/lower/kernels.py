@@ -195,8 +195,10 @@ KERNELS: tuple[KernelRow, ...] = (
         dsp_depthwise_column.build,
         "SMLAD on int16 columns, weights in registers",
     ),
-    _dsp(
+    KernelRow(
         "DEPTHWISE_CONV_2D",
+        frozenset({Isa.DSP}),
+        NOT_SIZE,
         dsp_depthwise_clipped.applies,
         dsp_depthwise_clipped.build,
         "SMLABB on 4 channels, taps inside",
