@@ -26,6 +26,7 @@ from tinyml.firmware.kws import APP, KeywordPlan, plan_keywords
 from tinyml.pipeline.compiled import Compiled, Options
 from tinyml.pipeline.verbs import application
 from tinyml.report.sound import ClipsResult, SoundFile, SoundResult
+from tinyml.streaming.detector import Detection
 from tinyml.streaming.listen import Network, Schedule, listen
 from tinyml.tflite.reference import Reference
 
@@ -33,8 +34,8 @@ CLIPS_AT_ONCE = 250
 SECONDS_A_SECOND = 10.0
 """Time limit: an emulated second may take so long, and a minute more for the start."""
 
-SILENCE_AFTER_MS = 500
-"""Behind a file, so that a word at its very end is averaged like any other."""
+SILENCE_MS = 1_000
+"""Before and behind a file: a word at either end comes and goes through the window, and is averaged, like any other."""
 
 Sound = NDArray[np.int16]
 
@@ -109,9 +110,10 @@ def reference_network(content: bytes, match: str = "litert") -> Network:
 def emulate_sound(
     model: Any, board: str | Board, options: Options, files: Sequence[Path], output: Path | None = None
 ) -> SoundResult:
-    """Play WAV ``files`` to the firmware's microphone, each from the start and with half a second of silence behind.
+    """Play WAV ``files`` to the firmware's microphone, each with a second of silence before and behind.
 
-    Raises UsageError for files that can't be read, MismatchError where a byte differs from the reference.
+    Detections tell times and frames since the beginning of their file. Raises UsageError for files that can't be read,
+    MismatchError where a byte differs from the reference.
     """
     for file in files:
         if not file.is_file():
@@ -121,13 +123,21 @@ def emulate_sound(
         results = []
         for file in files:
             sound = read_sound(file, config)
-            after = np.zeros(SILENCE_AFTER_MS * config.sample_rate_hz // 1000, np.int16)
-            listened = heard.hear(np.concatenate((sound, after)), file.name)
+            hops = -(-SILENCE_MS * config.sample_rate_hz // (1000 * config.hop_samples))
+            silence = np.zeros(hops * config.hop_samples, np.int16)
+            listened = heard.hear(np.concatenate((silence, sound, silence)), file.name)
             seconds = len(sound) / config.sample_rate_hz
-            results.append(SoundFile(file.name, seconds, listened.heard.detections, listened.done))
+            found = tuple(_of_the_file(one, hops, config) for one in listened.heard.detections)
+            results.append(SoundFile(file.name, seconds, found, listened.done))
         return SoundResult(
             heard.compiled.source.name, heard.compiled.board.name, heard.emulator, tuple(results), heard.plan.load
         )
+
+
+def _of_the_file(detection: Detection, hops: int, config: AudioConfig) -> Detection:
+    """A detection counted from ``hops`` frames later on."""
+    before_ms = hops * config.hop_samples * 1000 // config.sample_rate_hz
+    return replace(detection, frame=detection.frame - hops, time_ms=detection.time_ms - before_ms)
 
 
 def read_sound(file: Path, config: AudioConfig) -> Sound:
