@@ -36,7 +36,7 @@ SHAPES = [
     ("core", "compiler", "optimise", "optimize"),
     [
         ("cortex-m4", "gcc", "-O3", Optimize.BALANCED),
-        ("cortex-m7", "gcc", "-Os", Optimize.SIZE),
+        ("cortex-m7", "gcc", "-Os", Optimize.BALANCED),
         ("cortex-m33", "zig", "-O2", Optimize.SPEED),
     ],
 )
