@@ -99,6 +99,13 @@ def make_plan(program: Program, wanted: frozenset[tuple[int, int]] | None = None
     return replace(best, lower_bound_bytes=bound, peak_step=_peak_step(program, best))
 
 
+def first_plan(program: Program) -> Plan:
+    """A plan that is found at once, where any that fits will do: nothing is searched, the arena is somewhat larger."""
+    found = layout(program)
+    plan = _attempt(program, found, needed_links(found, len(program.steps)), rounds=0, exact=False).plan
+    return replace(plan, peak_step=_peak_step(program, plan))
+
+
 def least_bytes_at_once(program: Program) -> int:
     """The most bytes of ``program`` that are live at once with all that may be shared: no plan of it needs less."""
     found = layout(program)
@@ -142,9 +149,11 @@ def _links_at_the_top(attempt: _Attempt) -> list[Link]:
     return [link for link in attempt.links if link.source in tensors]
 
 
-def _attempt(program: Program, found: Layout, links: tuple[Link, ...], *, rounds: int = SEARCH_ROUNDS) -> _Attempt:
+def _attempt(
+    program: Program, found: Layout, links: tuple[Link, ...], *, rounds: int = SEARCH_ROUNDS, exact: bool = True
+) -> _Attempt:
     units = groups(found, links)
-    packing = pack(units, rounds=rounds)
+    packing = pack(units, rounds=rounds, exact=exact)
     placements = tuple(
         Placement(buffer, offset + shift)
         for unit, offset in zip(units, packing.offsets, strict=True)

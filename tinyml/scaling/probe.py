@@ -24,7 +24,7 @@ from tinyml.pipeline.compiled import Options, compile_model
 from tinyml.plan.budget import Budget, make_budget
 from tinyml.plan.choose import Goal, choose_plan
 from tinyml.plan.latency import estimate_latency
-from tinyml.plan.planner import Plan
+from tinyml.plan.planner import Plan, first_plan
 from tinyml.plan.regions import place, rooms
 from tinyml.scaling.space import Candidate
 from tinyml.sources import UNTRAINED_SEED, ModelSource, convert_random
@@ -158,7 +158,7 @@ class Prober:
         )  # fmt: skip
 
     def _planned(self, content: bytes, name: str) -> tuple[Program, Budget, bool]:
-        """Program and budget of the quick plan where it fits or no plan can help, of the searched one elsewhere.
+        """Program and budget of the quickest plan that fits or that no other can help, of the searched one elsewhere.
 
         The last is False where a better plan would need less SRAM, but was not searched because it would not help.
         """
@@ -166,10 +166,14 @@ class Prober:
         check_supported(graph)
         program = lower(run_passes(graph), target_of(self.board, Optimize(self.options.optimize)))
         goal = self.options.memory
-        quick = choose_plan(program, Goal(0.0, goal.fed_by_rows))
-        budget = self._budget(quick.program, quick.plan)
         latency_ms = estimate_latency(program, self.board).latency_ms
         slow = self.max_latency_ms is not None and latency_ms > self.max_latency_ms
+        if not goal.fed_by_rows:
+            budget = self._budget(program, first_plan(program))
+            if budget.fits or slow:
+                return program, budget, budget.fits
+        quick = choose_plan(program, Goal(0.0, goal.fed_by_rows))
+        budget = self._budget(quick.program, quick.plan)
         flash_is_full = any(region.left_bytes < 0 for region in budget.regions if region.kind == "flash")
         if budget.fits or goal.more_work <= 0:
             return quick.program, budget, True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.support.row_chains import lowered, random_chain
 from tinyml.graph.ir import DType, Graph, Quant, Tensor
 from tinyml.lower.program import Isa, Program, Step, Target
 from tinyml.plan.buffers import tensor_buffers
-from tinyml.plan.planner import check_plan, make_plan
+from tinyml.plan.planner import check_plan, first_plan, make_plan
 
 Q = Quant((0.5,), (0,))
 
@@ -106,3 +107,12 @@ def test_a_chain_of_residual_blocks_reaches_the_bound() -> None:
     plan = make_plan(p)
     check_plan(p, plan)
     assert plan.arena_bytes == plan.lower_bound_bytes == 185_856 + 61_952
+
+
+def test_the_first_plan_is_sound_and_no_smaller_than_the_searched_one() -> None:
+    for seed in range(12):
+        p = lowered(random_chain(seed))
+        first, searched = first_plan(p), make_plan(p)
+        check_plan(p, first)
+        assert first.lower_bound_bytes <= searched.arena_bytes <= first.arena_bytes <= 2 * searched.arena_bytes
+        assert first.offsets.keys() == searched.offsets.keys()
