@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def wrong_imports(path: Path, tree: ast.AST) -> list[str]:
 
 def test_every_module_of_the_package_is_a_known_stage() -> None:
     assert {stage_of(path) for path in FILES} <= set(STAGES)
+
+
+def test_the_page_on_architecture_names_every_stage_in_its_order() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    named = [name.strip("/").removesuffix(".py") for row in rows for name in re.findall(r"`([\w/.]+)`", row)]
+    assert named == list(STAGES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
