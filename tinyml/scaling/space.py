@@ -160,8 +160,10 @@ def _size_values(entry: Entry, axis: str) -> list[Any]:
         return list(WIDTHS)
     if isinstance(default, int):
         return list(CHANNELS)
-    common = gcd(*default)
+    common, head = gcd(*default), entry.defaults.get("head_channels")
     divisor = common if common >= PACKED_BITS else min(common, 8)
+    if isinstance(head, int) and common % head == 0:  # heads of attention share the channels
+        divisor = head
     scaled = [tuple(divisible(part * width, divisor) for part in default) for width in WIDTHS]
     return list(dict.fromkeys(scaled))
 

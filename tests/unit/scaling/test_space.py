@@ -41,6 +41,13 @@ def test_sound_has_no_resolution_and_pins_hold() -> None:
     assert (16, 32, 64) in {one.values["filters"] for one in candidates("resnet8")}
 
 
+@pytest.mark.parametrize(("name", "head"), [("edgevit_64", 12), ("edgevit_xxs_224", 36)])
+def test_channels_are_whole_heads_of_attention(name: str, head: int) -> None:
+    found = {one.values["channels"] for one in candidates(name)}
+    assert len(found) > 5
+    assert {channels % head for one in found for channels in one} == {0}
+
+
 @pytest.mark.parametrize("name", [entry.name for entry in CATALOG] + list(families()))
 def test_every_entry_has_candidates_that_its_builder_takes(name: str) -> None:
     found = candidates(name)
