@@ -120,7 +120,7 @@ def test_random_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 1400, 100))
+@pytest.mark.parametrize("first", [1000, *(pytest.param(n, marks=pytest.mark.sweep) for n in (1100, 1200, 1300))])
 def test_many_more_random_segments(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prove(list(random_segments(range(first, first + 100))), tmp_path, monkeypatch)
 
