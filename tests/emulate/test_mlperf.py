@@ -123,7 +123,7 @@ def test_noise_and_many_bytes_without_an_end(board: str, length: int) -> None:
         for _ in range(noise.count(b"%") + 1):
             client.lines()
         client.send(b"0" * length)
-        assert client.command("", timeout_s=120) == ["e-[Command longer than 80 characters]"]
+        assert client.command("", timeout_s=600) == ["e-[Command longer than 80 characters]"]
         assert client.command("db load 491") == ["e-[Supplied buffer size 491 exceeds maximum of 490]"]
         client.send(b"name%profile%")
         assert client.lines() == ["m-name-dut-[tinyml]"] and len(client.lines()) == 2
