@@ -38,7 +38,7 @@ def test_the_firmware_misses_and_accepts_what_the_evaluator_says(board: str, emu
         by_evaluator = score(expected, scene.spoken, words, scene.sample_rate_hz, scene.hours)
     assert listened.done["dropped_frames"] == 0 and listened.done["overruns"] == 0
     assert by_firmware == by_evaluator
-    assert by_firmware.spoken > 8 * minutes and by_firmware.miss_rate < 0.4
+    assert by_firmware.spoken > 6 * minutes and by_firmware.miss_rate < 0.4
 
 
 def test_the_evaluator_hears_most_words() -> None:
