@@ -58,7 +58,7 @@ def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0, othe
     Words come every few seconds, two in five of them none of the keywords, over background noise whose loudness
     changes; half of those are of ``others_too``, clips of further words, where there are any. No clip is said again
     before all of its kind have been said. Clips and noise of other splits take no part. Raises UsageError where the
-    split has no keywords.
+    split has no keywords, or no clip can be read.
     """
     random = np.random.default_rng(seed)
     samples = dataset.samples(split)
@@ -72,15 +72,19 @@ def make_scene(dataset: Dataset, split: str, seconds: float, seed: int = 0, othe
     mixed = _background([s for s in samples if s.label == marks[SILENCE]], length, rate, random)
     said, said_others, said_further = (_in_turns(pool, random) for pool in (words, others, others_too))
     spoken, between = list[Spoken](), list[Spoken]()
-    place = round(random.uniform(*GAP_S) * rate)
+    place, damaged = round(random.uniform(*GAP_S) * rate), 0
     while place + dataset.clip_samples <= length:
         other = bool(others or others_too) and random.random() < OTHER_SHARE
         further = other and bool(others_too) and (not others or random.random() < FURTHER_SHARE)
         sample = next(said_further if further else said_others if other else said)
         try:
             clip = sample.decode()
-        except CorruptSampleError:
+        except CorruptSampleError as error:
+            damaged += 1
+            if damaged > len(words) + len(others) + len(others_too):
+                raise UsageError(f"no clip of the {split} split can be read: {sample.name} {error}") from error
             continue
+        damaged = 0
         mixed[place : place + len(clip)] += clip
         word = PurePosixPath(sample.name).parent.name if other else dataset.classes[sample.label]
         (between if other else spoken).append(Spoken(word, place, place + len(clip)))

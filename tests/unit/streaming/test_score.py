@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_the_seed_decides() -> None:
 def test_a_split_without_keywords_is_refused() -> None:
     with pytest.raises(UsageError, match="the test split holds no keywords"):
         make_scene(dataset(words=False), TEST, 10.0)
+
+
+def test_a_split_of_damaged_clips_is_refused() -> None:
+    whole = dataset()
+    broken = dict.fromkeys(whole.splits, tuple(replace(one, decode=damaged) for one in whole.samples(TEST)[:2]))
+    with pytest.raises(UsageError, match=r"no clip of the test split can be read: (yes|no)\.wav is damaged"):
+        make_scene(replace(whole, splits=broken), TEST, 60.0)
 
 
 def said(word: str, second: float) -> Spoken:
