@@ -131,6 +131,7 @@ ROWS = (
             ("ratio", 2),
         ),
         board="nano33ble",
+        side_step=32,
     ),
     Entry(
         "edgevit_xxs_224",
@@ -140,5 +141,6 @@ ROWS = (
         build,
         (),
         Published(f"{_PAPER}: 4.1 M parameters", 4_100_000, 100_000),
+        side_step=32,
     ),
 )

@@ -46,7 +46,8 @@ class Entry:
 
     ``board`` names the board that a size for microcontrollers was chosen to fit. ``manifest`` is what the application
     has to know of its outputs, as training writes it beside a model. ``finish(learned, **options)`` makes the network
-    of the form that was trained, where ``builder(learning=True)`` builds another for that.
+    of the form that was trained, where ``builder(learning=True)`` builds another for that. The sides of its pictures
+    are multiples of ``side_step``.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Entry:
     board: str | None = None
     manifest: tuple[tuple[str, Any], ...] = ()
     finish: Callable[..., Any] | None = None
+    side_step: int = 1
 
     @property
     def defaults(self) -> dict[str, Any]:

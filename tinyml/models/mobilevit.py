@@ -146,6 +146,7 @@ ROWS = (
             ("dropout", 0.0),
         ),
         board="nano33ble",
+        side_step=64,
     ),
     Entry(
         "mobilevit_xxs_256",
@@ -155,6 +156,7 @@ ROWS = (
         build,
         (),
         Published(_TABLE, 1_300_000, 100_000),
+        side_step=64,
     ),
     Entry(
         "mobilevit_xs_256",
@@ -169,6 +171,7 @@ ROWS = (
             ("head_channels", 384),
         ),
         Published(_TABLE, 2_300_000, 100_000),
+        side_step=64,
     ),
     Entry(
         "mobilevit_s_256",
@@ -183,5 +186,6 @@ ROWS = (
             ("head_channels", 640),
         ),
         Published(_TABLE, 5_600_000, 100_000),
+        side_step=64,
     ),
 )

@@ -92,6 +92,7 @@ ROWS = (
         build,
         (("input_shape", (64, 64, 3)), ("classes", 10), ("width", 0.125), ("depths", (1, 1, 1))),
         board="nano33ble",
+        side_step=64,
     ),
     Entry(
         "mobilevit_v2_050_256",
@@ -101,6 +102,7 @@ ROWS = (
         build,
         (("width", 0.5),),
         Published(_TABLE, 1_400_000, 100_000),
+        side_step=64,
     ),
     Entry(
         "mobilevit_v2_100_256",
@@ -110,5 +112,6 @@ ROWS = (
         build,
         (),
         Published(_TABLE, 4_900_000, 100_000),
+        side_step=64,
     ),
 )

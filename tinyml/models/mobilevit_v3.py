@@ -69,6 +69,7 @@ ROWS = (
             ("dropout", 0.0),
         ),
         board="nano33ble",
+        side_step=64,
     ),
     Entry(
         "mobilevit_v3_xxs_256",
@@ -78,6 +79,7 @@ ROWS = (
         build,
         (),
         Published(_TABLE, 1_200_000, 100_000),
+        side_step=64,
     ),
     Entry(
         "mobilevit_v3_xs_256",
@@ -87,5 +89,6 @@ ROWS = (
         build,
         (("channels", (16, 32, 48, 96, 160, 160)), ("sizes", (96, 120, 144)), ("expansion", 4)),
         Published(_TABLE, 2_500_000, 100_000),
+        side_step=64,
     ),
 )

@@ -140,7 +140,7 @@ def _multiplied(
         sizes = [{axis: value} for value in _size_values(entry, axis)]
     shapes: list[dict[str, Any]] = [{}]
     if takes_pictures(entry) and "input_shape" not in pinned:
-        sides = RESOLUTIONS if resolution is None else (resolution,)
+        sides = (resolution,) if resolution else tuple(side for side in RESOLUTIONS if side % entry.side_step == 0)
         shapes = [{"input_shape": (side, side, entry.input_shape[2])} for side in sides]
     return [
         Candidate(_short(entry), member, (i, j), _told(entry, pinned | size | shape))
@@ -183,7 +183,9 @@ def _by_formula(
         if isinstance(entry.defaults.get("depth"), float):
             options["depth"] = round(float(base.get("depth", 1.0)) * multipliers.depth, 3)
         if takes_pictures(entry):
-            side = resolution or divisible(base["input_shape"][0] * multipliers.resolution, RESOLUTION_STEP)
+            side = resolution or divisible(
+                base["input_shape"][0] * multipliers.resolution, max(RESOLUTION_STEP, entry.side_step)
+            )
             options["input_shape"] = (max(side, 32), max(side, 32), entry.input_shape[2])
         found.append(Candidate(_short(entry), member, (step,), _told(entry, options | pinned)))
     return found

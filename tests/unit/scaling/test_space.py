@@ -41,6 +41,15 @@ def test_sound_has_no_resolution_and_pins_hold() -> None:
     assert (16, 32, 64) in {one.values["filters"] for one in candidates("resnet8")}
 
 
+@pytest.mark.parametrize(
+    ("family", "step"), [("mobilevit", 64), ("mobilevit_v2", 64), ("mobilevit_v3", 64), ("edgevit", 32)]
+)
+def test_sides_are_those_that_a_transformer_can_cut(family: str, step: int) -> None:
+    sides = {one.values["input_shape"][0] for one in candidates(family)}
+    assert len(sides) >= 5
+    assert {side % step for side in sides} == {0}
+
+
 @pytest.mark.parametrize(("name", "head"), [("edgevit_64", 12), ("edgevit_xxs_224", 36)])
 def test_channels_are_whole_heads_of_attention(name: str, head: int) -> None:
     found = {one.values["channels"] for one in candidates(name)}
