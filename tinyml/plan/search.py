@@ -103,6 +103,8 @@ class Search:
             path = self.least_work(min(limit, enough))
             if path is not None and (path.work <= most_work or limit >= enough):
                 break
+            if limit >= enough:
+                return None
             failed, limit, step = limit, limit + step, 2 * step
         if path.work > most_work:
             return path
@@ -123,7 +125,10 @@ class Search:
         return self._least
 
     def _find_least_edge_peak(self) -> int | None:
-        """Cuts are reached in the order of the memory that it takes; edges are worked out when their bound is due."""
+        """Cuts are reached in the order of the memory that it takes; edges are worked out when their bound is due.
+
+        By rows only one a call, without which :meth:`_edges` has no more either.
+        """
         reached = [False] * (self.steps + 1)
         due: list[tuple[float, int, int, bool]] = []
         inner_bytes: list[dict[int, int]] = [{} for _ in range(self.steps + 1)]
@@ -149,15 +154,10 @@ class Search:
             level = max(level, bound)
             if is_exact:
                 reach(end)
-            elif edges := self._fewest_rows(start, end):
+            elif edges := self.cuts.by_rows(start, end - 1, _COUNTS[0]):
                 inner_bytes[end][start] = edges[0].inner_bytes
                 heappush(due, (min(e.peak_bytes for e in edges), start, end, True))
         return int(level) if reached[-1] else None
-
-    def _fewest_rows(self, start: int, end: int) -> list[Edge]:
-        """The edges by rows of the fewest rows a call that there are."""
-        found = (self.cuts.by_rows(start, end - 1, count) for count in _COUNTS)
-        return next((edges for edges in found if edges), [])
 
     def _least_bytes(self, start: int, end: int) -> int:
         """What an edge by rows takes at least: what is alive at its ends, and the windows between."""
