@@ -111,6 +111,9 @@ def test_why_an_input_cannot_come_by_rows() -> None:
     odd = b.conv_2d(b.input((1, 9, 5, 1)), weights(3, 3, 3, 1))
     assert "no chain of layers takes it so" in refused(b.build([odd]))
     b = Builder()
+    threes = b.pool_2d("AVERAGE_POOL_2D", b.input((1, 11, 4, 1)), size=(3, 2), stride=(1, 1), padding="VALID")
+    assert "no chain of layers takes it so" in refused(b.build([b.conv_2d(threes, weights(2, 1, 1, 1))]))
+    b = Builder()
     flat = b.reshape(b.input((1, 8, 4, 4)), (1, 4, 8, 4))
     assert "the input cannot come row by row: RESHAPE" in refused(b.build([b.conv_2d(flat, weights(4, 3, 3, 4))]))
 
