@@ -145,5 +145,5 @@ def test_taps_stay_bytes_for_size_and_where_expanding_is_cheap() -> None:
         return "expanded" in step.reason
 
     for kernel in (3, 5, 7):
-        assert packed(4, kernel, Optimize.SIZE) and not packed(20, kernel, Optimize.SPEED)
-        assert packed(20, kernel, Optimize.BALANCED) and not packed(4, kernel, Optimize.BALANCED)
+        assert packed(6, kernel, Optimize.SIZE) and not packed(20, kernel, Optimize.SPEED)
+        assert packed(20, kernel, Optimize.BALANCED) and not packed(6, kernel, Optimize.BALANCED)
