@@ -236,13 +236,13 @@ class Search:
         """Whether an edge from ``start`` or from further left may stay within ``limit``."""
         return end - start <= LONGEST_SEGMENT and self.cuts.windows_bytes(start, end) <= limit
 
-    def _edges(self, start: int, end: int, limit: float, counts: tuple[int, ...] = _COUNTS) -> Iterator[Edge]:
+    def _edges(self, start: int, end: int, limit: float) -> Iterator[Edge]:
         cuts = self.cuts
         if end == start + 1:
             yield from cuts.whole(start)
         if self._least_bytes(start, end) > limit:
             return
-        for count in counts:
+        for count in _COUNTS:
             edges = cuts.by_rows(start, end - 1, count)
             if edges is None:
                 return
