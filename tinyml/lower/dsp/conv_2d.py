@@ -46,58 +46,58 @@ def op_layer(graph: Graph, op: Op, rows: Rows | None, *, in_parts: bool = False)
     return layer(*product, rows=ordered, in_parts=in_parts)
 
 
+def _one_group(op: Op) -> Verdict:
+    groups = cast(Conv2DAttrs, op.attrs).groups
+    return APPLIES if groups == 1 else unfit(f"{groups} groups")
+
+
 def _form(graph: Graph, op: Op) -> Verdict:
     """One group, 1×1 over all pixels as they are."""
-    groups = cast(Conv2DAttrs, op.attrs).groups
-    if groups != 1:
-        return unfit(f"{groups} groups")
-    return APPLIES if is_pointwise(graph, op) else unfit("not 1×1 with stride 1 and without padding")
+    pointwise = APPLIES if is_pointwise(graph, op) else unfit("not 1×1 with stride 1 and without padding")
+    return _one_group(op) and pointwise
+
+
+def _pixels(graph: Graph, op: Op) -> int:
+    x = first_input(graph, op)
+    return x.shape[1] * x.shape[2]
+
+
+def _blocks(graph: Graph, op: Op) -> Verdict:
+    """The form, and at least one block of pixels."""
+    pixels = _pixels(graph, op)
+    enough = APPLIES if pixels >= _LEAST_PIXELS else unfit(f"pixels in blocks of {_LEAST_PIXELS}, here {pixels}")
+    return _form(graph, op) and enough
 
 
 def pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, at least three pixels, and weights that pack in twos."""
-    x = first_input(graph, op)
-    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
-    if not form:
-        return form
-    if pixels < _LEAST_PIXELS:
-        return unfit(f"pixels in blocks of {_LEAST_PIXELS}, here {pixels}")
-    return proven(why_not(op_layer(graph, op, pairs_of)))
+    return _blocks(graph, op) and proven(why_not(op_layer(graph, op, pairs_of)))
 
 
 def few_pixels_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, one or two pixels, and weights that pack in twos: a fully connected layer of as many rows."""
-    x = first_input(graph, op)
-    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
-    if not form:
-        return form
-    if pixels >= _LEAST_PIXELS:
+    pixels, form = _pixels(graph, op), _form(graph, op)
+    if form and pixels >= _LEAST_PIXELS:
         return unfit(f"fewer than {_LEAST_PIXELS} pixels, here {pixels}")
-    return proven(why_not(op_layer(graph, op, fours_of)))
+    return form and proven(why_not(op_layer(graph, op, fours_of)))
 
 
 def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One group, and weights that pack in twos; any kernel, stride, dilation and padding."""
-    groups = cast(Conv2DAttrs, op.attrs).groups
-    return unfit(f"{groups} groups") if groups != 1 else proven(why_not(op_layer(graph, op, pairs_of)))
+    return _one_group(op) and proven(why_not(op_layer(graph, op, pairs_of)))
 
 
 def deep_pointwise_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """1×1, stride 1, at least three pixels, and weights that pack in twos; accumulators of any size."""
-    x = first_input(graph, op)
-    pixels, form = x.shape[1] * x.shape[2], _form(graph, op)
-    if not form:
-        return form
-    if pixels < _LEAST_PIXELS:
-        return unfit(f"pixels in blocks of {_LEAST_PIXELS}, here {pixels}")
-    return proven(why_no_words(op_layer(graph, op, pairs_of, in_parts=True)))
+    return _blocks(graph, op) and _deep_applies(graph, op)
 
 
 def deep_general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
     """One group, and weights that pack in twos; accumulators of any size."""
-    groups = cast(Conv2DAttrs, op.attrs).groups
-    if groups != 1:
-        return unfit(f"{groups} groups")
+    return _one_group(op) and _deep_applies(graph, op)
+
+
+def _deep_applies(graph: Graph, op: Op) -> Verdict:
     return proven(why_no_words(op_layer(graph, op, pairs_of, in_parts=True)))
 
 

@@ -6,14 +6,13 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
-from tinyml.lower.dsp.requant import Words, layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.dsp.gemm import in_words
+from tinyml.lower.dsp.requant import Ints64, Words, layer
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 _TAP, _OUTPUT = 2.75, 20.0
@@ -53,16 +52,14 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     return any_applies(graph, op, target)
 
 
-def _streams(weights: Words, heads: Words, scales: Words) -> Words:
+def _streams(weights: Ints64, heads: Words, scales: Words) -> Words:
     """``weights`` [channels, taps], ``heads`` [channels] and ``scales`` [channels, 2] by four channels."""
     channels = len(weights)
     found = []
     for first in range(0, channels, 4):
         four = slice(min(first, channels - 4), min(first, channels - 4) + 4)
-        w = weights[four].T & 0xFFFF
-        pairs = np.stack([w[:, 0] | w[:, 2] << 16, w[:, 1] | w[:, 3] << 16], axis=1)
-        words = pairs.astype(np.uint32).view(np.int32).ravel()
-        found += [heads[four], words, scales[four].ravel()]
+        w = weights[four].T
+        found += [heads[four], in_words(w[:, :2], w[:, 2:]).ravel(), scales[four].ravel()]
     return np.concatenate(found).astype(np.int32)
 
 
@@ -70,12 +67,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    weights = constant(graph, op, 1)[0].astype(np.int64)
-    kernel_h, kernel_w, channels = weights.shape
-    flat = weights.reshape(-1, channels).T
-    folded = fold_input_zero_point(optional_bias(graph, op), flat.sum(axis=1), x.zero_point).astype(np.int64)
-    clamps = activation_range(attrs.activation, output)
-    product = layer(flat, folded, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
+    _, kernel_h, kernel_w, channels = constant(graph, op, 1).shape
+    product = layer(*of_depthwise(graph, op))
     heads = product.bias + product.requant.start + x.zero_point * product.weights.sum(axis=1)
     scales = np.stack([product.requant.mul, product.requant.par], axis=1)
     ints: dict[str, int] = {
@@ -86,7 +79,7 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
         "out_pitch": channels, "in_zero_point": x.zero_point,
     }  # fmt: skip
     args: tuple[Arg, ...] = (In(0), Out(0), ConstRef(0), *(Int(k, v) for k, v in ints.items()), *product.requant.ints())
-    streams = _streams(product.weights.astype(np.int64), heads, scales)
+    streams = _streams(product.weights, heads, scales)
     return make_step(
         graph, op, kernel="tml_depthwise_clipped_dsp", header="tml_depthwise_clipped_dsp.h", inputs=op.inputs[:1],
         args=args, consts=(Const("weights", streams, Role.WEIGHTS),),

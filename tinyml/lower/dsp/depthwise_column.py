@@ -6,14 +6,13 @@ from typing import cast
 
 import numpy as np
 
-from tinyml.graph.ir import Graph, Op, Rounding
+from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.graph.quantisation import activation_range
+from tinyml.lower.dsp.gemm import in_words
 from tinyml.lower.dsp.requant import layer
-from tinyml.lower.ops.common import constant, first_input, first_output, make_step, optional_bias
-from tinyml.lower.ops.conv_2d import requantisation
+from tinyml.lower.ops.common import constant, first_input, first_output, make_step
+from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Out, Role, Scratch, Step, Target
-from tinyml.lower.requant import fold_input_zero_point
 from tinyml.lower.verdict import APPLIES, Verdict, unfit
 
 _MOST_TAPS = 10
@@ -35,11 +34,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     """The step; in place where each output byte lies in the column that it is made of."""
     attrs = cast(DepthwiseConv2DAttrs, op.attrs)
     x, output = first_input(graph, op), first_output(graph, op)
-    weights = constant(graph, op, 1)[0, :, 0].astype(np.int64).T
-    kernel_h = weights.shape[1]
-    bias = fold_input_zero_point(optional_bias(graph, op), weights.sum(axis=1), x.zero_point).astype(np.int64)
-    clamps = activation_range(attrs.activation, output)
-    product = layer(weights, bias, requantisation(graph, op), Rounding.DOUBLE, output.zero_point, clamps)
+    product = layer(*of_depthwise(graph, op))
+    kernel_h = product.weights.shape[1]
     height, out_h = x.shape[1], output.shape[1]
     length = max(attrs.pad_top + height, (out_h - 1) * attrs.stride_h + kernel_h + kernel_h % 2)
     length += length % 2
@@ -53,8 +49,8 @@ def build(graph: Graph, op: Op, target: Target) -> Step:
     args: tuple[Arg, ...] = (
         In(0), Out(0), ConstRef(0), Scratch(), *(Int(k, v) for k, v in ints.items()), *product.requant.ints(),
     )  # fmt: skip
-    padded = np.pad(product.weights, ((0, 0), (0, kernel_h % 2))) & 0xFFFF
-    taps = (padded[:, 0::2] | padded[:, 1::2] << 16).astype(np.uint32).view(np.int32)
+    padded = np.pad(product.weights, ((0, 0), (0, kernel_h % 2)))
+    taps = in_words(padded[:, 0::2], padded[:, 1::2])
     heads = np.stack([product.bias + product.requant.start, product.requant.mul, product.requant.par], axis=1)
     streams = np.concatenate([heads.astype(np.int32), taps], axis=1).ravel()
     alike = attrs.multiplier == 1 and output.shape[2] == x.shape[2] and out_h <= height

@@ -9,8 +9,8 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
-from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
-from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
+from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES, in_words
+from tinyml.lower.dsp.requant import Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.ops.matrix_product import of_depthwise
 from tinyml.lower.program import Arg, Const, ConstRef, In, Int, Optimize, Out, Role, Scratch, Step, Target
@@ -80,10 +80,6 @@ def applies(graph: Graph, op: Op, target: Target) -> Verdict:
     return APPLIES if pitch <= _WIDEST_PITCH else unfit(f"rows of at most {_WIDEST_PITCH:,} columns, here {pitch:,}")
 
 
-def _pair(low: Ints64, high: Ints64) -> Words:
-    return ((low & 0xFFFF) | (high & 0xFFFF) << 16).astype(np.uint32).view(np.int32)
-
-
 def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
     """The streams of all channels; the weights are [channels, kernel_h * the real width]."""
     channels = len(product.weights)
@@ -93,9 +89,9 @@ def pack(product: Layer, kernel_h: int, plan: Layout, stride_w: int) -> Words:
     scales = np.stack([product.requant.mul, product.requant.par], axis=1)
     if stride_w == 2:
         even = np.pad(rows, ((0, 0), (0, 0), (0, 1)))
-        words = _pair(even[..., 0::2], even[..., 1::2])
+        words = in_words(even[..., 0::2], even[..., 1::2])
     else:
-        straight, shifted = _pair(rows[..., 0:-1:2], rows[..., 1::2]), _pair(rows[..., 1:-1:2], rows[..., 2::2])
+        straight, shifted = in_words(rows[..., 0:-1:2], rows[..., 1::2]), in_words(rows[..., 1:-1:2], rows[..., 2::2])
         words = np.concatenate([straight, shifted], axis=2)
     flat = words.reshape(channels, -1)
     before = 2 if plan.square else 0

@@ -5,6 +5,7 @@ Of a layer that is computed row by row only the arguments ``height`` and ``pad_t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import DepthwiseConv2DAttrs
+from tinyml.lower.dsp.gemm import in_words
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.ops.matrix_product import of_depthwise
@@ -68,12 +70,8 @@ def _product(graph: Graph, op: Op) -> Layer:
     return layer(*of_depthwise(graph, op))
 
 
-def _words(columns: list[Ints64]) -> Words:
-    return (np.concatenate(columns, axis=1) & 0xFFFFFFFF).astype(np.uint32).view(np.int32).ravel()
-
-
-def _pairs(low: Ints64, high: Ints64) -> Ints64:
-    return (low & 0xFFFF) | (high & 0xFFFF) << 16
+def _words(columns: Sequence[Ints64 | Words]) -> Words:
+    return np.concatenate([column.astype(np.int32) for column in columns], axis=1).ravel()
 
 
 def pack(product: Layer) -> Words:
@@ -81,7 +79,7 @@ def pack(product: Layer) -> Words:
     taps = product.weights.reshape(-1, 3, 3)
     requant = product.requant
     heads = np.stack([requant.mul, requant.par, product.bias + requant.start], axis=1)
-    return _words([_pairs(taps[:, 2, :2], taps[:, 2, 1:]), heads, _pairs(taps[:, 0], taps[:, 1])])
+    return _words([in_words(taps[:, 2, :2], taps[:, 2, 1:]), heads, in_words(taps[:, 0], taps[:, 1])])
 
 
 def pack_plane(product: Layer, kernel: int, stride_w: int) -> Words:
@@ -89,13 +87,13 @@ def pack_plane(product: Layer, kernel: int, stride_w: int) -> Words:
     scale.
     """
     taps, requant = product.weights.reshape(-1, kernel, kernel), product.requant
-    upper = [_pairs(taps[:, row], taps[:, row + 1]) for row in range(0, kernel - 1, 2)]
+    upper = [in_words(taps[:, row], taps[:, row + 1]) for row in range(0, kernel - 1, 2)]
     last = taps[:, -1]
     if stride_w == 2:
         even = np.pad(last, ((0, 0), (0, 1)))
-        lowest = [_pairs(even[:, 0::2], even[:, 1::2])]
+        lowest = [in_words(even[:, 0::2], even[:, 1::2])]
     else:
-        lowest = [_pairs(last[:, 0:-1:2], last[:, 1::2]), _pairs(last[:, 1:-1:2], last[:, 2::2])]
+        lowest = [in_words(last[:, 0:-1:2], last[:, 1::2]), in_words(last[:, 1:-1:2], last[:, 2::2])]
     bias = (product.bias + requant.start)[:, None]
     return _words([bias, *upper, *lowest, np.stack([requant.mul, requant.par], axis=1).astype(np.int64)])
 

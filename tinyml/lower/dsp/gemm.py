@@ -146,10 +146,15 @@ def ordered(weights: Ints64, order: list[int]) -> Ints64:
     return columns[:, order]
 
 
+def in_words(low: Ints64, high: Ints64) -> Words:
+    """Two int16 a word, both of the result's shape."""
+    return ((low & 0xFFFF) | (high & 0xFFFF) << 16).astype(np.uint32).view(np.int32)
+
+
 def pack_words(a: Ints64, b: Ints64) -> Words:
     """Words of channels A and B, both [..., inputs] with an even number of inputs."""
-    halves = (256 * a + b) & 0xFFFF
-    return (halves[..., 0::2] | halves[..., 1::2] << 16).astype(np.uint32).view(np.int32)
+    halves = 256 * a + b
+    return in_words(halves[..., 0::2], halves[..., 1::2])
 
 
 def _heads(layer: Layer) -> Words:

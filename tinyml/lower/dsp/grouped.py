@@ -19,6 +19,7 @@ from tinyml.lower.dsp.gemm import (
     Rows,
     choose_loop,
     choose_tail,
+    in_words,
     ordered,
     pack_pairs,
     padded_order,
@@ -75,8 +76,8 @@ def general_applies(graph: Graph, op: Op, target: Target) -> Verdict:
 
 def pack_singles(layer: Layer, order: list[int]) -> Words:
     """The streams of ``tml_gemm_single_dsp``: for each channel its bias, words of two weights, mul and par."""
-    halves = ordered(layer.weights, order) & 0xFFFF
-    words = (halves[:, 0::2] | halves[:, 1::2] << 16).astype(np.uint32).view(np.int32)
+    halves = ordered(layer.weights, order)
+    words = in_words(halves[:, 0::2], halves[:, 1::2])
     head = (layer.bias + layer.requant.start).astype(np.int32)[:, None]
     tail = np.stack([layer.requant.mul, layer.requant.par], axis=1)
     return np.concatenate([head, words, tail], axis=1).ravel()

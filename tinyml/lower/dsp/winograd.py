@@ -17,7 +17,7 @@ from tinyml.graph.fixed_point import INT32_MAX, INT32_MIN
 from tinyml.graph.ir import Graph, Op
 from tinyml.graph.ops import Conv2DAttrs
 from tinyml.lower.accumulators import accumulator_range
-from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES
+from tinyml.lower.dsp.gemm import AROUND_LOOP_BYTES, in_words
 from tinyml.lower.dsp.requant import Ints64, Layer, Words, layer
 from tinyml.lower.ops.common import constant, first_input, first_output, make_step
 from tinyml.lower.ops.matrix_product import of_convolution
@@ -118,12 +118,12 @@ def pack(product: Layer) -> Words:
     kernels = transformed(product.weights.reshape(len(product.weights), 3, 3, -1))
     depth = kernels.shape[3]
     order = [group + k for group in range(0, depth, 4) for k in _ORDER]
-    halves = kernels.reshape(-1, _POSITIONS, depth)[:, :, order] & 0xFFFF
-    words = halves[..., 0::2] | halves[..., 1::2] << 16
+    halves = kernels.reshape(-1, _POSITIONS, depth)[:, :, order]
+    words = in_words(halves[..., 0::2], halves[..., 1::2])
     pairs = words.reshape(-1, 2, _POSITIONS, depth // 2).transpose(0, 2, 3, 1).reshape(len(words) // 2, -1)
     bias = 4 * (product.bias + product.requant.start).reshape(-1, 2)
     tails = np.stack([product.requant.mul, product.requant.par], axis=1).reshape(-1, 4)
-    return np.concatenate([pairs.astype(np.uint32).view(np.int32), bias.astype(np.int32), tails], axis=1).ravel()
+    return np.concatenate([pairs, bias.astype(np.int32), tails], axis=1).ravel()
 
 
 def build(graph: Graph, op: Op, target: Target) -> Step:
